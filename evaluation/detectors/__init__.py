@@ -1,0 +1,1 @@
+"""Frozen face detectors, one public class a file."""

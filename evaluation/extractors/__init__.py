@@ -1,0 +1,1 @@
+"""Frozen face embedders, one public class a file."""

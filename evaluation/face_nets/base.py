@@ -1,0 +1,36 @@
+"""The contract of a face net: pictures in [0, 1] in, identity logits and feature maps out, differentiable."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class FaceNet(nn.Module, ABC):
+    """A net that names faces. Pictures are float (B, 3, H, W), RGB in [0, 1], of any size; it resizes them itself.
+
+    num_identities: how many people it tells apart. input_size: pixels it resizes to.
+    """
+
+    def __init__(self, num_identities: int, input_size: int):
+        super().__init__()
+        if num_identities < 1:
+            raise ValueError(f"num_identities: {num_identities}; 1 or more.")
+        self.num_identities, self.input_size = num_identities, input_size
+
+    @abstractmethod
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Feature maps, shallow to deep, of pictures in [0, 1]: what a perceptual loss compares. Differentiable."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Identity logits (B, num_identities) of pictures in [0, 1]."""
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Pictures in [0, 1] of any size -> (B, 3, input_size, input_size) in [-1, 1]."""
+        size = (self.input_size, self.input_size)
+        if images.shape[-2:] != size:
+            images = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+        return images * 2 - 1

@@ -1,0 +1,248 @@
+"""voxface VERB (= python -m gan VERB): the command line. Each verb's work is elsewhere; here is one table of them.
+
+Exit codes: 0 all done; 1 done, but some input was bad (listed at the end), or training diverged; 2 a mistake in what was asked;
+130 and 143 stopped by Ctrl-C and SIGTERM, after saving.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from gan.build import check_not_shadowed
+
+DESCRIPTION = """\
+voxface trains, evaluates and compares GANs that draw a face from speech.
+
+A first run, on the synthetic corpus it carries:
+  voxface train sf2f-demo                        a run in runs/sf2f-demo-<hash>
+  voxface evaluate runs/sf2f-demo-<hash>         rows in results.jsonl, beside the control systems
+  voxface table                                  those rows as a table
+  voxface generate runs/sf2f-demo-<hash> my.wav  a face
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, run one verb, and return the exit code."""
+    check_not_shadowed()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="voxface", description=DESCRIPTION,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, (about, add_arguments, run) in VERBS.items():
+        verb = verbs.add_parser(name, help=about.splitlines()[0], description=about,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+        # Also after the verb; SUPPRESS, so that its absence there does not undo the one before the verb.
+        verb.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        if name in arguments:           # the options of other verbs would only cost their imports
+            add_arguments(verb)
+        verb.set_defaults(run=run)
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        if args.debug:
+            raise
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    from gan.train import Diverged, Stopped
+
+    if isinstance(error, Stopped):
+        print(error, file=sys.stderr)
+        return 128 + error.signal
+    if isinstance(error, Diverged):
+        print(f"voxface: {error}", file=sys.stderr)
+        return 1
+    if isinstance(error, ValueError):
+        print(f"voxface: {error}", file=sys.stderr)
+        return 2
+    if isinstance(error, OSError):
+        print(f"voxface: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    raise error
+
+
+# -- train ------------------------------------------------------------------------------------------------------------
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    from gan.config import recipes
+
+    parser.add_argument("recipe", help=f"a shipped recipe ({', '.join(recipes())}) or a YAML file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value",
+                        help="dotted config keys, e.g. train.steps=1000 data.corpus=corpora/mine losses.perceptual=null")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default: runs)")
+
+
+def _train(args: argparse.Namespace) -> int:
+    from gan.config import load
+    from gan.train import train
+
+    run = train(load(args.recipe, args.overrides), Path(args.recipe).stem, args.runs)
+    print(f"Trained: {run}")
+    return 0
+
+
+# -- generate ---------------------------------------------------------------------------------------------------------
+
+
+def _generate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="a run's folder, or one checkpoint's")
+    parser.add_argument("audio", nargs="+", type=Path, help="sound files, or folders of them (wav, flac, mp3, ogg)")
+    parser.add_argument("--out", type=Path, default=Path("faces"), metavar="DIR", help="where pictures go (default: faces)")
+    parser.add_argument("--seed", type=int, default=0, help="for decoders that draw noise (default: 0)")
+    _device_arguments(parser)
+
+
+def _generate(args: argparse.Namespace) -> int:
+    from gan.generate import generate_files, load
+
+    run = load(args.run, args.device, args.allow_code)
+    written, failed = generate_files(run, args.audio, args.out, args.seed)
+    print(f"{len(written)} faces in {args.out}")
+    for reason in failed:
+        print(f"not drawn: {reason}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _device_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    parser.add_argument("--allow-code", action="append", default=[], metavar="MODULE",
+                        help="let the run's saved config name classes of this module outside voxface")
+
+
+# -- evaluate ---------------------------------------------------------------------------------------------------------
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    from gan.evaluate import CONTROLS
+
+    parser.add_argument("systems", nargs="+", metavar="SYSTEM|key=value",
+                        help=f"runs' folders; controls ({', '.join(CONTROLS)}); and evaluation keys such as "
+                             "evaluation.runs=3 evaluation.seconds=[1.25,5]")
+    parser.add_argument("--corpus", help="a corpus folder or toy:SIZE (default: the runs' own)")
+    parser.add_argument("--split", action="append", metavar="SPLIT",
+                        help="train, val_speech, val_speaker, unseen_speech, unseen_speaker; may be repeated "
+                             "(default: evaluation.splits)")
+    parser.add_argument("--no-controls", action="store_true",
+                        help="leave out the control rows that otherwise stand beside every run")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where results.jsonl goes (default: here)")
+    _device_arguments(parser)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from gan.evaluate import CONTROLS, evaluate_runs
+    from gan.generate import load
+
+    overrides = [word for word in args.systems if "=" in word and not Path(word).exists()]
+    words = [word for word in args.systems if word not in overrides]
+    controls = [word for word in words if word in CONTROLS]
+    runs = [load(word, args.device, args.allow_code) for word in words if word not in controls]
+    evaluate_runs(runs, controls, overrides, args.corpus, args.split, not args.no_controls, args.out)
+    return 0
+
+
+# -- table ------------------------------------------------------------------------------------------------------------
+
+
+def _table_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", nargs="*", type=Path, default=[Path("results.jsonl")],
+                        help="results files (default: results.jsonl)")
+    parser.add_argument("--compare", nargs=2, action="append", metavar=("A", "B"), default=[],
+                        help="also the paired difference A minus B of two systems, by speaker; may be repeated")
+
+
+def _table(args: argparse.Namespace) -> int:
+    from evaluation.table import markdown, paired_markdown, read_rows
+
+    rows = [row for path in args.results for row in read_rows(path)]
+    print(markdown(rows))
+    for a, b in args.compare:
+        print("\n" + paired_markdown(rows, a, b))
+    return 0
+
+
+# -- inspect ----------------------------------------------------------------------------------------------------------
+
+
+def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help="a shipped recipe or a YAML file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted config keys")
+    parser.add_argument("--identities", type=int, metavar="K",
+                        help="number of training speakers (default: as published for the recipe)")
+    parser.add_argument("--json", action="store_true", help="everything, ordered tensor shapes included, as JSON")
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    from gan.config import load
+    from gan.inspect import inspect, table
+
+    config = load(args.recipe, args.overrides)
+    entries = inspect(config, args.identities or config.data.published_identities)
+    print(json.dumps(entries, indent=1) if args.json else table(entries))
+    return 0
+
+
+# -- assets -----------------------------------------------------------------------------------------------------------
+
+
+def _assets_arguments(parser: argparse.ArgumentParser) -> None:
+    from gan import assets
+
+    assets.add_arguments(parser)
+
+
+def _assets(args: argparse.Namespace) -> int:
+    from gan import assets
+
+    return assets.main(args)
+
+
+# -- prepare ----------------------------------------------------------------------------------------------------------
+
+
+def _prepare_arguments(parser: argparse.ArgumentParser) -> None:
+    from gan.data.prepare import folder, toy, youtubers
+
+    sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
+    for name, module, about in (
+            ("toy", toy, "the synthetic world: speakers whose faces and voices are drawn from a seed"),
+            ("youtubers", youtubers, "Wav2Pix's layout: numbered pairs of a face and a clip, one folder a person"),
+            ("folder", folder, "your own data: one folder a speaker, or a CSV naming speaker, recording, file")):
+        source = sources.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".",
+                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+        source.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        module.add_arguments(source)
+        source.set_defaults(prepare=module.main)
+
+
+def _prepare(args: argparse.Namespace) -> int:
+    return args.prepare(args)
+
+
+VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
+    "prepare": ("raw media -> a corpus folder that training memory-maps", _prepare_arguments, _prepare),
+    "train": ("recipe + corpus -> a run; the same command goes on with an interrupted one\n\n"
+              "The run's folder is runs/<recipe>-<hash>; the hash stands for everything that decides its numbers.",
+              _train_arguments, _train),
+    "generate": ("run + sound files -> faces", _generate_arguments, _generate),
+    "evaluate": ("run(s) -> results rows, beside control systems under the same protocol",
+                 _evaluate_arguments, _evaluate),
+    "table": ("results rows -> Markdown", _table_arguments, _table),
+    "inspect": ("recipe -> modules, parameters, shapes, FLOPs", _inspect_arguments, _inspect),
+    "assets": ("weight files of others: list, add, verify; nothing is ever downloaded", _assets_arguments, _assets),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""Everything a run needs to go on exactly: written whole or not at all, verified when read, never unpickled.
+
+    step-00000500/weights.safetensors   generator, discriminators, losses with parameters, moving average
+    step-00000500/state.pt              optimisers (read with weights_only=True)
+    step-00000500/checkpoint.json       step, checksums, corpus, versions, resolved config
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint read back: weights by name, the optimisers' state, and what checkpoint.json says."""
+
+    path: Path
+    weights: dict[str, Tensor]
+    state: dict[str, Any]
+    info: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        return int(self.info["step"])
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware on which torch's results depend."""
+    return dict(python=platform.python_version(), torch=torch.__version__, numpy=numpy.__version__,
+                machine=platform.machine(), cpu_capability=torch.backends.cpu.get_cpu_capability(),
+                threads=torch.get_num_threads(),
+                gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None)
+
+
+def save(folder: Path, step: int, weights: dict[str, Tensor], state: dict[str, Any], **info: Any) -> Path:
+    """Write folder/step-XXXXXXXX: under a temporary name, flushed to the disk, then renamed. Returns its path.
+
+    Raises OSError (a full disk, say) leaving nothing behind; earlier checkpoints are untouched.
+    """
+    path = folder / f"step-{step:08d}"
+    partial = folder / f".{path.name}.{os.getpid()}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        # Clones: safetensors refuses tensors that share memory, and a GPU's are copied to the CPU anyway.
+        safetensors.torch.save_file({k: v.detach().cpu().contiguous().clone() for k, v in weights.items()},
+                                    partial / "weights.safetensors")
+        torch.save(state, partial / "state.pt")
+        checksums = {name: _sha256(partial / name) for name in ("weights.safetensors", "state.pt")}
+        content = dict(schema_version=SCHEMA_VERSION, step=step, checksums=checksums, environment=environment(), **info)
+        (partial / "checkpoint.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        for file in [*partial.iterdir(), partial]:
+            _flush(file)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(partial, path)
+        _flush(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return path
+
+
+def load(path: Path) -> Checkpoint:
+    """Read and verify one checkpoint. Raises ValueError, one line, if a file is missing, cut short or altered."""
+    try:
+        info = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
+        for name, expected in info["checksums"].items():
+            if _sha256(path / name) != expected:
+                raise ValueError("checksum differs from the recorded one")
+        weights = safetensors.torch.load_file(path / "weights.safetensors")
+        state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]}).") from None
+    return Checkpoint(path, weights, state, info)
+
+
+def load_latest(folder: Path) -> Checkpoint | None:
+    """The newest sound checkpoint, or None. A damaged newer one is passed over with a warning."""
+    for path in reversed(steps(folder)):
+        try:
+            return load(path)
+        except ValueError as error:
+            warnings.warn(f"{error} Falling back to the one before it.", stacklevel=2)
+    return None
+
+
+def steps(folder: Path) -> list[Path]:
+    """The complete checkpoints of a run, oldest first."""
+    return sorted(path for path in folder.glob("step-*") if (path / "checkpoint.json").is_file())
+
+
+def prune(folder: Path, keep_last: int, best: int | None) -> None:
+    """Delete all but the last keep_last checkpoints and the best one's step."""
+    for path in steps(folder)[:-keep_last]:
+        if best is None or path.name != f"step-{best:08d}":
+            shutil.rmtree(path)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Push a file, or a folder's entries, to the disk."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,295 @@
+"""A recipe in YAML -> Config: `base:` inheritance, dotted overrides, and one-line errors that name the key.
+
+Sections this framework owns are dataclasses below, with their defaults and units. A component section
+(`encoder: {name: segan, ...}`) is a mapping whose other keys are the component's constructor arguments: gan/build.py checks them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+# Raised whenever the same config and seed give other numbers than before; part of every run's hash.
+RESULTS_VERSION = 1
+
+
+@dataclass
+class Data:
+    corpus: str = "toy:demo"            # a prepared folder, or toy:tiny, toy:demo, toy:bench
+    pairing: str = "identity"           # aligned | identity | independent
+    clip_seconds: list[float] = field(default_factory=lambda: [1.0, 1.0])   # shortest, longest crop; one length a batch
+    segments: int = 1                   # crops per speaker and batch item
+    workers: int = 0                    # loader processes; the batches are the same whatever the number
+    published_identities: int = 10      # training speakers of the paper, for inspect without a corpus
+
+
+@dataclass
+class Adam:
+    learning_rate: float = 2e-4
+    betas: list[float] = field(default_factory=lambda: [0.5, 0.999])
+
+
+@dataclass
+class Optimizer:
+    generator: Adam = field(default_factory=Adam)
+    discriminator: Adam = field(default_factory=Adam)
+    decay_from: int | None = None       # step from which learning rates fall linearly, reaching ...
+    decay_to: float = 1e-3              # ... this fraction at the last step
+    decay_spares: list[str] = field(default_factory=list)   # discriminators whose rate stays
+    clip_gradient: float | None = None  # largest norm of the gradient of each half; null: no clipping
+
+
+@dataclass
+class Best:
+    metric: str = "l1"                  # a score of evaluation.metrics on a val_* split
+    split: str = "val_speech"
+    mode: str = "min"                   # min | max
+
+
+@dataclass
+class Train:
+    steps: int = 10_000                 # optimiser steps of each half
+    batch_size: int = 32                # speakers (pairs, for aligned pairing) a step
+    seed: int = 0
+    update_order: list[str] = field(default_factory=lambda: ["discriminator", "generator"])
+    initialisation: str = "default"     # default: torch's own | normal: N(0, 0.02), as DCGAN and Wav2Pix
+    freeze_norm_from: int | None = None # step from which the generator's batch norm stays as it is and its Adam starts anew
+    ema_decay: float | None = None      # e.g. 0.999: keep a moving average of the generator and draw with it
+    precision: str = "float32"          # float32 | bfloat16 (autocast)
+    channels_last: bool = False
+    compile: bool = False
+    device: str = "auto"                # auto | cpu | cuda | cuda:1 | ...
+    threads: int | None = None          # CPU threads of torch; null: torch's own choice
+    save_every: int = 500               # steps between checkpoints
+    keep_last: int = 2                  # checkpoints kept beside the best one
+    validate_every: int | None = None   # steps between evaluations on a val_* split
+    best: Best = field(default_factory=Best)
+
+
+@dataclass
+class Logging:
+    scalars_every: int = 10             # steps
+    images_every: int = 250             # steps
+    num_images: int = 8                 # fixed voices shown
+    embeddings: int = 256               # voices in the embedding projector at the end; 0: none
+
+
+@dataclass
+class Evaluation:
+    splits: list[str] = field(default_factory=lambda: ["unseen_speech", "unseen_speaker"])
+    runs: int = 10                      # random crops per speaker
+    seconds: list[float] = field(default_factory=lambda: [1.25])    # clip lengths, each a protocol of its own
+    seed: int = 0
+    batch_size: int = 64
+    face_size: int | None = None        # px; null: the model's largest
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Config:
+    data: Data = field(default_factory=Data)
+    features: dict[str, Any] = field(default_factory=dict)
+    encoder: dict[str, Any] = field(default_factory=dict)
+    decoder: dict[str, Any] = field(default_factory=dict)
+    discriminators: dict[str, Any] = field(default_factory=dict)
+    losses: dict[str, Any] = field(default_factory=dict)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    train: Train = field(default_factory=Train)
+    logging: Logging = field(default_factory=Logging)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+
+
+ALLOWED = {
+    "data.pairing": ("aligned", "identity", "independent"),
+    "train.initialisation": ("default", "normal"),
+    "train.precision": ("float32", "bfloat16"),
+    "train.best.mode": ("min", "max"),
+}
+
+# What changes where or how fast a run computes, what it writes, or how long it goes on: not what it computes.
+NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.published_identities", "train.device", "train.threads", "train.save_every",
+               "train.keep_last", "train.validate_every", "train.best")
+
+
+def cache_folder() -> Path:
+    """Where rendered corpora, face nets and features are kept: $VOXFACE_CACHE, else ~/.cache/voxface."""
+    return Path(os.environ.get("VOXFACE_CACHE") or Path.home() / ".cache" / "voxface")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """" Did you mean X?", or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def recipes() -> list[str]:
+    """Names of the shipped recipes."""
+    return sorted(path.name.removesuffix(".yaml") for path in resources.files("configs").iterdir()
+                  if path.name.endswith(".yaml") and path.name != "base.yaml")
+
+
+def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """A shipped recipe's name, or the path of a YAML file; then dotted overrides such as train.steps=100.
+
+    Raises ValueError, one line, naming the key, what came, what is allowed and the nearest spelling.
+    """
+    return from_dict(_overridden(_read(str(recipe), Path.cwd()), overrides))
+
+
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """The same with dotted overrides on top, checked again."""
+    return from_dict(_overridden(to_dict(config), overrides))
+
+
+def _overridden(merged: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not equals or not key:
+            raise ValueError(f"{override}: an override reads key=value, e.g. train.steps=1000.")
+        try:
+            change = OmegaConf.to_container(OmegaConf.from_dotlist([override]), resolve=False)
+        except (OmegaConfBaseException, yaml.YAMLError) as error:
+            raise ValueError(f"{key}: {override.partition('=')[2]!r} is not valid YAML "
+                             f"({str(error).splitlines()[0]}).") from None
+        merged = _merge(merged, change)  # type: ignore[arg-type]
+    return merged
+
+
+def from_dict(values: dict[str, Any]) -> Config:
+    """A plain mapping -> Config, every key and type checked."""
+    values = _without_null_components(values)
+    _check_keys(Config, values, "")
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(values)))
+    except OmegaConfBaseException as error:
+        raise ValueError(_one_line(error)) from None
+    assert isinstance(config, Config)
+    _check_values(config)
+    return config
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Config -> plain mapping, what is saved as config.yaml; from_dict(to_dict(c)) == c."""
+    plain = OmegaConf.to_container(OmegaConf.structured(config))
+    assert isinstance(plain, dict)
+    return plain  # type: ignore[return-value]
+
+
+def to_yaml(config: Config) -> str:
+    return yaml.safe_dump(to_dict(config), sort_keys=False, width=120)
+
+
+def run_hash(config: Config, corpus_checksum: str) -> str:
+    """Eight hex digits of everything that decides a run's numbers: equal hash, equal run.
+
+    train.steps counts only where a schedule depends on it, so that a run can be prolonged.
+    """
+    plain = to_dict(config)
+    left_out = (*NOT_IN_HASH, *(("train.steps",) if config.optimizer.decay_from is None else ()))
+    for key in left_out:
+        *parents, last = key.split(".")
+        section = plain
+        for parent in parents:
+            section = section[parent]
+        del section[last]
+    content = json.dumps([RESULTS_VERSION, corpus_checksum, plain], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+def _read(name: str, folder: Path) -> dict[str, Any]:
+    """The YAML of a recipe merged over its bases. A name is looked for in folder, then among the shipped recipes."""
+    path = folder / name
+    shipped = resources.files("configs") / (name if name.endswith(".yaml") else f"{name}.yaml")
+    if path.is_file():
+        text, here = path.read_text(encoding="utf-8"), path.parent
+    elif shipped.is_file():
+        text, here = shipped.read_text(encoding="utf-8"), folder
+    else:
+        raise ValueError(f"{name}: no such file, and no shipped recipe of that name. Have: {', '.join(recipes())}."
+                         + nearest(name, recipes()))
+    try:
+        values = OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(f"{name}: not valid YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{name}: a recipe is a mapping of sections, a {type(values).__name__} came.")
+    base = values.pop("base", None)
+    return _merge(_read(base, here), values) if base else values  # type: ignore[arg-type]
+
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Deep merge. A component whose `name` changes is replaced whole: the old one's arguments are not the new one's."""
+    merged = dict(under)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            another = "name" in value and value["name"] != old.get("name")
+            merged[key] = value if another else _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _without_null_components(values: dict[str, Any]) -> dict[str, Any]:
+    """`losses.perceptual: null` takes an inherited component away."""
+    values = dict(values)
+    for key in ("discriminators", "losses"):
+        if isinstance(values.get(key), dict):
+            values[key] = {name: entry for name, entry in values[key].items() if entry is not None}
+    metrics = values.get("evaluation", {}).get("metrics") if isinstance(values.get("evaluation"), dict) else None
+    if isinstance(metrics, dict):
+        values["evaluation"] = values["evaluation"] | {
+            "metrics": {name: entry for name, entry in metrics.items() if entry is not None}}
+    return values
+
+
+def _check_keys(section: type, values: Any, prefix: str) -> None:
+    known = {f.name: f for f in fields(section)}
+    if not isinstance(values, dict):
+        raise ValueError(f"{prefix.rstrip('.')}: a mapping with {', '.join(known)} is expected, {values!r} came.")
+    for key, value in values.items():
+        if key not in known:
+            raise ValueError(f"{prefix}{key}: no such key. Allowed: {', '.join(known)}." + nearest(str(key), known))
+        default = known[key].default_factory
+        if is_dataclass(default):
+            _check_keys(default, value, f"{prefix}{key}.")
+
+
+def _check_values(config: Config) -> None:
+    for key, allowed in ALLOWED.items():
+        value: Any = config
+        for part in key.split("."):
+            value = getattr(value, part)
+        if value not in allowed:
+            raise ValueError(f"{key}: {value!r} came. Allowed: {', '.join(allowed)}." + nearest(str(value), allowed))
+    for key, number in (("train.steps", config.train.steps), ("train.batch_size", config.train.batch_size),
+                        ("train.save_every", config.train.save_every), ("train.keep_last", config.train.keep_last),
+                        ("data.segments", config.data.segments), ("evaluation.runs", config.evaluation.runs),
+                        ("logging.scalars_every", config.logging.scalars_every),
+                        ("logging.images_every", config.logging.images_every)):
+        if number < 1:
+            raise ValueError(f"{key}: {number} came. Allowed: 1 or more.")
+    low_high = config.data.clip_seconds
+    if len(low_high) != 2 or not 0 < low_high[0] <= low_high[1]:
+        raise ValueError(f"data.clip_seconds: {low_high} came. Allowed: [shortest, longest], in seconds above 0.")
+    if sorted(config.train.update_order) != ["discriminator", "generator"]:
+        raise ValueError(f"train.update_order: {config.train.update_order} came. Allowed: [discriminator, generator] "
+                         "or [generator, discriminator].")
+    if not config.evaluation.seconds or min(config.evaluation.seconds) <= 0:
+        raise ValueError(f"evaluation.seconds: {config.evaluation.seconds} came. Allowed: a list of seconds above 0.")
+
+
+def _one_line(error: OmegaConfBaseException) -> str:
+    key = getattr(error, "full_key", None) or "config"
+    return f"{key}: {str(error).splitlines()[0].rstrip('.')}."

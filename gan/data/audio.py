@@ -1,0 +1,87 @@
+"""Sound files <-> waveforms. Everything behind this file is mono, and 16 kHz unless it says otherwise.
+
+Files are read with libsndfile (soundfile), which carries its own wav, flac, ogg and mp3 decoders: no system FFmpeg is
+needed. Resampling is scipy's polyphase filter, whose cost stays small at odd pairs of rates too.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+SAMPLE_RATE_HZ = 16_000
+EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
+# Outside of these a header is damaged; inside, resampling to 16 kHz makes a file at most sixteen times longer.
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
+# Lossy decoders overshoot 1 by a little and are clipped; a file that goes beyond this holds another unit.
+LARGEST_AMPLITUDE = 16.0
+BLOCK_FRAMES = 1 << 20
+
+
+def read_waveform(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+    """A sound file -> float32 (S,) mono in [-1, 1] at sample_rate_hz: channels averaged, resampled, clipped.
+
+    16-bit mono files at sample_rate_hz come back exactly: to_int16(read_waveform(path)) equals the stored samples.
+    Silence and very short sounds are sound. Raises ValueError, one line that names the file and the reason, if it is
+    missing, empty, not sound, without a sample, at an impossible rate, or holds NaN, infinite or out-of-range samples.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"{path}: no such file.")
+    if not path.is_file():
+        raise ValueError(f"{path}: not a file. Name one sound file ({', '.join(EXTENSIONS)}).")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty (0 bytes).")
+    mono, rate_hz = _read_mono(path)
+    if not len(mono):
+        raise ValueError(f"{path}: the file holds no samples.")
+    if not np.isfinite(mono).all():
+        raise ValueError(f"{path}: holds {int((~np.isfinite(mono)).sum())} samples that are NaN or infinite.")
+    if np.abs(mono).max() > LARGEST_AMPLITUDE:
+        raise ValueError(f"{path}: samples reach {np.abs(mono).max():g}, but sound lies in [-1, 1]. "
+                         "Scale it, or save it as 16-bit.")
+    if rate_hz != sample_rate_hz:
+        common = math.gcd(rate_hz, sample_rate_hz)
+        mono = resample_poly(mono, sample_rate_hz // common, rate_hz // common).astype(np.float32)
+    return np.clip(mono, -1, 1)
+
+
+def _read_mono(path: Path) -> tuple[np.ndarray, int]:
+    """(S,) float32, and its rate. Read in blocks, so that long files of many channels stay small in memory."""
+    blocks = []
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate_hz = int(file.samplerate)
+            if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+                raise ValueError(f"{path}: sample rate {rate_hz} Hz; {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz are read.")
+            while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                blocks.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32))
+    except PermissionError:
+        raise ValueError(f"{path}: may not be read (permission denied).") from None
+    except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:  # TypeError: headerless .raw
+        # libsndfile's text reads "Error opening 'the path again': reason".
+        reason = str(error).splitlines()[0].rsplit(": ", 1)[-1].rstrip(".")
+        raise ValueError(f"{path}: not sound that can be read ({reason}). Give wav, flac, mp3 or ogg.") from None
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate_hz
+
+
+def to_int16(waveform: np.ndarray) -> np.ndarray:
+    """float (S,) in [-1, 1] -> int16 (S,), rounded to nearest; what lies outside is clipped."""
+    return np.clip(np.rint(np.asarray(waveform, np.float64) * 32768), -32768, 32767).astype(np.int16)
+
+
+def write_wav(path: str | Path, waveform: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
+    """int16 (S,), or float (S,) in [-1, 1] -> a mono 16-bit wav file. A reader sees the whole file or none."""
+    path = Path(path)
+    samples = waveform if waveform.dtype == np.int16 else to_int16(waveform)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        soundfile.write(temporary, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""Pictures of faces: files <-> uint8 arrays, and uint8 <-> the pixel space a decoder works in. Only here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from torch import Tensor
+
+MAX_PIXELS = 100_000_000
+MARK = "Generated from speech by voxface; not a photograph of anyone."
+
+# value = (pixel / 255 - mean) / std, per RGB channel. `unit` spans [-1, 1]; `imagenet` is SF2F's standardised space.
+PIXEL_SPACES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "unit": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
+
+def _scale(space: str, device: torch.device) -> tuple[Tensor, Tensor]:
+    if space not in PIXEL_SPACES:
+        raise ValueError(f"pixel_space: {space} is unknown. Have: {', '.join(PIXEL_SPACES)}.")
+    mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in PIXEL_SPACES[space])
+    return mean, std
+
+
+def to_pixel_space(images: Tensor, space: str) -> Tensor:
+    """uint8 (..., H, W, 3) RGB -> float32 (..., 3, H, W) in the named pixel space."""
+    mean, std = _scale(space, images.device)
+    # One fused multiply-add per value: x / 255 / std - mean / std.
+    planar = images.movedim(-1, -3).contiguous().float()
+    return planar.mul_(1 / (255 * std)).sub_(mean / std)
+
+
+def from_pixel_space(faces: Tensor, space: str) -> Tensor:
+    """float (..., 3, H, W) in the named pixel space -> float in [0, 1], clamped; differentiable inside the range."""
+    mean, std = _scale(space, faces.device)
+    return (faces * std + mean).clamp(0, 1)
+
+
+def to_uint8(faces: Tensor, space: str) -> np.ndarray:
+    """float (..., 3, H, W) in the named pixel space -> uint8 (..., H, W, 3) RGB, rounded to nearest."""
+    return from_pixel_space(faces.detach().float(), space).mul(255).round().byte().movedim(-3, -1).cpu().numpy()
+
+
+def read_face(path: str | Path, swap_red_blue: bool = False) -> np.ndarray:
+    """A picture file -> uint8 (H, W, 3) RGB, turned upright by its EXIF orientation.
+
+    swap_red_blue: the file stores blue where red belongs (Wav2Pix's corpus).
+    Raises ValueError, one line, naming the file, if it is missing, not a picture, or larger than 100 megapixels.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{path}: {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read.")
+            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file.") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+        raise ValueError(f"{path}: not a readable picture ({str(error).splitlines()[0]}).") from None
+    return np.ascontiguousarray(pixels[..., ::-1]) if swap_red_blue else pixels
+
+
+def write_face(path: str | Path, image: np.ndarray) -> None:
+    """uint8 (H, W, 3) RGB -> PNG that carries a mark of its origin."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", "voxface")
+    info.add_text("Description", MARK)
+    temporary = Path(path).with_suffix(".tmp")
+    Image.fromarray(image).save(temporary, format="PNG", pnginfo=info)
+    temporary.replace(path)

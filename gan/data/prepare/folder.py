@@ -1,0 +1,347 @@
+"""A user's own sound files and pictures -> corpus.
+
+Either a folder, one subfolder a speaker:
+
+    <speaker>/any.wav                    its own recording
+    <speaker>/any.jpg                    a picture; of the recording any.wav if that is beside it, else of none
+    <speaker>/<recording>/any.flac       files in a subfolder are one recording: say, all cuts of one video
+
+or a CSV (UTF-8) with columns speaker, recording, file, and any more that describe the speaker (sex, age, ...). The ending
+tells sound from picture. recording may be empty: a sound file is then its own recording, a picture of none. Files are
+relative to the CSV's folder and must lie in it, because a CSV may come from someone else; allow_outside lifts that.
+
+Splits are by speaker, and inside training speakers by recording. Files with equal bytes join their recordings. A picture
+of no recording is a recording of its own: a speaker's pictures are shared out as its sound is, training first.
+Pictures are turned upright, cut to their central square, and stored antialiased. A clip's aligned face is the picture
+of its own name, else the first of its recording, else none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from gan.data import audio
+from gan.data.corpus import CorpusWriter
+from gan.data.faces import read_face
+from gan.data.prepare import add_output_arguments, new_corpus_path
+from gan.data.prepare.shared_audio import Groups
+from gan.data.prepare.splits import check_fractions, split_recordings, split_speakers
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+COLUMNS = ("speaker", "recording", "file")
+# Columns that the corpus writes itself.
+TAKEN_COLUMNS = ("split",)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file of one speaker. recording is "" for a picture that belongs to none."""
+
+    speaker: str
+    recording: str
+    path: Path
+
+    @property
+    def is_audio(self) -> bool:
+        return self.path.suffix.lower() in audio.EXTENSIONS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was stored, and what was not. str(report) is what the command prints."""
+
+    speakers: dict[str, str]  # speaker -> split
+    clips: dict[str, int]  # split -> clips
+    faces: dict[str, int]  # split -> pictures
+    seconds: float
+    faceless: list[str]  # training speakers whose held-out recordings have no picture
+    ignored: int  # files of other kinds
+    bad: list[tuple[str, str]] = field(default_factory=list)  # (file or speaker, reason): left out
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.speakers)} speakers, {sum(self.clips.values())} sound files ({self.seconds / 60:.1f} minutes), "
+                 f"{sum(self.faces.values())} pictures; {self.ignored} files of other kinds were passed over.",
+                 f"{'split':16}speakers  sound files  pictures"]
+        names = [*dict.fromkeys([*self.clips, *self.faces])]
+        for split in (s for s in ("train", "val_speech", "val_speaker", "unseen_speech", "unseen_speaker") if s in names):
+            owner = split if split.endswith("speaker") else "train"
+            count = sum(s == owner for s in self.speakers.values())
+            lines.append(f"{split:16}{count:8}  {self.clips.get(split, 0):11}  {self.faces.get(split, 0):8}")
+        if self.faceless:
+            lines.append(f"No picture outside of train: {', '.join(self.faceless)}. Held-out speech of theirs cannot be compared "
+                         "with a held-out picture; give them more pictures.")
+        lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
+        return "\n".join(lines)
+
+
+def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0.1, unseen_speech: float = 0.2,
+                   val_speaker: float = 0.1, unseen_speaker: float = 0.1, seed: int = 0,
+                   face_box: Sequence[float] = (0.0, 0.0, 1.0, 1.0), face_sizes: Sequence[int] = (64, 128),
+                   licence: str = "not stated", consent: str = "not stated", allow_outside: bool = False,
+                   overwrite: bool = False) -> Report:
+    """Write the corpus `out` from a folder or CSV as described above. Files that cannot be used are in Report.bad.
+
+    val_speech, unseen_speech: shares of a training speaker's sound files to hold out, in whole recordings.
+    val_speaker, unseen_speaker: shares of the speakers to hold out; at least two speakers train.
+    face_box: left, top, right, bottom, as fractions of the square pictures, inside which the faces lie.
+    Raises ValueError if nothing can be stored, an option is impossible, or `out` exists and overwrite is not given.
+    """
+    check_fractions(val_speech=val_speech, unseen_speech=unseen_speech)
+    check_fractions(val_speaker=val_speaker, unseen_speaker=unseen_speaker)
+    _check_face_box(face_box)
+    source = Path(source)
+    with new_corpus_path(out, overwrite) as target:
+        bad: list[tuple[str, str]] = []
+        if source.is_dir():
+            items, attributes, ignored = _list_folder(source), {}, 0
+        elif source.is_file():
+            items, attributes = _list_csv(source, allow_outside, bad)
+        else:
+            raise ValueError(f"{source}: no such folder or CSV file.")
+        wanted = [item for item in items if item.path.suffix.lower() in (*audio.EXTENSIONS, *PICTURES)]
+        ignored = len(items) - len(wanted)
+        items, digests = _check(wanted, bad)
+        items, digests = _drop_incomplete_speakers(items, digests, bad)
+        if not items:
+            raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.EXTENSIONS)}) and a picture "
+                             f"({' '.join(PICTURES)}) that can be read" + (f"; {len(bad)} were left out, first "
+                                                                          f"{bad[0][0]}: {bad[0][1]}" if bad else ".")
+                             )
+        speakers = split_speakers(sorted({item.speaker for item in items}), val_speaker, unseen_speaker, seed)
+        groups, splits = _split(items, digests, speakers, val_speech, unseen_speech, seed)
+        with CorpusWriter(target, name=Path(out).name, source=source.name, licence=licence, consent=consent,
+                          face_sizes=tuple(face_sizes), face_box=tuple(face_box),
+                          extra={"prepared_by": "folder", "left_out": len(bad),
+                                 "options": dict(val_speech=val_speech, unseen_speech=unseen_speech, val_speaker=val_speaker,
+                                                 unseen_speaker=unseen_speaker, seed=seed)}) as writer:
+            seconds = _write(writer, items, digests, groups, splits, speakers, attributes)
+    return _report(items, digests, groups, splits, speakers, seconds, ignored, bad)
+
+
+def _check_face_box(box: Sequence[float]) -> None:
+    if len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
+        raise ValueError(f"face_box: {tuple(box)} came; four fractions are wanted, 0 <= left < right <= 1 and "
+                         "0 <= top < bottom <= 1.")
+
+
+def _list_folder(source: Path) -> list[Item]:
+    """Every file below a speaker's folder, in order of name. Hidden files and folders are passed over."""
+    items = []
+    for speaker in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        for path in sorted(path for path in speaker.rglob("*") if path.is_file()):
+            inner = path.relative_to(speaker)
+            if any(part.startswith(".") for part in inner.parts):
+                continue
+            recording = inner.parent.as_posix() if len(inner.parts) > 1 else _own_recording(path)
+            items.append(Item(speaker.name, recording, path))
+    if not items:
+        raise ValueError(f"{source}: holds no files in subfolders. Lay it out as <speaker>/<files>, or give a CSV with "
+                         f"columns {', '.join(COLUMNS)}.")
+    return items
+
+
+def _own_recording(path: Path) -> str:
+    """The recording of a file that names none: a sound file's own, also for a picture of the same name beside it."""
+    if path.suffix.lower() in audio.EXTENSIONS:
+        return path.name
+    siblings = [path.with_suffix(ending) for ending in audio.EXTENSIONS]
+    return next((sibling.name for sibling in siblings if sibling.is_file()), "")
+
+
+def _list_csv(source: Path, allow_outside: bool,
+              bad: list[tuple[str, str]]) -> tuple[list[Item], dict[str, dict[str, str]]]:
+    """Items in the order of the rows, and each speaker's further columns (its first value that is not empty)."""
+    items, attributes = [], dict[str, dict[str, str]]()
+    try:
+        with open(source, newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            columns = [name.strip() for name in table.fieldnames or []]
+            missing = [name for name in COLUMNS if name not in columns]
+            if missing:
+                raise ValueError(f"{source}: has no column {missing[0]}. Its first line must name the columns "
+                                 f"{', '.join(COLUMNS)}; it names {', '.join(columns) or 'none'}.")
+            if taken := [name for name in TAKEN_COLUMNS if name in columns]:
+                raise ValueError(f"{source}: column {taken[0]} is made here, by speaker and recording. Rename or remove it.")
+            table.fieldnames = columns
+            for row in table:
+                values = {name: (row.get(name) or "").strip() for name in columns if name}
+                where = f"{source.name} line {table.line_num}"
+                if not values["speaker"] or not values["file"]:
+                    bad.append((where, "speaker or file is empty."))
+                    continue
+                path = source.parent / values["file"]
+                root = source.parent.resolve()
+                if not allow_outside and not path.resolve().is_relative_to(root):
+                    bad.append((where, f"{values['file']} lies outside of the CSV's folder. --allow-outside reads it."))
+                    continue
+                items.append(Item(values["speaker"], values["recording"] or _own_recording(path), path))
+                described = attributes.setdefault(values["speaker"], {})
+                for name in columns:
+                    if name and name not in COLUMNS and values[name]:
+                        described.setdefault(name, values[name])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{source}: not a CSV in UTF-8 ({str(error).splitlines()[0]}).") from None
+    return items, attributes
+
+
+def _check(items: Iterable[Item], bad: list[tuple[str, str]]) -> tuple[list[Item], list[str]]:
+    """Read every file once. The usable items and the SHA-256 of their bytes; the others go to bad with the reason."""
+    good, digests, listed = [], [], set[tuple[str, str, Path]]()
+    for item in tqdm(list(items), "Checking", disable=None, unit="file"):
+        key = (item.speaker, item.recording, item.path)
+        if key in listed:  # one CSV row twice
+            continue
+        listed.add(key)
+        try:
+            if item.is_audio:
+                audio.read_waveform(item.path)
+            else:
+                read_square_face(item.path)
+            digests.append(hashlib.sha256(item.path.read_bytes()).hexdigest())
+        except (ValueError, OSError) as error:
+            bad.append((str(item.path), str(error).removeprefix(f"{item.path}: ")))
+            continue
+        good.append(item)
+    return good, digests
+
+
+def read_square_face(path: Path) -> np.ndarray:
+    """uint8 (S, S, 3) RGB: the central square of a picture, upright. Raises ValueError if it cannot be read."""
+    image = read_face(path)
+    size = min(image.shape[:2])
+    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
+    return image[top:top + size, left:left + size]
+
+
+def _drop_incomplete_speakers(items: list[Item], digests: list[str],
+                              bad: list[tuple[str, str]]) -> tuple[list[Item], list[str]]:
+    """A speaker needs a voice and a face."""
+    kinds: dict[str, set[bool]] = {}
+    for item in items:
+        kinds.setdefault(item.speaker, set()).add(item.is_audio)
+    for speaker, has in sorted(kinds.items()):
+        if len(has) == 1:
+            bad.append((f"speaker {speaker}", "has no usable picture." if True in has else "has no usable sound file."))
+    kept = [i for i, item in enumerate(items) if len(kinds[item.speaker]) == 2]
+    return [items[i] for i in kept], [digests[i] for i in kept]
+
+
+def _split(items: list[Item], digests: list[str], speakers: dict[str, str], val_fraction: float, unseen_fraction: float,
+           seed: int) -> tuple[list[list[int]], list[str]]:
+    """Recordings as lists of items, and the split of each."""
+    joined = Groups(len(items))
+    joined.join_equal((item.speaker, item.recording) if item.recording else None for item in items)
+    joined.join_equal((item.speaker, digest) for item, digest in zip(items, digests, strict=True))
+    groups = joined.members()
+    splits = [speakers[items[group[0]].speaker] for group in groups]
+    # Sound and loose pictures are shared out apart, so that a speaker's pictures do not count as its speech.
+    for with_sound in (True, False):
+        chosen = [g for g, group in enumerate(groups)
+                  if splits[g] == "train" and with_sound == any(items[i].is_audio for i in group)]
+        sizes = [Counter({items[groups[g][0]].speaker: sum(items[i].is_audio == with_sound for i in groups[g])})
+                 for g in chosen]
+        for g, split in zip(chosen, split_recordings(sizes, val_fraction, unseen_fraction, seed), strict=True):
+            splits[g] = split
+    _give_training_a_face(items, groups, splits)
+    return groups, splits
+
+
+def _give_training_a_face(items: list[Item], groups: list[list[int]], splits: list[str]) -> None:
+    """Where all pictures of a training speaker fell into held-out recordings, the smallest of those trains after all."""
+    pictured = [g for g, group in enumerate(groups) if not all(items[i].is_audio for i in group)]
+    have = {items[groups[g][0]].speaker for g in pictured if splits[g] == "train"}
+    for speaker in sorted({items[groups[g][0]].speaker for g in pictured} - have):
+        mine = [g for g in pictured if items[groups[g][0]].speaker == speaker]
+        if all(splits[g].endswith("_speech") for g in mine):
+            splits[min(mine, key=lambda g: len(groups[g]))] = "train"
+
+
+def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str],
+           speakers: dict[str, str], attributes: dict[str, dict[str, str]]) -> float:
+    """Store everything, equal pictures of a recording once; returns the seconds of sound."""
+    numbers = {name: writer.add_speaker(name, split, **attributes.get(name, {})) for name, split in speakers.items()}
+    samples = 0
+    with tqdm(total=len(items), desc="Writing", disable=None, unit="file") as progress:
+        for group, split in zip(groups, splits, strict=True):
+            first = items[group[0]]
+            recording = writer.add_recording(numbers[first.speaker], first.recording or first.path.name, split)
+            stored: dict[str, int] = {}
+            named: dict[Path, int] = {}
+            for i in group:
+                if not items[i].is_audio:
+                    if digests[i] not in stored:
+                        stored[digests[i]] = writer.add_face(recording, read_square_face(items[i].path))
+                    named[items[i].path.with_suffix("")] = stored[digests[i]]
+                    progress.update()
+            for i in group:
+                if items[i].is_audio:
+                    waveform = audio.to_int16(audio.read_waveform(items[i].path))
+                    face = named.get(items[i].path.with_suffix(""), next(iter(stored.values()), None))
+                    writer.add_clip(recording, waveform, face)
+                    samples += len(waveform)
+                    progress.update()
+    return samples / audio.SAMPLE_RATE_HZ
+
+
+def _report(items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str], speakers: dict[str, str],
+            seconds: float, ignored: int, bad: list[tuple[str, str]]) -> Report:
+    clips, faces = Counter[str](), Counter[str]()
+    speech, pictured = set[str](), set[str]()  # training speakers with held-out speech, with held-out pictures
+    for group, split in zip(groups, splits, strict=True):
+        sounds = sum(items[i].is_audio for i in group)
+        pictures = len({digests[i] for i in group if not items[i].is_audio})
+        clips[split] += sounds
+        faces[split] += pictures
+        if split == "unseen_speech":
+            speech |= {items[group[0]].speaker} if sounds else set()
+            pictured |= {items[group[0]].speaker} if pictures else set()
+    return Report(speakers, dict(clips), dict(faces), seconds, sorted(speech - pictured), ignored, bad)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `voxface prepare folder`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = (
+        "Read your own sound files (wav, flac, mp3, ogg) and pictures (jpg, png, webp), either from a folder:\n"
+        "  SPEAKER/any.wav              its own recording\n"
+        "  SPEAKER/any.jpg              a picture; of the recording any.wav if that is beside it\n"
+        "  SPEAKER/RECORDING/any.flac   files of one recording, such as all cuts of one video\n"
+        "or from a CSV with columns speaker, recording, file and any more about the speaker (sex, age, ...).\n"
+        "Pieces of one recording never fall on both sides of a split: put them into one recording.\n"
+        "Files that cannot be read are listed at the end (exit code 1); the rest is kept.")
+    parser.add_argument("source", metavar="FOLDER_OR_CSV", help="the folder with one subfolder a speaker, or the CSV")
+    add_output_arguments(parser)
+    for name, default, what in (("val-speech", 0.1, "a training speaker's sound files for val_speech"),
+                                ("unseen-speech", 0.2, "a training speaker's sound files for unseen_speech"),
+                                ("val-speaker", 0.1, "the speakers for val_speaker"),
+                                ("unseen-speaker", 0.1, "the speakers for unseen_speaker")):
+        parser.add_argument(f"--{name}", type=float, default=default, metavar="F",
+                            help=f"share of {what} (default: {default})")
+    parser.add_argument("--seed", type=int, default=0, help="draws the splits (default: 0)")
+    parser.add_argument("--face-box", nargs=4, type=float, default=[0, 0, 1, 1], metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+                        help="where the face lies in the central square of the pictures, as fractions (default: 0 0 1 1)")
+    parser.add_argument("--licence", default="not stated", help="the terms of your data, kept in the corpus")
+    parser.add_argument("--consent", default="not stated", help="what the people recorded agreed to, kept in the corpus")
+    parser.add_argument("--allow-outside", action="store_true",
+                        help="let a CSV name files outside of its own folder, or by absolute path")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Prepare, print the report. Exit code 1 if files were left out, else 0."""
+    out = Path(args.out) if args.out else Path("corpora") / Path(args.source).resolve().stem
+    report = prepare_folder(args.source, out, val_speech=args.val_speech, unseen_speech=args.unseen_speech,
+                            val_speaker=args.val_speaker, unseen_speaker=args.unseen_speaker, seed=args.seed,
+                            face_box=args.face_box, face_sizes=args.face_sizes, licence=args.licence, consent=args.consent,
+                            allow_outside=args.allow_outside, overwrite=args.overwrite)
+    print(report)
+    print(f"Wrote {out}")
+    return 1 if report.bad else 0

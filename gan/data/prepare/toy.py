@@ -1,0 +1,141 @@
+"""The toy world as a corpus: speakers drawn from a seed, their faces rendered, their voices synthesised.
+
+Each speaker is rendered from its own random stream, so the corpus is the same however many processes share the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from gan.data.corpus import CorpusWriter
+from gan.data.toy.faces import BACKGROUNDS, FACE_BOX, draw_picture, render_face
+from gan.data.toy.speakers import Speaker, draw_speaker
+from gan.data.toy.voices import draw_recording, synthesise
+
+FACE_SIZE = 128  # px, rendered; smaller ones are made of it by the writer
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of a world is rendered. The last two recordings of a training speaker are val_speech and unseen_speech."""
+
+    train: int  # speakers
+    val_speaker: int
+    unseen_speaker: int
+    clip_seconds: float
+    recordings: int = 5  # a speaker
+    clips: int = 2  # a recording, as many faces
+
+
+SIZES = {
+    "tiny": Size(train=12, val_speaker=4, unseen_speaker=4, clip_seconds=4.0),
+    "demo": Size(train=60, val_speaker=10, unseen_speaker=20, clip_seconds=10.0),
+    "bench": Size(train=400, val_speaker=40, unseen_speaker=300, clip_seconds=10.0),
+}
+
+
+@dataclass(frozen=True)
+class _Session:
+    """One recording of a speaker: a clip and the face aligned with it, several times."""
+
+    faces: list[np.ndarray]
+    clips: list[np.ndarray]
+
+
+def prepare_toy(path: str | Path, size: str = "demo", seed: int = 0, coupling: float = 1.0, background: str = "white",
+                processes: int | None = None) -> None:
+    """Write the toy world `seed` to the folder path.
+
+    size: tiny, demo or bench. coupling in [0, 1]: see gan/data/toy/speakers.py. background: white or textured.
+    processes: that render side by side; by default 2 for worlds worth it. The corpus does not depend on it.
+    Raises ValueError for an unknown size or background, a coupling outside [0, 1], or a path that exists.
+    """
+    if size not in SIZES:
+        raise ValueError(f"size: {size} is unknown. Have: {', '.join(SIZES)}.")
+    if background not in BACKGROUNDS:
+        raise ValueError(f"background: {background} is unknown. Have: {', '.join(BACKGROUNDS)}.")
+    world = SIZES[size]
+    splits = ["train"] * world.train + ["val_speaker"] * world.val_speaker + ["unseen_speaker"] * world.unseen_speaker
+    speakers = [draw_speaker(seed, index, coupling) for index in range(len(splits))]
+    render = partial(_render_speaker, world=world, seed=seed, background=background)
+    if processes is None:
+        processes = 2 if len(splits) > 50 else 1
+    extra = {"toy": {"size": size, "seed": seed, "coupling": coupling, "background": background, **asdict(world)}}
+    with CorpusWriter(path, name=f"toy-{size}", source=f"voxface toy world, seed {seed}, coupling {coupling:g}",
+                      licence="CC0-1.0", consent="None needed: faces and voices are synthetic, of nobody.",
+                      face_sizes=(64, FACE_SIZE), face_box=FACE_BOX, extra=extra) as writer, \
+            _mapped(render, list(enumerate(speakers)), processes) as rendered:
+        progress = tqdm(rendered, desc=f"toy:{size}", total=len(splits), unit="speaker", disable=None)
+        for index, sessions in enumerate(progress):
+            _write_speaker(writer, index, splits[index], speakers[index], sessions)
+
+
+def _write_speaker(writer: CorpusWriter, index: int, split: str, speaker: Speaker, sessions: list[_Session]) -> None:
+    name = f"toy-{index:04d}"
+    row = writer.add_speaker(name, split, **speaker.to_row())
+    for number, session in enumerate(sessions):
+        held_out = number - len(sessions)  # -2 and -1 are the last two
+        part = {-2: "val_speech", -1: "unseen_speech"}.get(held_out, "train") if split == "train" else split
+        recording = writer.add_recording(row, f"{name}-{number}", part)
+        for face, clip in zip(session.faces, session.clips, strict=True):
+            writer.add_clip(recording, clip, face=writer.add_face(recording, face))
+
+
+def _render_speaker(numbered: tuple[int, Speaker], world: Size, seed: int, background: str) -> list[_Session]:
+    index, speaker = numbered
+    return [_render_session(speaker, np.random.default_rng([seed, index, 1 + number]), world, background)
+            for number in range(world.recordings)]
+
+
+def _render_session(speaker: Speaker, rng: np.random.Generator, world: Size, background: str) -> _Session:
+    recording = draw_recording(rng)
+    faces = [render_face(speaker, draw_picture(rng, background), FACE_SIZE) for _ in range(world.clips)]
+    return _Session(faces, [synthesise(speaker, recording, world.clip_seconds, rng) for _ in range(world.clips)])
+
+
+@contextmanager
+def _mapped(function: partial, items: list, processes: int) -> Iterator[Iterator]:
+    """function over items, in order, in as many processes as asked; one process is this one."""
+    if processes == 1:
+        yield map(function, items)
+        return
+    # Spawned, not forked: the caller may hold threads of torch.
+    with multiprocessing.get_context("spawn").Pool(processes, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        yield pool.imap(function, items)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `voxface prepare toy`."""
+    parser.add_argument("size", nargs="?", choices=SIZES, default="demo", help="how much of a world (default: demo)")
+    parser.add_argument("--seed", type=int, default=0, help="which world (default: 0)")
+    parser.add_argument("--coupling", type=float, default=1.0,
+                        help="0 to 1: how far voices tell of faces; at 0 nothing about an unseen speaker can be learned (default: 1)")
+    parser.add_argument("--background", choices=BACKGROUNDS, default="white", help="behind the heads (default: white)")
+    parser.add_argument("--out", type=Path, metavar="PATH", help="the folder to write (default: corpora/toy-<size>, or toy-report)")
+    parser.add_argument("--report", action="store_true",
+                        help="instead of a corpus, measure the world against its acceptance table with real detectors, "
+                             "and write the table, a picture sheet and a few voices")
+
+
+def main(args: argparse.Namespace) -> int:
+    """`voxface prepare toy`; returns the exit code."""
+    if args.report:
+        from gan.data.toy.report import report
+
+        print(report(args.out or Path("toy-report"), args.seed))
+        return 0
+    path = args.out or Path("corpora") / f"toy-{args.size}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    prepare_toy(path, args.size, args.seed, args.coupling, args.background)
+    print(f"Wrote {path}. Train on it with data.corpus={path}")
+    return 0

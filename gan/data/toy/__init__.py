@@ -1,0 +1,1 @@
+"""The toy world: speakers, faces and voices drawn from a seed; NumPy only."""

@@ -1,0 +1,158 @@
+"""A run, or an array of samples -> faces."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gan import checkpoint
+from gan.build import refuse_foreign_code
+from gan.checkpoint import Checkpoint
+from gan.config import Config, from_dict
+from gan.data.audio import read_waveform
+from gan.data.corpus import SAMPLE_RATE_HZ
+from gan.data.faces import write_face
+from gan.model import Generator, build_model
+
+
+class Run:
+    """A trained generator and where it came from.
+
+    path: the run's folder; step: of the checkpoint; config: what it was trained with; num_identities: training speakers.
+    """
+
+    def __init__(self, path: Path, loaded: Checkpoint, config: Config, device: torch.device):
+        self.path, self.step, self.config = path, loaded.step, config
+        self.corpus: dict[str, str] = loaded.info["corpus"]
+        self.num_identities: int = loaded.info["num_identities"]
+        self.weights_checksum: str = loaded.info["checksums"]["weights.safetensors"]
+        model = build_model(config, self.num_identities)
+        model.load_state_dict(part(loaded.weights, "model"))
+        averaged = part(loaded.weights, "ema.module")
+        if averaged:
+            model.generator.load_state_dict(averaged)
+        self.generator: Generator = model.generator.to(device).eval()
+
+    @property
+    def face_size(self) -> int:
+        return max(self.generator.decoder.image_sizes)
+
+    def generate(self, waveform: np.ndarray | Tensor, seed: int = 0) -> np.ndarray:
+        """Speech -> its face. (S,) -> uint8 (H, W, 3); (B, S) -> uint8 (B, H, W, 3).
+
+        waveform: float in [-1, 1], 16 kHz, mono. seed: for decoders that draw noise.
+        Raises ValueError for an empty waveform, other shapes, integers, or values that are not finite.
+        """
+        samples = waveform.detach().cpu().numpy() if isinstance(waveform, Tensor) else np.asarray(waveform)
+        if samples.ndim not in (1, 2) or not samples.size:
+            raise ValueError(f"waveform: shape {samples.shape} came, (samples,) or (batch, samples) is allowed.")
+        if not np.issubdtype(samples.dtype, np.floating):
+            raise ValueError(f"waveform: {samples.dtype} came, floats in [-1, 1] are read; divide int16 by 32768.")
+        if not np.isfinite(samples).all():
+            raise ValueError("waveform: holds NaN or infinite samples.")
+        faces = self.generator.draw(list(np.atleast_2d(samples).astype(np.float32)), seed)
+        return faces[0] if samples.ndim == 1 else faces
+
+    def draw(self, waveforms: Sequence[np.ndarray], batch_size: int, seed: int = 0) -> np.ndarray:
+        """Waveforms of any lengths -> uint8 (N, H, W, 3), batch by batch."""
+        return np.concatenate([self.generator.draw(waveforms[start:start + batch_size], seed + start)
+                               for start in range(0, len(waveforms), batch_size)])
+
+
+def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) -> Run:
+    """The newest sound checkpoint of a run folder, or the one checkpoint folder given.
+
+    allow_code: modules outside voxface whose classes the run's config may name.
+    Raises ValueError, one line, if there is none or its config names foreign code.
+    """
+    path = Path(run)
+    if (path / "checkpoint.json").is_file():
+        loaded: Checkpoint | None = checkpoint.load(path)
+        path = path.parent.parent
+    elif (path / "checkpoints").is_dir():
+        loaded = checkpoint.load_latest(path / "checkpoints")
+    else:
+        raise ValueError(f"{path}: not a run (no checkpoints folder in it). Runs are made by voxface train.")
+    if loaded is None:
+        raise ValueError(f"{path}: no sound checkpoint in it. Train it further with voxface train.")
+    config = from_dict(loaded.info["config"])
+    refuse_foreign_code(config, tuple(allow_code))
+    return Run(path, loaded, config, choose_device(device))
+
+
+SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
+
+
+def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) -> tuple[list[Path], list[str]]:
+    """Draw a face for every sound file; folders stand for the sound files below them.
+
+    Writes out/<name>.png, in a folder's own structure. Returns the pictures written and one line for each file that could not
+    be drawn: the others are not held up by it.
+    """
+    files, failed = [], []
+    for source in sources:
+        if source.is_dir():
+            found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND and path.is_file())
+            files += [(path, path.relative_to(source)) for path in found]
+            if not found:
+                failed.append(f"{source}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
+        else:
+            files.append((source, Path(source.name)))
+    stems = Counter(relative.with_suffix("") for _, relative in files)
+    written = []
+    for path, relative in tqdm(files, desc="draw", unit="file", disable=None):
+        try:
+            face = run.generate(read_waveform(path), seed)
+        except ValueError as error:
+            failed.append(str(error))
+            continue
+        # Two files that differ in their ending only keep it, so that neither picture overwrites the other.
+        stem = relative.with_suffix("") if stems[relative.with_suffix("")] == 1 else relative
+        target = out / stem.with_name(stem.name + ".png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_face(target, face)
+        written.append(target)
+    return written, failed
+
+
+def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights below a prefix, the prefix taken off."""
+    return {name.removeprefix(f"{prefix}."): w for name, w in weights.items() if name.startswith(f"{prefix}.")}
+
+
+def choose_device(name: str) -> torch.device:
+    """auto: a GPU if there is one. Raises ValueError if the named device is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"train.device: {name} came. Allowed: auto, cpu, cuda, cuda:N.") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"train.device: {name} came, this machine has {torch.cuda.device_count()} GPUs. Use cpu or auto.")
+    return device
+
+
+def sheet(rows: Sequence[np.ndarray], gap: int = 4) -> np.ndarray:
+    """Rows of uint8 (N, H, W, 3) faces -> one picture, white between them."""
+    height, width = rows[0].shape[1:3]
+    columns = max(len(row) for row in rows)
+    out = np.full((len(rows) * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for y, row in enumerate(rows):
+        for x, face in enumerate(row):
+            top, left = gap + y * (height + gap), gap + x * (width + gap)
+            out[top:top + height, left:left + width] = face
+    return out
+
+
+def middle(waveform: np.ndarray, seconds: float) -> np.ndarray:
+    """The middle of a waveform, at most that long."""
+    count = math.ceil(seconds * SAMPLE_RATE_HZ)
+    return waveform[max(0, (len(waveform) - count) // 2):][:count]

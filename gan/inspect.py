@@ -1,0 +1,66 @@
+"""A recipe -> its modules, parameters, shapes and FLOPs, without a corpus and without training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan.build import build
+from gan.config import Config
+from gan.data.corpus import SAMPLE_RATE_HZ
+from gan.losses.base import Loss
+from gan.model import build_model, evaluating
+
+
+def inspect(config: Config, num_identities: int) -> list[dict[str, Any]]:
+    """One entry a module: path, class, parameters (count), shapes (ordered), buffers, flops.
+
+    flops: of one forward of one item (two operations a multiply-add), at the longest crop the recipe trains on.
+    """
+    model = build_model(config, num_identities)
+    decoder = model.generator.decoder
+    modules: dict[str, nn.Module] = {"features": model.generator.features, "encoder": model.generator.encoder,
+                                     "decoder": decoder}
+    modules |= {f"discriminators.{name}": module for name, module in model.discriminators.items()}
+    modules |= {f"losses.{name}": build(
+        Loss, section, f"losses.{name}", embedding_dim=model.generator.encoder.embedding_dim,
+        num_identities=num_identities, pixel_space=decoder.pixel_space, corpus=None)
+        for name, section in config.losses.items()}
+    flops = _flops(model, config)
+    return [dict(path=path, **{"class": f"{type(module).__module__}.{type(module).__qualname__}"},
+                 parameters=sum(p.numel() for p in module.parameters()),
+                 shapes=[list(p.shape) for p in module.parameters()],
+                 buffers=sum(b.numel() for b in module.buffers()), flops=flops.get(path, 0))
+            for path, module in modules.items()]
+
+
+@torch.no_grad()
+def _flops(model: nn.Module, config: Config) -> dict[str, int]:
+    def cost(call: Any, *arguments: Any) -> tuple[int, Any]:
+        with FlopCounterMode(display=False) as counter:
+            result = call(*arguments)
+        return counter.get_total_flops(), result
+
+    generator: Any = model.generator
+    samples = round(config.data.clip_seconds[1] * SAMPLE_RATE_HZ)
+    flops: dict[str, int] = {}
+    with evaluating(model):
+        flops["features"], (features, frames) = cost(generator.features, torch.zeros(1, samples), torch.tensor([samples]))
+        flops["encoder"], embedding = cost(generator.encoder, features, frames)
+        flops["decoder"], faces = cost(generator.decoder, embedding)
+        for name, discriminator in model.discriminators.items():  # type: ignore[union-attr, operator]
+            face: Tensor = faces[discriminator.image_size]
+            flops[f"discriminators.{name}"], _ = cost(discriminator, face, embedding)
+    return flops
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """The same for a person, as Markdown."""
+    lines = ["| module | class | parameters | tensors | buffers | MFLOPs |", "|---|---|--:|--:|--:|--:|"]
+    lines += [f"| {e['path']} | {e['class']} | {e['parameters']:,} | {len(e['shapes'])} | {e['buffers']:,} "
+              f"| {e['flops'] / 1e6:,.1f} |" for e in entries]
+    lines.append(f"| total | | {sum(e['parameters'] for e in entries):,} | | | |")
+    return "\n".join(lines)

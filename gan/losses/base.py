@@ -1,0 +1,70 @@
+"""The contract of a loss: what it sees of a step, and which half of the GAN it drives."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import dataclass
+from torch import Tensor, nn
+
+from discriminators.base import Judgement
+from gan.data.dataset import Batch
+
+
+@dataclass(frozen=True)
+class Step:
+    """Everything a loss may read.
+
+    embedding: (B, E). real, fake: {px: (B, 3, px, px)} in the decoder's pixel space.
+    judged: judged["real" | "fake" | "mismatched"][discriminator name]; real in the generator's half and mismatched are there
+    only if a loss needs them.
+    """
+
+    batch: Batch
+    embedding: Tensor
+    real: dict[int, Tensor]
+    fake: dict[int, Tensor]
+    judged: dict[str, dict[str, Judgement]]
+
+
+class Loss(nn.Module, ABC):
+    """weight multiplies the generator's half, discriminator_weight the other. A half a loss has no part in returns None.
+
+    needs: of "mismatched" (faces of other speakers, judged) and "real" (real faces judged in the generator's half too).
+    Parameters a loss has are trained with the generator.
+    """
+
+    needs: frozenset[str] = frozenset()
+    weight: float
+    discriminator_weight: float = 1.0
+
+    def __init__(self, weight: float):
+        super().__init__()
+        if weight < 0:
+            raise ValueError(f"weight {weight} came, 0 or more is allowed; to leave a loss out set its section to null.")
+        self.weight = weight
+
+    def generator(self, step: Step) -> Tensor | None:
+        return None
+
+    def discriminator(self, step: Step) -> Tensor | None:
+        return None
+
+
+class Losses(nn.ModuleDict):
+    """The losses of a recipe, by the names the recipe gives them."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset().union(*(loss.needs for loss in self.values()))  # type: ignore[union-attr]
+
+    def terms(self, half: str, step: Step) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """The weighted sum of a half (None if no loss has a part in it) and every unweighted term, detached."""
+        total, logs = None, {}
+        for name, loss in self.items():
+            assert isinstance(loss, Loss)
+            term = loss.generator(step) if half == "generator" else loss.discriminator(step)
+            if term is not None:
+                weighted = term * (loss.weight if half == "generator" else loss.discriminator_weight)
+                total = weighted if total is None else total + weighted
+                logs[f"loss/{half[0]}/{name}"] = term.detach()
+        return total, logs

@@ -1,0 +1,24 @@
+"""Feature matching (Salimans et al. 2016), as Wav2Pix uses it."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from gan.losses.base import Loss, Step
+
+
+class FeatureMatching(Loss):
+    """Mean squared difference of the batch means of a discriminator's features on fake and on real faces, summed over `discriminators`."""
+
+    needs = frozenset({"real"})
+
+    def __init__(self, discriminators: list[str], weight: float):
+        super().__init__(weight)
+        self.discriminators = discriminators
+
+    def generator(self, step: Step) -> Tensor:
+        terms = []
+        for name in self.discriminators:
+            fake, real = (step.judged[which][name].features for which in ("fake", "real"))
+            assert fake is not None and real is not None, f"{name} gives no features"
+            terms.append(F.mse_loss(fake.float().mean(0), real.float().mean(0)))
+        return sum(terms[1:], terms[0])

@@ -1,0 +1,339 @@
+"""The loop round the step: schedule, moving average, log, save, go on exactly where it stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from gan import checkpoint, config as configuration
+from gan.build import build
+from gan.config import Config
+from gan.data.corpora import open_corpus
+from gan.data.corpus import Corpus, write_atomically
+from gan.data.dataset import INT16_SCALE, Batches, identity_labels, loader
+from gan.evaluate import Drawn, evaluate_system
+from gan.generate import choose_device, middle, part
+from gan.logger import Logger
+from gan.losses.base import Loss, Losses
+from gan.losses.perceptual import settle_network
+from gan.model import Generator, Model, build_model, initialise_normal
+from gan.step import Optimizers, gan_step
+
+
+class Stopped(Exception):
+    """Training was asked to stop, and saved first. signal: which one asked."""
+
+    def __init__(self, number: int, step: int, run: Path):
+        super().__init__(f"Stopped at step {step}; saved. The same command goes on from there: {run}")
+        self.signal = number
+
+
+class Diverged(ValueError):
+    """A loss stopped being finite."""
+
+
+def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
+    """Train a recipe, or go on with it, until train.steps. Returns the run's folder, runs/<recipe>-<hash>.
+
+    Raises ValueError for what the config gets wrong, Diverged when a loss is not finite any more (the last good checkpoint
+    stays), Stopped after SIGINT or SIGTERM (a checkpoint is saved first).
+    """
+    device = choose_device(config.train.device)
+    if config.train.threads is not None:
+        torch.set_num_threads(config.train.threads)
+    corpus = open_corpus(config.data.corpus)
+    settle_network(config)
+    run = runs / f"{recipe}-{configuration.run_hash(config, corpus.checksum)}"
+    return Trainer(config, corpus, run, device).train()
+
+
+class Trainer:
+    """One run in memory: model, losses, optimisers, moving average, at a step."""
+
+    def __init__(self, config: Config, corpus: Corpus, run: Path, device: torch.device):
+        self.config, self.corpus, self.run, self.device = config, corpus, run, device
+        settings = config.train
+        torch.manual_seed(settings.seed)
+        self.num_identities = int(identity_labels(corpus).max()) + 1
+        self.model: Model = build_model(config, self.num_identities)
+        decoder = self.model.generator.decoder
+        self.losses = Losses({name: build(
+            Loss, section, f"losses.{name}", embedding_dim=self.model.generator.encoder.embedding_dim,
+            num_identities=self.num_identities, pixel_space=decoder.pixel_space, corpus=corpus)
+            for name, section in config.losses.items()})
+        if settings.initialisation == "normal":
+            initialise_normal(self.model)
+            initialise_normal(self.losses)
+        memory_format = torch.channels_last if settings.channels_last else torch.preserve_format
+        self.model.to(device=device, memory_format=memory_format)
+        self.losses.to(device)
+        self.average: AveragedModel | None = None
+        if settings.ema_decay is not None:
+            self.average = AveragedModel(self.model.generator, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+        self.optimizers = self._optimizers()
+        self.batches = Batches(
+            corpus, pairing=config.data.pairing, clip_seconds=(config.data.clip_seconds[0], config.data.clip_seconds[1]),
+            batch_size=settings.batch_size, seed=settings.seed, face_size=max(decoder.image_sizes),
+            pixel_space=decoder.pixel_space, segments=config.data.segments, mismatched="mismatched" in self.losses.needs)
+        self.step = 0
+        if settings.compile:
+            for module in (self.model.generator.encoder, decoder, *self.model.discriminators.values()):
+                module.compile()
+
+    def _optimizers(self) -> Optimizers:
+        return Optimizers(self._generator_adam(), self._discriminator_adam(), self.config.optimizer.clip_gradient)
+
+    def _generator_adam(self) -> torch.optim.Optimizer:
+        adam = self.config.optimizer.generator
+        parameters = [*self.model.generator.parameters(), *(p for p in self.losses.parameters() if p.requires_grad)]
+        return torch.optim.Adam([{"params": parameters, "spared": False}], lr=adam.learning_rate,
+                                betas=(adam.betas[0], adam.betas[1]), fused=True)
+
+    def _discriminator_adam(self) -> torch.optim.Optimizer | None:
+        if not self.model.discriminators:
+            return None
+        adam, spares = self.config.optimizer.discriminator, self.config.optimizer.decay_spares
+        for name in spares:
+            if name not in self.model.discriminators:
+                raise ValueError(f"optimizer.decay_spares: no discriminator {name}. "
+                                 f"Have: {', '.join(self.model.discriminators)}.")
+        groups = [{"params": list(module.parameters()), "spared": name in spares}
+                  for name, module in self.model.discriminators.items()]
+        return torch.optim.Adam(groups, lr=adam.learning_rate, betas=(adam.betas[0], adam.betas[1]), fused=True)
+
+    # -- saving and going on ------------------------------------------------------------------------------------------
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        parts: dict[str, nn.Module] = {"model": self.model, "losses": self.losses}
+        if self.average is not None:
+            parts["ema"] = self.average
+        return {f"{name}.{key}": value for name, module in parts.items() for key, value in module.state_dict().items()}
+
+    def save(self) -> None:
+        state = {"generator": self.optimizers.generator.state_dict()}
+        if self.optimizers.discriminator is not None:
+            state["discriminator"] = self.optimizers.discriminator.state_dict()
+        checkpoint.save(self.run / "checkpoints", self.step, self.weights(), state,
+                        config=configuration.to_dict(self.config), num_identities=self.num_identities,
+                        corpus={"name": self.corpus.name, "checksum": self.corpus.checksum},
+                        results_version=configuration.RESULTS_VERSION)
+
+    def restore(self, saved: checkpoint.Checkpoint) -> None:
+        self.model.load_state_dict(part(saved.weights, "model"))
+        self.losses.load_state_dict(part(saved.weights, "losses"))
+        if self.average is not None:
+            self.average.load_state_dict(part(saved.weights, "ema"))
+        self.optimizers.generator.load_state_dict(saved.state["generator"])
+        if self.optimizers.discriminator is not None:
+            self.optimizers.discriminator.load_state_dict(saved.state["discriminator"])
+        self.step = saved.step
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    def train(self) -> Path:
+        settings, logging = self.config.train, self.config.logging
+        self.run.mkdir(parents=True, exist_ok=True)
+        saved = checkpoint.load_latest(self.run / "checkpoints")
+        if saved is not None:
+            self.restore(saved)
+        self._describe(resumed=saved is not None)
+        if self.step >= settings.steps:
+            print(f"Already at step {self.step}. A larger train.steps goes on from there.")
+            return self.run
+        write_atomically(self.run / "config.yaml", configuration.to_yaml(self.config).encode())
+        write_atomically(self.run / "environment.json", json.dumps(_environment(), indent=1).encode())
+        logger = Logger(self.run, self.step)
+        voices = _FixedVoices(self.corpus, self.config, self.model.generator)
+        if self.step == 0:
+            logger.config(self.config)
+            logger.voices(voices.waveforms, voices.names)
+        self.model.train()
+        self.losses.train()
+        first_bad = torch.full((), -1, device=self.device)
+        final: dict[str, float] = {}
+        batches = loader(self.batches, self.step, settings.steps, self.config.data.workers, self.device.type == "cuda")
+        progress = tqdm(total=settings.steps, initial=self.step, desc="train", unit="step", disable=None)
+        since, since_step = time.perf_counter(), self.step
+        with stop_signals() as stop:
+            for batch in batches:
+                logged = (self.step + 1) % logging.scalars_every == 0 or self.step + 1 == settings.steps
+                logs = self.one_step(batch.to(self.device), measure=logged)
+                # Kept on the device: asking each step whether a loss is finite would wait for the GPU each step.
+                finite = torch.stack([v for k, v in logs.items() if k in ("loss/g", "loss/d")]).isfinite().all()
+                first_bad = torch.where((first_bad < 0) & ~finite, self.step, first_bad)
+                progress.update()
+                save = self.step % settings.save_every == 0 or self.step == settings.steps or bool(stop)
+                validate = settings.validate_every is not None and self.step % settings.validate_every == 0
+                if logged or save or validate:
+                    self._check_finite(int(first_bad))
+                if logged:
+                    seconds = max(time.perf_counter() - since, 1e-9)
+                    speed = (self.step - since_step) * settings.batch_size / seconds
+                    numbers = logger.scalars(self.step, logs | {"speed/samples_per_second": speed,
+                        "learning_rate/g": self.optimizers.generator.param_groups[0]["lr"]})
+                    progress.set_postfix({k: f"{v:.3g}" for k, v in numbers.items() if k in ("loss/g", "loss/d")})
+                    since, since_step = time.perf_counter(), self.step
+                if self.step % logging.images_every == 0 or self.step == settings.steps:
+                    logger.images(self.step, voices.faces(self.model.generator, self.average))
+                if save or validate:
+                    self.save()
+                if validate:
+                    final = self._validate(logger)
+                if save or validate:
+                    checkpoint.prune(self.run / "checkpoints", settings.keep_last, self._best().get("step"))
+                if stop:
+                    progress.close()
+                    logger.close()
+                    raise Stopped(stop[0], self.step, self.run)
+        progress.close()
+        voices.project(logger, self.step, self.model.generator, logging.embeddings)
+        logger.hparams(self.config, final or {k: v for k, v in numbers.items() if k.startswith("loss/")})
+        logger.close()
+        return self.run
+
+    def one_step(self, batch: Any, measure: bool) -> dict[str, torch.Tensor]:
+        """One optimiser step of each half; self.step counts it."""
+        settings = self.config.train
+        # Noise, too, is drawn from (seed, step): a resumed run needs no saved random state.
+        torch.manual_seed((settings.seed << 32) + self.step)
+        self._schedule()
+        if settings.channels_last:
+            batch = batch._replace(face=batch.face.contiguous(memory_format=torch.channels_last))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            logs = gan_step(self.model, self.losses, self.optimizers, batch, settings.update_order, measure)
+        if self.average is not None:
+            self.average.update_parameters(self.model.generator)
+        self.step += 1
+        return logs
+
+    def _schedule(self) -> None:
+        """Learning rates of this step, and the point from which the generator's batch norm stays as it is."""
+        plan, settings = self.config.optimizer, self.config.train
+        factor = 1.0
+        if plan.decay_from is not None and self.step > plan.decay_from:
+            done = (self.step - plan.decay_from) / max(settings.steps - plan.decay_from, 1)
+            factor = 1 + (plan.decay_to - 1) * done
+        for optimizer, adam in ((self.optimizers.generator, plan.generator), (self.optimizers.discriminator, plan.discriminator)):
+            for group in optimizer.param_groups if optimizer is not None else ():
+                group["lr"] = adam.learning_rate * (1.0 if group["spared"] else factor)
+        if settings.freeze_norm_from is not None and self.step >= settings.freeze_norm_from:
+            if self.step == settings.freeze_norm_from:
+                self.optimizers.generator = self._generator_adam()
+            for layer in self.model.generator.modules():
+                if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+                    layer.eval()
+
+    def _check_finite(self, first_bad: int) -> None:
+        if first_bad >= 0:
+            kept = checkpoint.steps(self.run / "checkpoints")
+            raise Diverged(f"A loss was not finite at step {first_bad}; nothing after it was saved. "
+                           + (f"Last good checkpoint: {kept[-1]}." if kept else "No checkpoint had been saved yet.")
+                           + " Try a lower optimizer.generator.learning_rate, or optimizer.clip_gradient=1.")
+
+    def _validate(self, logger: Logger) -> dict[str, float]:
+        """Score the generator on train.best.split, which must be a val_* split, and remember the best step."""
+        best = self.config.train.best
+        generator = self.average.module if self.average is not None else self.model.generator
+        scores = evaluate_system(Drawn(generator), self.corpus, self.config.evaluation, best.split,
+                                 self.config.evaluation.seconds[0]).scores
+        values = {score.metric: score.value for score in scores if not score.skipped}
+        logger.scalars(self.step, {f"metric/{name}": value for name, value in values.items()})
+        if best.metric not in values:
+            raise ValueError(f"train.best.metric: no score {best.metric} on {best.split}. Have: {', '.join(values) or 'none'}.")
+        value, before = values[best.metric], self._best().get("value", math.nan)
+        if math.isnan(before) or (value < before if best.mode == "min" else value > before):
+            content = dict(step=self.step, metric=best.metric, split=best.split, value=value)
+            write_atomically(self.run / "best.json", json.dumps(content).encode())
+        return values
+
+    def _best(self) -> dict[str, Any]:
+        path = self.run / "best.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def _describe(self, resumed: bool) -> None:
+        def count(module: nn.Module) -> int:
+            return sum(p.numel() for p in module.parameters())
+
+        megabytes = 4e-6 * (3 * (count(self.model) + count(self.losses)) + (count(self.average) if self.average else 0))
+        print(f"{'Going on with' if resumed else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
+              f"generator {count(self.model.generator):,} parameters, discriminators {count(self.model.discriminators):,}, "
+              f"{self.num_identities} identities, {self.device}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
+
+
+class _FixedVoices:
+    """The same few voices all through training, of held-out recordings where there are some."""
+
+    def __init__(self, corpus: Corpus, config: Config, generator: Generator):
+        split = next((s for s in ("val_speech", "train") if len(corpus.in_split(corpus.clips, s))), "train")
+        clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
+        speakers, first = np.unique(corpus.clips["speaker"][clips], return_index=True)
+        chosen = clips[first[np.isin(speakers, corpus.faces["speaker"][faces])][:config.logging.num_images]]
+        self.corpus, self.size = corpus, max(generator.decoder.image_sizes)
+        self.seconds = config.data.clip_seconds[1]
+        self.waveforms = [self._waveform(clip) for clip in chosen]
+        self.names = [corpus.speakers[corpus.clips["speaker"][clip]]["speaker"] for clip in chosen]
+        of_speaker = [faces[corpus.faces["speaker"][faces] == corpus.clips["speaker"][clip]][0] for clip in chosen]
+        self.real = corpus.pixels(of_speaker, self.size)
+
+    def _waveform(self, clip: int) -> np.ndarray:
+        return middle(self.corpus.waveform(clip) * INT16_SCALE, self.seconds)
+
+    def faces(self, generator: Generator, average: AveragedModel | None) -> dict[str, np.ndarray]:
+        drawn = {"image/real": self.real, "image/fake": generator.draw(self.waveforms)}
+        return drawn | ({"image/ema": average.module.draw(self.waveforms)} if average is not None else {})
+
+    def project(self, logger: Logger, step: int, generator: Generator, count: int) -> None:
+        """Up to count training voices into TensorBoard's projector."""
+        clips = self.corpus.in_split(self.corpus.clips, "train")
+        faces = self.corpus.in_split(self.corpus.faces, "train")
+        clips = clips[np.isin(self.corpus.clips["speaker"][clips], self.corpus.faces["speaker"][faces])]
+        clips = clips[np.linspace(0, len(clips) - 1, min(count, len(clips))).astype(int)]
+        if not len(clips):
+            return
+        speakers = self.corpus.clips["speaker"][clips]
+        first = {s: faces[self.corpus.faces["speaker"][faces] == s][0] for s in np.unique(speakers)}
+        logger.embeddings(step, generator.embeddings([self._waveform(clip) for clip in clips]),
+                          [self.corpus.speakers[s]["speaker"] for s in speakers],
+                          self.corpus.pixels([first[s] for s in speakers], min(self.corpus.face_sizes)))
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """Within, SIGINT and SIGTERM only append their number to the list; a second one ends the process as usual."""
+    received: list[int] = []
+    before = {}
+
+    def note(number: int, _: object) -> None:
+        received.append(number)
+        signal.signal(number, before[number])
+        print("\nStopping after this step, saving first. Once more to stop at once.", file=sys.stderr)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, note)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _environment() -> dict[str, Any]:
+    """For environment.json: the commit this code is at, if it is a checkout, the versions, the hardware."""
+    home = Path(__file__).resolve().parent
+    commit = subprocess.run(["git", "-C", str(home), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return checkpoint.environment() | dict(commit=commit.stdout.strip() or None, platform=platform.platform())
