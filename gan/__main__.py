@@ -40,10 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         verb.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         if name in arguments:           # the options of other verbs would only cost their imports
             add_arguments(verb)
-        verb.set_defaults(run=run)
+        verb.set_defaults(execute=run)
     args = parser.parse_args(arguments)
     try:
-        return args.run(args)
+        return args.execute(args)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -159,17 +159,17 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", nargs="*", type=Path, default=[Path("results.jsonl")],
                         help="results files (default: results.jsonl)")
-    parser.add_argument("--compare", nargs=2, action="append", metavar=("A", "B"), default=[],
-                        help="also the paired difference A minus B of two systems, by speaker; may be repeated")
+    parser.add_argument("--compare", nargs=2, action="append", metavar=("A", "B"),
+                        help="which paired differences, A minus B by speaker, to show; may be repeated "
+                             "(default: every trained system against every other row)")
 
 
 def _table(args: argparse.Namespace) -> int:
-    from evaluation.table import markdown, paired_markdown, read_rows
+    from evaluation.table import markdown
+    from gan.evaluate import read_rows, trained_against_all
 
     rows = [row for path in args.results for row in read_rows(path)]
-    print(markdown(rows))
-    for a, b in args.compare:
-        print("\n" + paired_markdown(rows, a, b))
+    print(markdown(rows, Path(), args.compare or trained_against_all(rows)))
     return 0
 
 

@@ -291,3 +291,24 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
                 append(out, rows(evaluated, system, run, corpus, settings, split, seconds), evaluated)
                 print(f"{split}, {seconds:g} s, {system.name}: " + ", ".join(
                     f"{score.metric} {score.value:.4g}" for score in evaluated.scores if not score.skipped), flush=True)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a results.jsonl, their scores' paths made complete. Raises ValueError naming a line that is not a row."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such results file. Make one with voxface evaluate.")
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            found.append(row | ({"scores": str(path.parent / row["scores"])} if "scores" in row else {}))
+        except (ValueError, TypeError):
+            raise ValueError(f"{path}: line {number} is not a results row.") from None
+    return found
+
+
+def trained_against_all(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Pairs of system names: every trained system and every row that is not itself."""
+    names = dict.fromkeys(row["system"] for row in rows)
+    trained = dict.fromkeys(row["system"] for row in rows if row["system"] == row["run"])
+    return [(a, b) for a in trained for b in names if a != b]

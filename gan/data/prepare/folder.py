@@ -102,7 +102,7 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
     with new_corpus_path(out, overwrite) as target:
         bad: list[tuple[str, str]] = []
         if source.is_dir():
-            items, attributes, ignored = _list_folder(source), {}, 0
+            items, attributes = _list_folder(source), dict[str, dict[str, str]]()
         elif source.is_file():
             items, attributes = _list_csv(source, allow_outside, bad)
         else:
@@ -112,10 +112,9 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
         items, digests = _check(wanted, bad)
         items, digests = _drop_incomplete_speakers(items, digests, bad)
         if not items:
+            first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
             raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.EXTENSIONS)}) and a picture "
-                             f"({' '.join(PICTURES)}) that can be read" + (f"; {len(bad)} were left out, first "
-                                                                          f"{bad[0][0]}: {bad[0][1]}" if bad else ".")
-                             )
+                             f"({' '.join(PICTURES)}) that can be read.{first}")
         speakers = split_speakers(sorted({item.speaker for item in items}), val_speaker, unseen_speaker, seed)
         groups, splits = _split(items, digests, speakers, val_speech, unseen_speech, seed)
         with CorpusWriter(target, name=Path(out).name, source=source.name, licence=licence, consent=consent,

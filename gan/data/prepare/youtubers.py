@@ -3,15 +3,15 @@
     <split>/<identity>/preprocessed_frame_N.wav      one second of 16 kHz mono speech
     <split>/<identity>/cropped_face_frame_N.png      the face seen then: JPEG data, red and blue exchanged
 
-The published split was made picture by picture, after each picture had been stored with several overlapping cuts of its
-sound, so much of the test sound is in the training folder too. No recording is named, so recordings are found: pairs
+The published split was made picture by picture, although the sounds of pictures a few seconds apart overlap, so much of
+the test sound is in the training folder too. No recording is named, so recordings are found: pairs
 belong to one recording if they share a run of 512 samples (shared_audio.py), or hold the same picture, or are near in
 number. Whole recordings are then shared out.
 
-What number nearness means was measured on the real files. Numbers are consecutive over the whole folder, five for each
-picture (its cuts), but the pictures are in no order of time: neighbouring pictures are as often of different scenes as any
-two, and cuts that overlap lie up to 1,275 numbers apart. So the five cuts of one picture (N // 5) belong together and a wider
-nearness, which would chain a whole folder together, is off unless asked for (`near`).
+What nearness in number means was measured on real files (docs/data.md). Numbers run on over the whole folder, five to a
+picture (its cuts), but the pictures are in no order of time: cuts that overlap lie 45, 810 and 1,275 numbers apart, and
+neighbours are of as different scenes as any two. So the five cuts of one picture (N // 5) belong together, and a wider
+nearness, which would chain the whole of a full folder together, is off unless asked for (`near`).
 
 Layout: Wav2Pix (Duarte et al., ICASSP 2019), https://github.com/imatge-upc/wav2pix (no code of it is used).
 """
@@ -242,8 +242,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `voxface prepare youtubers`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (f"Read Wav2Pix's corpus of YouTube presenters, laid out as\n  {LAYOUT},\nand split it by "
-                          "recording. Recordings are found by exact runs of shared sound, equal pictures\nand numbers; the "
-                          "published split shares most of its test sound with its training folder.")
+                          "recording. Recordings are found by exact runs of shared sound, equal pictures and numbers.\n"
+                          "In the full corpus the published split has most of its test sound in its training folder.")
     parser.add_argument("folder", metavar="FOLDER", help="the folder that holds train/ and test/")
     add_output_arguments(parser)
     parser.add_argument("--val-fraction", type=float, default=0.1, metavar="F",

@@ -80,9 +80,9 @@ def draw_picture(rng: Generator, background: str = "white") -> Picture:
         raise ValueError(f"background: {background} is unknown. Have: {', '.join(BACKGROUNDS)}.")
     u = [round(value, 4) for value in (2 * rng.random(14) - 1).tolist()]
     backdrop = tuple(round(value, 4) for value in rng.random(4).tolist())
-    return Picture(yaw=0.26 * u[0], pitch=0.11 * u[1], roll=0.06 * u[2], shift_x=0.03 * u[3], shift_y=0.02 * u[4],
-                   scale=1 + 0.03 * u[5], light_x=0.8 * u[6], light_y=-0.35 + 0.4 * u[7], light=1 + 0.12 * u[8],
-                   mouth_open=max(0.0, u[9]), smile=0.45 + 0.5 * u[10], brow_raise=0.3 + 0.6 * u[11],
+    return Picture(yaw=0.23 * u[0], pitch=0.11 * u[1], roll=0.05 * u[2], shift_x=0.025 * u[3], shift_y=0.02 * u[4],
+                   scale=1 + 0.03 * u[5], light_x=0.7 * u[6], light_y=-0.35 + 0.4 * u[7], light=1 + 0.12 * u[8],
+                   mouth_open=max(0.0, 0.9 * u[9]), smile=0.45 + 0.5 * u[10], brow_raise=0.3 + 0.6 * u[11],
                    gaze_x=0.5 * u[12], gaze_y=0.3 * u[13], clothes=int(rng.integers(len(_CLOTHES))),
                    background=background, backdrop=backdrop)
 
@@ -101,30 +101,33 @@ class _Portrait:
         self.age = (speaker.age - YOUNGEST) / (OLDEST - YOUNGEST)
         self.man = 1.0 if speaker.sex == "m" else 0.0
         self.long_hair = speaker.hair_length >= 0.4
-        scale = _ZOOM * picture.scale * (1 + 0.06 * speaker.head_size)
+        scale = _ZOOM * picture.scale * (1 + 0.07 * speaker.head_size)
         self.px = 2 / (size * scale)
         axis = (np.arange(size, dtype=np.float32) * 2 + 1) / size - 1
-        u = (axis[None, :] - picture.shift_x) / scale
-        v = (axis[:, None] - picture.shift_y - _EYE_LEVEL) / scale
+        self.yaw, self.pitch = _turn(picture.yaw), _turn(picture.pitch)
+        # The camera follows the face: a turned head moves aside, so that eyes and mouth stay near the middle.
+        u = (axis[None, :] - picture.shift_x) / scale + 0.3 * self.yaw[0]
+        v = (axis[:, None] - picture.shift_y - _EYE_LEVEL) / scale + 0.1 * self.pitch[0]
         sin, cos = _turn(picture.roll)
         self.x, self.y = cos * u + sin * v, cos * v - sin * u
-        self.yaw, self.pitch = _turn(picture.yaw), _turn(picture.pitch)
         length = math.sqrt(picture.light_x**2 + picture.light_y**2 + 1)
         self.lamp = (picture.light_x / length, picture.light_y / length, 1 / length)
 
         # Measures of the head.
-        tall = 1 + 0.10 * speaker.head_length
+        tall = 1 + 0.14 * speaker.head_length
         self.tall = tall
         self.jaw_y = 0.66 * tall + 0.045 * picture.mouth_open
         self.crown = -0.66 * (1 + 0.03 * speaker.head_length)
         self.width = 0.475 * (1 - 0.04 * speaker.head_length) + 0.012 * self.man
-        self.square = min(1.0, max(0.0, 0.34 + 0.34 * speaker.jaw + 0.16 * self.man))
-        self.narrow = 0.26 - 0.12 * speaker.jaw - 0.06 * self.man - 0.05 * self.age
+        self.square = min(1.0, max(0.0, 0.36 + 0.40 * speaker.jaw + 0.16 * self.man))
+        self.narrow = 0.26 - 0.17 * speaker.jaw - 0.06 * self.man - 0.05 * self.age
         self.solid = _Solid(self.x, self.y, self.width, self.crown, self.jaw_y, self.square, self.narrow)
         self.nose_y, self.mouth_y = 0.265 * tall, 0.43 * tall
-        self.eye_x, self.eye_width = 0.21, 0.104 * (1 + 0.20 * speaker.eye_size + 0.05 * (1 - self.man))
+        self.eye_x, self.eye_width = 0.21 + 0.014 * speaker.nose_width, 0.104 * (1 + 0.22 * speaker.eye_size + 0.05 * (1 - self.man))
         self.skin = _ramp(_SKIN, speaker.skin_tone)
-        self.pigment = (1 - speaker.hair_grey) * _ramp(_HAIR, speaker.hair_colour) + speaker.hair_grey * _GREY
+        pigment = _ramp(_HAIR, speaker.hair_colour)
+        self.pigment = pigment + speaker.hair_grey * (_GREY - pigment)
+        self.brow_pigment = pigment + 0.45 * speaker.hair_grey * (_GREY - pigment)  # brows and beard turn grey later
 
     def paint(self) -> Array:
         """Linear light (3, size, size)."""
@@ -176,7 +179,7 @@ class _Portrait:
         relief += 0.055 * _bump(eye / 0.125, (y - 0.005) / 0.085)  # eyeballs
         relief += (0.055 - 0.02 * age) * _bump((side - 0.29) / 0.2, (y - 0.16) / 0.17)  # cheeks
         relief += (0.05 + 0.015 * man) * _bump(x / 0.16, (y - self.jaw_y + 0.10) / 0.12)  # chin
-        wide = 1 + 0.38 * speaker.nose_width
+        wide = 1 + 0.45 * speaker.nose_width
         down = np.clip((y + 0.1) / (self.nose_y + 0.1), 0, 1)
         end = 1 - np.clip((y - self.nose_y + 0.02) / 0.06, 0, 1)
         ridge = _bump(x / ((0.07 + 0.05 * down) * (0.5 + 0.5 * wide)), 0)
@@ -216,26 +219,26 @@ class _Portrait:
         arch = self.mouth_y - 0.075 + 0.25 * np.square(x) / 0.2
         cover = np.maximum(cover, _edge(np.maximum(np.abs(y - arch) - 0.022, side - 0.19), 0.03))
         grain = 0.55 + 0.35 * _texture(x * 45, y * 22) + 0.3 * _texture(x * 9, y * 9)
-        _over(colour, self.pigment * 0.7, np.clip(cover * (0.15 + 0.85 * self.speaker.beard) * grain, 0, 0.95))
+        _over(colour, self.brow_pigment * 0.7, np.clip(cover * (0.15 + 0.85 * self.speaker.beard) * grain, 0, 0.95))
 
     def _brows(self, colour: Array, x: Array, y: Array) -> None:
         speaker = self.speaker
         along = (np.abs(x) - 0.085) / 0.27  # 0 at the nose, 1 at the temple
-        arch = 0.03 + 0.018 * (1 - self.man)
+        arch = 0.032 + 0.015 * (1 - self.man) - 0.018 * speaker.brows
         middle = (-0.128 + 0.03 * speaker.brows - 0.035 * self.picture.brow_raise
                   + arch * (1.9 * np.square(along - 0.6) - 0.4))
         thick = 0.021 * (1 + 0.55 * speaker.brows + 0.4 * self.man) * (1 - 0.6 * np.square(np.clip(along, 0, 1)))
         ends = np.maximum(-along, along - 1) * 0.27
         cover = _edge(np.maximum(np.abs(y - middle) - thick, ends), max(self.px, 0.02))
         grain = 0.7 + 0.35 * _noise(x * 50 + np.abs(y - middle) * 60)
-        _over(colour, self.pigment * 0.5, np.clip(cover * grain, 0, 0.9))
+        _over(colour, self.brow_pigment * 0.5, np.clip(cover * grain, 0, 0.9))
 
     def _eyes(self, lit: Array, x: Array, y: Array, light: Array) -> None:
         picture, width = self.picture, self.eye_width
         side = np.where(x < 0, np.float32(-1), np.float32(1))
         inner = np.abs(x) - self.eye_x  # from the middle of the eye to the temple
         a = inner / width
-        height = width * (0.50 + 0.06 * self.speaker.eye_size - 0.08 * self.age + 0.03 * picture.brow_raise
+        height = width * (0.50 + 0.09 * self.speaker.eye_size - 0.08 * self.age + 0.03 * picture.brow_raise
                           - 0.03 * picture.smile)
         b = y + 0.07 * inner + 0.01
         arc = 1 - np.square(a)
@@ -264,8 +267,8 @@ class _Portrait:
     def _lips(self, colour: Array, x: Array, y: Array) -> Array:
         """Paint the mouth; returns the cover of the lips (H, W), which shine."""
         picture, man = self.picture, self.man
-        width = 0.158 * (1 + 0.28 * self.speaker.mouth_width) * (1 + 0.12 * picture.smile)
-        full = (1 - 0.3 * self.age) * (1.1 - 0.22 * man)
+        width = 0.158 * (1 + 0.34 * self.speaker.mouth_width) * (1 + 0.12 * picture.smile)
+        full = (1 - 0.3 * self.age) * (1.1 - 0.22 * man) * (1 + 0.25 * self.speaker.mouth_width)
         a = np.clip(np.abs(x) / width, 0, 1.2)
         arc = np.clip(1 - a * a, 0, 1)
         line = self.mouth_y - 0.05 * picture.smile * (a * a - 0.35) - 0.01 * np.minimum(1.6 * a - 0.4, 0.4) * (1 - a)
@@ -289,12 +292,12 @@ class _Portrait:
     def _hollow(self, x: Array, y: Array) -> Array:
         """Share of the light that reaches hollows: under the nose, the brows, the lower lip, at the corners of the mouth."""
         side = np.abs(x)
-        wide = 1 + 0.38 * self.speaker.nose_width
+        wide = 1 + 0.45 * self.speaker.nose_width
         shade = 0.26 * _bump(x / (0.13 * wide), (y - self.nose_y - 0.035) / 0.045)
         shade += 0.5 * _bump((side - 0.05 * wide) / (0.03 * wide), (y - self.nose_y - 0.012) / 0.018)  # nostrils
         shade += 0.25 * _bump((side - 0.11) / 0.09, (y + 0.03) / 0.1)
         shade += 0.22 * _bump(x / 0.15, (y - self.mouth_y - 0.10) / 0.04)
-        shade += 0.3 * _bump((side - 0.165 * (1 + 0.28 * self.speaker.mouth_width)) / 0.03, (y - self.mouth_y) / 0.04)
+        shade += 0.3 * _bump((side - 0.165 * (1 + 0.34 * self.speaker.mouth_width)) / 0.03, (y - self.mouth_y) / 0.04)
         return 1 - np.clip(shade, 0, 0.85)
 
     # The other layers
@@ -411,14 +414,14 @@ class _Portrait:
         x = (self.x - plane * sin) / cos
         y = self.y - (plane - 0.3) * self.pitch[0] - 0.01
         side = np.abs(x)
-        a, b = np.abs(side - self.eye_x - 0.005) - 0.078, np.abs(y) - 0.05
+        a, b = np.abs(side - self.eye_x - 0.005) - 0.078, np.abs(y) - 0.048
         outside = np.sqrt(np.square(np.maximum(a, 0)) + np.square(np.maximum(b, 0))) + np.minimum(np.maximum(a, b), 0)
-        rim = np.abs(outside - 0.068) - 0.010
+        rim = np.abs(outside - 0.068) - 0.008
         bridge = np.maximum(np.abs(y + 0.03 + 0.2 * x * x) - 0.010, side - 0.07)
         temple = np.maximum(np.abs(y + 0.03) - 0.012, np.maximum(0.345 - side, np.abs(self.x) - self.width + 0.01))
         image *= 1 - 0.18 * _edge(np.abs(outside - 0.045) - 0.012, 0.05)
         streak = _bump((x - 0.6 * y - 0.1 * self.lamp[0] - np.where(x > 0, np.float32(0.17), np.float32(-0.24))) / 0.04, 0)
-        _over(image, 0.9, _edge(outside - 0.066, self.px) * (0.03 + 0.13 * streak))
+        _over(image, 0.9, _edge(outside - 0.066, self.px) * (0.02 + 0.09 * streak))
         _over(image, _FRAME, _edge(np.minimum(np.minimum(rim, bridge), temple), self.px) * 0.95)
 
     def _shade(self, normal: Array, gloss: Array | float) -> tuple[Array, Array]:

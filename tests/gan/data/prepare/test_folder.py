@@ -1,0 +1,289 @@
+"""A user's own files: folder or CSV in, corpus out; what cannot be used is named, the rest is kept."""
+
+import argparse
+import csv
+from collections import Counter
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from gan.data.audio import write_wav
+from gan.data.corpus import SPLITS, Corpus
+from gan.data.prepare import folder
+from gan.data.prepare.folder import prepare_folder, read_square_face
+
+
+def add_sound(path, seed, size=1_600):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = np.random.default_rng(seed).integers(-9_000, 9_000, size).astype(np.int16)
+    if path.suffix == ".wav":
+        write_wav(path, samples)
+    else:
+        soundfile.write(path, samples, 16_000)
+
+
+def add_picture(path, seed, size=(30, 20)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = np.random.default_rng(seed).integers(0, 255, 3)
+    Image.fromarray(np.broadcast_to(colour.astype(np.uint8), (size[1], size[0], 3)).copy()).save(path)
+
+
+def add_speaker(root, name, sounds=10, pictures=10, seed=0):
+    for k in range(sounds):
+        add_sound(root / name / f"talk{k}.wav", 1_000 * seed + k)
+    for k in range(pictures):
+        add_picture(root / name / f"photo{k}.png", 1_000 * seed + k)
+
+
+def split_counts(index):
+    return Counter(SPLITS[s] for s in index["split"])
+
+
+def write_csv(path, rows, columns=("speaker", "recording", "file")):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        table.writerows(rows)
+
+
+def options(**changes):
+    parser = argparse.ArgumentParser()
+    folder.add_arguments(parser)
+    args = parser.parse_args(["SOURCE"])
+    for name, value in changes.items():
+        setattr(args, name, value)
+    return args
+
+
+def test_two_speakers_give_speech_splits_and_no_speaker_splits(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, seed=s)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    corpus = Corpus(tmp_path / "out")
+    assert split_counts(corpus.clips) == {"train": 14, "val_speech": 2, "unseen_speech": 4}
+    assert split_counts(corpus.faces) == {"train": 14, "val_speech": 2, "unseen_speech": 4}
+    assert set(report.speakers.values()) == {"train"}
+    assert report.faceless == []
+    corpus.verify()
+
+
+def test_many_speakers_are_split_too(tmp_path):
+    for s in range(10):
+        add_speaker(tmp_path / "mine", f"s{s}", sounds=5, pictures=5, seed=s)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out", unseen_speaker=0.2)
+    assert Counter(report.speakers.values()) == {"train": 7, "val_speaker": 1, "unseen_speaker": 2}
+    corpus = Corpus(tmp_path / "out")
+    for index in (corpus.clips, corpus.faces):
+        counted = split_counts(index)
+        assert (counted["val_speaker"], counted["unseen_speaker"]) == (5, 10)
+    for row in corpus.clips:
+        assert (corpus.speakers[row["speaker"]]["split"] == "train") == (not SPLITS[row["split"]].endswith("_speaker"))
+
+
+def test_formats_and_names_in_capitals(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        for k, ending in enumerate(("wav", "flac", "ogg", "mp3")):
+            add_sound(tmp_path / "mine" / name / f"talk{k}.{ending}", 10 * s + k, 16_000)
+        for k, ending in enumerate(("jpg", "jpeg", "png", "webp", "PNG")):
+            add_picture(tmp_path / "mine" / name / f"photo{k}.{ending}", 10 * s + k)
+        (tmp_path / "mine" / name / "notes.txt").write_text("passed over")
+        (tmp_path / "mine" / name / ".hidden.wav").write_text("passed over")
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert (sum(report.clips.values()), sum(report.faces.values()), report.ignored, report.bad) == (8, 10, 2, [])
+
+
+def test_recordings_in_subfolders_stay_whole(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        for video in range(6):
+            for k in range(3):
+                add_sound(tmp_path / "mine" / name / f"video{video}" / f"cut{k}.wav", 100 * s + 10 * video + k)
+                add_picture(tmp_path / "mine" / name / f"video{video}" / f"frame{k}.png", 100 * s + 10 * video + k)
+    prepare_folder(tmp_path / "mine", tmp_path / "out")
+    corpus = Corpus(tmp_path / "out")
+    assert len(np.unique(corpus.clips["recording"])) == 12
+    for recording in range(12):
+        clips = corpus.clips[corpus.clips["recording"] == recording]
+        faces = corpus.faces[corpus.faces["recording"] == recording]
+        assert (len(clips), len(faces)) == (3, 3)
+        assert len({*clips["split"].tolist(), *faces["split"].tolist()}) == 1
+        assert (corpus.faces[clips["face"]]["recording"] == recording).all()
+
+
+def test_a_picture_of_the_same_name_is_the_aligned_face(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        for k in range(5):
+            add_sound(tmp_path / "mine" / name / f"a{k}.wav", 10 * s + k)
+            add_picture(tmp_path / "mine" / name / f"a{k}.png", 10 * s + k)
+        add_sound(tmp_path / "mine" / name / "b.wav", 10 * s + 9)
+        add_picture(tmp_path / "mine" / name / "loose.png", 10 * s + 9)
+    prepare_folder(tmp_path / "mine", tmp_path / "out")
+    corpus = Corpus(tmp_path / "out")
+    assert Counter((corpus.clips["face"] < 0).tolist()) == {False: 10, True: 2}
+    for row in corpus.clips[corpus.clips["face"] >= 0]:
+        assert corpus.faces[row["face"]]["recording"] == row["recording"]
+
+
+def test_equal_files_join_their_recordings_and_pictures_are_stored_once(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        for video in range(4):
+            add_sound(tmp_path / "mine" / name / f"v{video}" / "a.wav", 10 * s + video)
+            add_picture(tmp_path / "mine" / name / f"v{video}" / "a.png", 10 * s + (0 if video < 2 else video))
+    prepare_folder(tmp_path / "mine", tmp_path / "out")
+    corpus = Corpus(tmp_path / "out")
+    assert (len(np.unique(corpus.clips["recording"])), len(corpus.faces)) == (6, 6)
+
+
+def test_one_picture_a_speaker_trains_and_the_report_says_so(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, sounds=6, pictures=1, seed=s)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert report.faces == {"train": 2, "val_speech": 0, "unseen_speech": 0}
+    assert report.faceless == ["ana", "bruno"]
+    assert "No picture outside of train: ana, bruno" in str(report)
+
+
+def test_training_keeps_a_face_where_the_only_one_lies_in_a_held_out_recording(tmp_path):
+    for seed in range(6):
+        for s, name in enumerate(("ana", "bruno")):
+            for k in range(4):
+                add_sound(tmp_path / f"m{seed}" / name / f"v{k}" / "a.wav", 10 * s + k)
+            add_picture(tmp_path / f"m{seed}" / name / "v3" / "a.png", s)
+        prepare_folder(tmp_path / f"m{seed}", tmp_path / f"out{seed}", seed=seed)
+        corpus = Corpus(tmp_path / f"out{seed}")
+        assert split_counts(corpus.faces) == {"train": 2}
+
+
+def test_pictures_are_upright_and_square(tmp_path):
+    """A picture whose left half is red, stored lying on its side as cameras do, comes back with red on the left."""
+    upright = np.zeros((40, 60, 3), np.uint8)
+    upright[:, :30, 0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn by 90 degrees clockwise to view"
+    Image.fromarray(np.rot90(upright).copy()).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    square = read_square_face(tmp_path / "a.jpg")
+    assert square.shape == (40, 40, 3)
+    assert square[:, :15, 0].min() > 200
+    assert square[:, 25:, 0].max() < 50
+
+
+def test_face_box_and_statements_are_kept(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+    prepare_folder(tmp_path / "mine", tmp_path / "out", face_box=(0.2, 0.1, 0.8, 0.9), face_sizes=(32,), licence="ours",
+                   consent="signed")
+    corpus = Corpus(tmp_path / "out")
+    assert (corpus.face_box, corpus.face_sizes) == ((0.2, 0.1, 0.8, 0.9), (32,))
+    assert (corpus.info["licence"], corpus.info["consent"]) == ("ours", "signed")
+
+
+def test_bad_files_lose_nothing_else(tmp_path, capsys):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, seed=s)
+    ana = tmp_path / "mine" / "ana"
+    (ana / "text.wav").write_text("not sound")
+    (ana / "empty.flac").touch()
+    (ana / "broken.png").write_bytes((ana / "photo0.png").read_bytes()[:40])
+    (tmp_path / "mine" / "carla").mkdir()
+    add_picture(tmp_path / "mine" / "carla" / "photo.png", 1)
+    assert folder.main(options(source=str(tmp_path / "mine"), out=str(tmp_path / "out"))) == 1
+    printed = capsys.readouterr().out
+    for wanted in ("text.wav: not sound", "empty.flac: the file is empty", "broken.png: not a readable picture",
+                   "speaker carla: has no usable sound file"):
+        assert wanted in printed
+    corpus = Corpus(tmp_path / "out")
+    assert (len(corpus.clips), len(corpus.faces), len(corpus.speakers)) == (20, 20, 2)
+
+
+def test_a_decompression_bomb_is_left_out(tmp_path, monkeypatch):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+    add_picture(tmp_path / "mine" / "ana" / "huge.png", 1, size=(300, 300))
+    monkeypatch.setattr("gan.data.faces.MAX_PIXELS", 10_000)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert [file for file, _ in report.bad] == [str(tmp_path / "mine" / "ana" / "huge.png")]
+
+
+def test_csv(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "files", name, 6, 6, s)
+    rows = [(name, f"day{k}", f"files/{name}/{kind}{k}.{ending}", sex, "")
+            for name, sex in (("ana", "f"), ("bruno", "m")) for k in range(6) for kind, ending in (("talk", "wav"), ("photo", "png"))]
+    write_csv(tmp_path / "list.csv", rows, ("speaker", "recording", "file", "sex", "age"))
+    report = prepare_folder(tmp_path / "list.csv", tmp_path / "out")
+    corpus = Corpus(tmp_path / "out")
+    assert report.bad == []
+    assert [row["sex"] for row in corpus.speakers] == ["f", "m"]
+    assert len(np.unique(corpus.clips["recording"])) == 12
+    assert (corpus.clips["face"] >= 0).all()
+
+
+def test_csv_without_recordings(tmp_path):
+    add_speaker(tmp_path, "ana", 4, 4, 0)
+    add_speaker(tmp_path, "bruno", 4, 4, 1)
+    write_csv(tmp_path / "list.csv", [(name, "", f"{name}/{kind}") for name in ("ana", "bruno") for k in range(4)
+                                      for kind in (f"talk{k}.wav", f"photo{k}.png")])
+    prepare_folder(tmp_path / "list.csv", tmp_path / "out")
+    corpus = Corpus(tmp_path / "out")
+    assert len({*corpus.clips["recording"].tolist(), *corpus.faces["recording"].tolist()}) == 16
+
+
+def test_csv_files_outside_need_leave(tmp_path):
+    add_speaker(tmp_path / "in", "ana", 3, 3, 0)
+    add_speaker(tmp_path / "in", "bruno", 3, 3, 1)
+    add_sound(tmp_path / "secret.wav", 5)
+    rows = [(name, "", f"{name}/{kind}") for name in ("ana", "bruno") for k in range(3)
+            for kind in (f"talk{k}.wav", f"photo{k}.png")]
+    outside = [("ana", "", "../secret.wav"), ("ana", "", str(tmp_path / "secret.wav")), ("ana", "", "link.wav")]
+    (tmp_path / "in" / "link.wav").symlink_to(tmp_path / "secret.wav")
+    write_csv(tmp_path / "in" / "list.csv", rows + outside)
+    report = prepare_folder(tmp_path / "in" / "list.csv", tmp_path / "out")
+    assert [reason for _, reason in report.bad] == [f"{file} lies outside of the CSV's folder. --allow-outside reads it."
+                                                    for _, _, file in outside]
+    assert sum(report.clips.values()) == 6
+    report = prepare_folder(tmp_path / "in" / "list.csv", tmp_path / "out2", allow_outside=True)
+    assert (report.bad, sum(report.clips.values())) == ([], 9)
+
+
+@pytest.mark.parametrize(("content", "reason"), [
+    ("speaker,file\n", "no column recording"), ("", "no column speaker"), ("speaker,recording,file,split\n", "column split"),
+    ("speaker,recording,file\n", "no speaker with both"), ("speaker,recording,file\nana,,gone.wav\n", "gone.wav: no such file"),
+])
+def test_csv_mistakes_are_one_line(tmp_path, content, reason):
+    (tmp_path / "list.csv").write_text(content)
+    with pytest.raises(ValueError, match=reason) as caught:
+        prepare_folder(tmp_path / "list.csv", tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_csv_that_is_no_text(tmp_path):
+    (tmp_path / "list.csv").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(ValueError, match="not a CSV in UTF-8"):
+        prepare_folder(tmp_path / "list.csv", tmp_path / "out")
+
+
+def test_user_mistakes_are_one_line(tmp_path):
+    add_speaker(tmp_path / "mine", "ana", 2, 2)
+    (tmp_path / "flat").mkdir()
+    add_sound(tmp_path / "flat" / "a.wav", 0)
+    cases = [(tmp_path / "nowhere", {}, "no such folder"), (tmp_path / "flat", {}, "<speaker>/<files>"),
+             (tmp_path / "mine", {"face_box": (0, 0, 0, 1)}, "face_box"), (tmp_path / "mine", {"unseen_speech": 0.9}, "unseen_speech")]
+    for source, changes, reason in cases:
+        with pytest.raises(ValueError, match=reason) as caught:
+            prepare_folder(source, tmp_path / "out", **changes)
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "out").exists()
+
+
+def test_the_command_exits_0_and_names_its_output(tmp_path, capsys, monkeypatch):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, seed=s)
+    monkeypatch.chdir(tmp_path)
+    assert folder.main(options(source="mine")) == 0
+    printed = capsys.readouterr().out
+    assert "2 speakers, 20 sound files" in printed
+    assert "Wrote corpora/mine" in printed
+    with pytest.raises(ValueError, match="--overwrite"):
+        folder.main(options(source="mine"))
