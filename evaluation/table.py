@@ -167,8 +167,8 @@ def _differences(
 
 def _read_scores(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in ("speaker", "value")}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in ("speaker", "value")}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         raise ValueError(f"{path}: not readable as scores (.npz with speaker, value). Evaluate again.") from None
 

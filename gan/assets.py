@@ -1,7 +1,7 @@
 """The weight files of others that voxface can use: which they are, where they are, and whether they are intact.
 
-Nothing is ever downloaded. Some files come inside packages that voxface installs; the others a user gets from the authors,
-whose terms he accepts there, and gives to `voxface assets add NAME PATH`. docs/weights.md tells the terms of each.
+Nothing is ever downloaded. Some files come inside packages that voxface installs. The others a user gets from their
+authors, accepting their terms there, and gives to `voxface assets add NAME PATH`. docs/weights.md tells the terms.
 Files are kept in VOXFACE_ASSETS, else VOXFACE_CACHE/assets, else ~/.cache/voxface/assets.
 """
 
@@ -45,8 +45,9 @@ class Asset:
 
 
 # The checksums of packaged files are of the installed packages (face_recognition_models 0.3.0, facenet-pytorch 2.5.3).
-# Those of facenet-vggface2, fid-inception and mediapipe-face-landmarker are the ones by which several independent public
-# projects pin the authors' files; fid-inception's also begins as its file name says. None such was found for vgg-face.
+# Those of facenet-vggface2, fid-inception and mediapipe-face-landmarker are the ones by which several independent
+# public projects pin the authors' files; fid-inception's also begins as its file name says. None such was found for
+# vgg-face.
 ASSETS: tuple[Asset, ...] = (
     Asset("facenet-vggface2", "20180402-114759-vggface2.pt", 111_898_327,
           "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
@@ -112,8 +113,8 @@ def asset(name: str) -> Asset:
 def find(name: str) -> Path:
     """The path of a weight file that is there.
 
-    Raises ValueError, one line, if it is not: what it is, its checksum and licence, where its authors publish it, and the
-    command that adds it. The size is compared; `verify` compares the content.
+    Raises ValueError, one line, if it is not: what it is, its checksum and licence, where its authors publish it, and
+    the command that adds it. The size is compared; `verify` compares the content.
     """
     wanted = asset(name)
     path = _path(wanted)
@@ -129,8 +130,8 @@ def find(name: str) -> Path:
 def add(name: str, path: str | Path) -> Path:
     """Check a weight file and copy it to the assets folder, whole or not at all; returns where it lies now.
 
-    Raises ValueError if the name is unknown or packaged, the size or checksum is not the known one, or the file is a pickle
-    that holds anything but plain weights. Where no checksum is known, the file's own is recorded for later.
+    Raises ValueError if the name is unknown or packaged, the size or checksum is not the known one, or the file is a
+    pickle that holds anything but plain weights. Where no checksum is known, the file's own is recorded for later.
     """
     wanted = asset(name)
     path = Path(path)
@@ -150,8 +151,8 @@ def add(name: str, path: str | Path) -> Path:
     try:
         digest = _copy(path, temporary)
         if digest != (wanted.sha256 or digest):
-            raise ValueError(f"{path}: SHA-256 {digest}, but {name} has {wanted.sha256}. It is another file, or damaged. "
-                             f"Its authors publish it at {wanted.publisher}")
+            raise ValueError(f"{path}: SHA-256 {digest}, but {name} has {wanted.sha256}. It is damaged or another "
+                             f"file. Its authors publish it at {wanted.publisher}")
         if wanted.is_pickle:
             _check_plain_weights(path, temporary)
         os.replace(temporary, target)
@@ -163,7 +164,7 @@ def add(name: str, path: str | Path) -> Path:
 
 
 def list_assets() -> list[dict[str, str]]:
-    """A row for each asset: name, state (present, packaged, missing), file, size, sha256, licence, publisher, purpose."""
+    """A row each: name, state (present, packaged, missing), file, size, sha256, licence, publisher, purpose."""
     rows = []
     for each in ASSETS:
         path = _path(each)
@@ -252,10 +253,9 @@ def _check_plain_weights(named: Path, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # any failure to load, of whatever kind, means the same: not a plain weight file
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{named}: not a plain weight file that loads with weights_only=True, so it may hold code "
-                         f"({reason[:120]}). It was not added.") from None
+    except Exception:  # any failure to load, of whatever kind, means the same: not a plain weight file
+        raise ValueError(f"{named}: torch.load does not read it with weights_only=True, so it is not a weight file, or "
+                         "holds code besides. It was not added.") from None
     if not isinstance(content, dict) or not any(isinstance(value, torch.Tensor) for value in content.values()):
         raise ValueError(f"{named}: holds no named tensors, so it is not a weight file. It was not added.")
 
@@ -277,7 +277,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                           "Nothing is downloaded: get a file from its authors, then add it. Terms: docs/weights.md.")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="name, state, size, licence and use of every weight file")
-    listing.add_argument("--long", action="store_true", help="also file name, checksum, and where its authors publish it")
+    listing.add_argument("--long", action="store_true", help="also file name, checksum, and where it is published")
     adding = actions.add_parser("add", help="check a file and copy it to the assets folder")
     adding.add_argument("name", metavar="NAME", help="as voxface assets list names it")
     adding.add_argument("path", metavar="PATH", help="the file you got from its authors")

@@ -5,7 +5,6 @@ The architecture is facenet-pytorch's (MIT). The weights are not part of any pac
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -82,7 +81,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise _error(path, "no such weight file")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError):
+    except OSError as error:
+        raise _error(path, f"cannot be read ({error.strerror})") from None
+    except Exception:  # what a file of another kind raises in the unpickler may be anything
         raise _error(path, "is not a weight file") from None
     if not isinstance(state, dict) or not isinstance(state.get("logits.weight"), Tensor):
         raise _error(path, "is not a weight file of facenet-pytorch's InceptionResnetV1")
@@ -92,5 +93,5 @@ def _read(path: Path) -> dict[str, Tensor]:
 def _error(path: Path, what: str) -> ValueError:
     return ValueError(
         f"{path}: {what}. Get 20180402-114759-vggface2.pt from the releases of facenet-pytorch (timesler) and run: "
-        "voxface assets add FILE"
+        "voxface assets add facenet-vggface2 FILE"
     )

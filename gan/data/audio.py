@@ -58,7 +58,7 @@ def _read_mono(path: Path) -> tuple[np.ndarray, int]:
         with soundfile.SoundFile(path) as file:
             rate_hz = int(file.samplerate)
             if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
-                raise ValueError(f"{path}: sample rate {rate_hz} Hz; {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz are read.")
+                raise ValueError(f"{path}: sample rate {rate_hz} Hz; read are {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}.")
             while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
                 blocks.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32))
     except PermissionError:

@@ -30,7 +30,8 @@ def weights(tmp_path):
 def known(folder, weights, monkeypatch):
     """Three assets: one whose checksum is known, one whose is not, one that is not a pickle."""
     content = weights.read_bytes()
-    net = Asset("net", "net.pth", len(content), hashlib.sha256(content).hexdigest(), "CC0", "https://example.org/net", "tests")
+    checksum = hashlib.sha256(content).hexdigest()
+    net = Asset("net", "net.pth", len(content), checksum, "CC0", "https://example.org/net", "tests")
     monkeypatch.setattr(assets, "ASSETS", (
         net, replace(net, name="other", file="other.pth", size=None, sha256=None),
         replace(net, name="bundle", file="bundle.task", size=4, sha256=hashlib.sha256(b"task").hexdigest())))

@@ -6,14 +6,15 @@ Either a folder, one subfolder a speaker:
     <speaker>/any.jpg                    a picture; of the recording any.wav if that is beside it, else of none
     <speaker>/<recording>/any.flac       files in a subfolder are one recording: say, all cuts of one video
 
-or a CSV (UTF-8) with columns speaker, recording, file, and any more that describe the speaker (sex, age, ...). The ending
-tells sound from picture. recording may be empty: a sound file is then its own recording, a picture of none. Files are
-relative to the CSV's folder and must lie in it, because a CSV may come from someone else; allow_outside lifts that.
+or a CSV (UTF-8) with columns speaker, recording, file, and any more that describe the speaker (sex, age, ...). The
+ending tells sound from picture. recording may be empty: a sound file is then its own recording, a picture of none.
+Files are relative to the CSV's folder and must lie in it, because a CSV may come from someone else; allow_outside
+lifts that.
 
-Splits are by speaker, and inside training speakers by recording. Files with equal bytes join their recordings. A picture
-of no recording is a recording of its own: a speaker's pictures are shared out as its sound is, training first.
-Pictures are turned upright, cut to their central square, and stored antialiased. A clip's aligned face is the picture
-of its own name, else the first of its recording, else none.
+Splits are by speaker, and inside training speakers by recording. Files with equal bytes join their recordings. A
+picture of no recording is a recording of its own: a speaker's pictures are shared out as its sound is, training
+first. Pictures are turned upright, cut to their central square, and stored antialiased. A clip's aligned face is the
+picture of its own name, else the first of its recording, else none.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gan.data import audio
-from gan.data.corpus import CorpusWriter
+from gan.data.corpus import SPLITS, CorpusWriter
 from gan.data.faces import read_face
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups
@@ -68,17 +69,16 @@ class Report:
     bad: list[tuple[str, str]] = field(default_factory=list)  # (file or speaker, reason): left out
 
     def __str__(self) -> str:
-        lines = [f"{len(self.speakers)} speakers, {sum(self.clips.values())} sound files ({self.seconds / 60:.1f} minutes), "
-                 f"{sum(self.faces.values())} pictures; {self.ignored} files of other kinds were passed over.",
+        lines = [f"{len(self.speakers)} speakers, {sum(self.clips.values())} sound files ({self.seconds / 60:.1f} "
+                 f"minutes), {sum(self.faces.values())} pictures; {self.ignored} other files were passed over.",
                  f"{'split':16}speakers  sound files  pictures"]
-        names = [*dict.fromkeys([*self.clips, *self.faces])]
-        for split in (s for s in ("train", "val_speech", "val_speaker", "unseen_speech", "unseen_speaker") if s in names):
+        for split in (s for s in SPLITS if s in self.clips):
             owner = split if split.endswith("speaker") else "train"
             count = sum(s == owner for s in self.speakers.values())
             lines.append(f"{split:16}{count:8}  {self.clips.get(split, 0):11}  {self.faces.get(split, 0):8}")
         if self.faceless:
-            lines.append(f"No picture outside of train: {', '.join(self.faceless)}. Held-out speech of theirs cannot be compared "
-                         "with a held-out picture; give them more pictures.")
+            lines.append(f"No picture outside of train: {', '.join(self.faceless)}. Their held-out speech cannot be "
+                         "compared with a held-out picture; give them more pictures.")
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
@@ -113,15 +113,15 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
         items, digests = _drop_incomplete_speakers(items, digests, bad)
         if not items:
             first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
-            raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.EXTENSIONS)}) and a picture "
-                             f"({' '.join(PICTURES)}) that can be read.{first}")
+            raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.EXTENSIONS)}) and a "
+                             f"picture ({' '.join(PICTURES)}) that can be read.{first}")
         speakers = split_speakers(sorted({item.speaker for item in items}), val_speaker, unseen_speaker, seed)
         groups, splits = _split(items, digests, speakers, val_speech, unseen_speech, seed)
         with CorpusWriter(target, name=Path(out).name, source=source.name, licence=licence, consent=consent,
                           face_sizes=tuple(face_sizes), face_box=tuple(face_box),
-                          extra={"prepared_by": "folder", "left_out": len(bad),
-                                 "options": dict(val_speech=val_speech, unseen_speech=unseen_speech, val_speaker=val_speaker,
-                                                 unseen_speaker=unseen_speaker, seed=seed)}) as writer:
+                          extra={"prepared_by": "folder", "left_out": len(bad), "options": dict(
+                              val_speech=val_speech, unseen_speech=unseen_speech, val_speaker=val_speaker,
+                              unseen_speaker=unseen_speaker, seed=seed)}) as writer:
             seconds = _write(writer, items, digests, groups, splits, speakers, attributes)
     return _report(items, digests, groups, splits, speakers, seconds, ignored, bad)
 
@@ -169,7 +169,7 @@ def _list_csv(source: Path, allow_outside: bool,
                 raise ValueError(f"{source}: has no column {missing[0]}. Its first line must name the columns "
                                  f"{', '.join(COLUMNS)}; it names {', '.join(columns) or 'none'}.")
             if taken := [name for name in TAKEN_COLUMNS if name in columns]:
-                raise ValueError(f"{source}: column {taken[0]} is made here, by speaker and recording. Rename or remove it.")
+                raise ValueError(f"{source}: column {taken[0]} is made here. Rename or remove it.")
             table.fieldnames = columns
             for row in table:
                 values = {name: (row.get(name) or "").strip() for name in columns if name}
@@ -255,7 +255,7 @@ def _split(items: list[Item], digests: list[str], speakers: dict[str, str], val_
 
 
 def _give_training_a_face(items: list[Item], groups: list[list[int]], splits: list[str]) -> None:
-    """Where all pictures of a training speaker fell into held-out recordings, the smallest of those trains after all."""
+    """Where all pictures of a training speaker lie in held-out recordings, the smallest of those trains after all."""
     pictured = [g for g, group in enumerate(groups) if not all(items[i].is_audio for i in group)]
     have = {items[groups[g][0]].speaker for g in pictured if splits[g] == "train"}
     for speaker in sorted({items[groups[g][0]].speaker for g in pictured} - have):
@@ -326,10 +326,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=float, default=default, metavar="F",
                             help=f"share of {what} (default: {default})")
     parser.add_argument("--seed", type=int, default=0, help="draws the splits (default: 0)")
-    parser.add_argument("--face-box", nargs=4, type=float, default=[0, 0, 1, 1], metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
-                        help="where the face lies in the central square of the pictures, as fractions (default: 0 0 1 1)")
+    parser.add_argument("--face-box", nargs=4, type=float, default=[0, 0, 1, 1],
+                        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+                        help="where the face lies in the pictures' central square, as fractions (default: 0 0 1 1)")
     parser.add_argument("--licence", default="not stated", help="the terms of your data, kept in the corpus")
-    parser.add_argument("--consent", default="not stated", help="what the people recorded agreed to, kept in the corpus")
+    parser.add_argument("--consent", default="not stated", help="what these people agreed to, kept in the corpus")
     parser.add_argument("--allow-outside", action="store_true",
                         help="let a CSV name files outside of its own folder, or by absolute path")
 
@@ -339,8 +340,8 @@ def main(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else Path("corpora") / Path(args.source).resolve().stem
     report = prepare_folder(args.source, out, val_speech=args.val_speech, unseen_speech=args.unseen_speech,
                             val_speaker=args.val_speaker, unseen_speaker=args.unseen_speaker, seed=args.seed,
-                            face_box=args.face_box, face_sizes=args.face_sizes, licence=args.licence, consent=args.consent,
-                            allow_outside=args.allow_outside, overwrite=args.overwrite)
+                            face_box=args.face_box, face_sizes=args.face_sizes, licence=args.licence,
+                            consent=args.consent, allow_outside=args.allow_outside, overwrite=args.overwrite)
     print(report)
     print(f"Wrote {out}")
     return 1 if report.bad else 0

@@ -28,8 +28,8 @@ WORD = 8
 LOOK = 128
 MIN_FRESH = 32
 # A piece may stand for its window only if it is not a repeating pattern itself, else silence would fill one bucket.
-# Every window that counts has such a piece: a piece shows GRAM - WORD - GRAM_LOOK + 1 = 25 words with their GRAM_LOOK
-# samples before them, so 16 pieces show all 377 words of a window behind LOOK, and one of them at least 32 / 16 fresh ones.
+# Every window that counts has such a piece: a piece shows GRAM - WORD - GRAM_LOOK + 1 = 25 words with the GRAM_LOOK
+# samples before them, so 16 pieces show all 377 words of a window behind LOOK, and one of them 32 / 16 fresh ones.
 GRAM_LOOK = 32
 MIN_GRAM_FRESH = 2
 PIECES = RUN - GRAM + 1  # pieces in a window
@@ -77,16 +77,13 @@ class Meeting:
 
 
 class SharedAudio:
-    """An index of clips, int16 (S,) each; about 2 kB a one-second clip besides the samples.
+    """An index of clips, int16 (S,) each; about 2 kB a one-second clip besides the samples."""
 
-    quiet: no progress bar. It shows none either where standard error is not a terminal.
-    """
-
-    def __init__(self, waveforms: Sequence[np.ndarray], quiet: bool = False):
+    def __init__(self, waveforms: Sequence[np.ndarray]):
         self.waveforms = waveforms
         self._counted: list[np.ndarray] = []  # per clip: (n, 2) first and last start of windows that count
         hashes, clips, starts = [], [], []
-        for clip, waveform in enumerate(tqdm(waveforms, "Indexing sound", disable=True if quiet else None, unit="clip")):
+        for clip, waveform in enumerate(tqdm(waveforms, "Indexing sound", disable=None, unit="clip")):
             piece_hash, start, counted = _pieces(waveform)
             self._counted.append(counted)
             hashes.append(piece_hash)
@@ -147,14 +144,15 @@ class SharedAudio:
         first, last = max(0, meeting.shift), min(len(a), len(b) + meeting.shift)
         equal = np.zeros(last - first + 2, bool)
         equal[1:-1] = a[first:last] == b[first - meeting.shift:last - meeting.shift]
-        begins, ends = (np.flatnonzero(np.diff(equal.astype(np.int8)) == sign) + first for sign in (1, -1))
+        edges = np.diff(equal.astype(np.int8))
+        begins, ends = ((np.flatnonzero(edges == sign) + first).tolist() for sign in (1, -1))
         counted = self._counted[meeting.a]
-        return [(int(begin), int(end - begin)) for begin, end in zip(begins, ends, strict=True)
+        return [(begin, end - begin) for begin, end in zip(begins, ends, strict=True)
                 if end - begin >= RUN and ((counted[:, 0] <= end - RUN) & (counted[:, 1] >= begin)).any()]
 
 
 def _rolling_hash(samples: np.ndarray, length: int) -> np.ndarray:
-    """uint64 hash of every `length` consecutive samples (a power of two): a polynomial built by doubling, then mixed."""
+    """uint64 hash of every `length` consecutive samples, a power of two: a polynomial made by doubling, then mixed."""
     hashed, base, width = samples.astype(np.int64).astype(np.uint64) + np.uint64(0x10000), 0x9E3779B97F4A7C15, 1
     while width < length:
         hashed = hashed[:-width] * np.uint64(base) + hashed[width:]
@@ -196,8 +194,8 @@ def _pieces(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     starts = np.flatnonzero(np.isin(ranked, np.unique(least[counts])) & may_stand)
     # Inside a long repeating pattern pieces recur with all their surroundings: one of each kind is enough.
     _, group, sizes = np.unique(hashes[starts], return_inverse=True, return_counts=True)
-    kept, surroundings = [], set()
-    for start, number in zip(starts, group, strict=True):
+    kept, surroundings = list[int](), set[tuple[int, bytes]]()
+    for start, number in zip(starts.tolist(), group.tolist(), strict=True):
         if sizes[number] > 1:
             left = max(0, start - PIECES + 1)
             around = start - left, waveform[left:start + RUN].tobytes()

@@ -72,11 +72,11 @@ class Report:
     def __str__(self) -> str:
         sizes = sorted((size for each in self.recordings.values() for size in each), reverse=True)
         lines = [f"{self.folder}: {self.pairs} pairs, {self.faces} different faces, {len(self.recordings)} speakers.",
-                 f"Recordings: {len(sizes)}, of {sizes[0]} clips at most; {self.joined_across_folders} lie in several of the "
-                 f"published folders, {self.shared_between_speakers} hold more than one speaker."]
+                 f"Recordings: {len(sizes)}, of {sizes[0]} clips at most; {self.joined_across_folders} lie in several "
+                 f"of the published folders, {self.shared_between_speakers} hold more than one speaker."]
         if self.test_in_train:
-            lines.append("Published split: {samples:.1%} of the test audio occurs sample for sample in the training folder "
-                         "({clips:.0f} of {of:.0f} test clips).".format(**self.test_in_train))
+            lines.append("Published split: {samples:.1%} of the test audio occurs sample for sample in the training "
+                         "folder ({clips:.0f} of {of:.0f} test clips).".format(**self.test_in_train))
         splits = [split for split in ("train", "val_speech", "unseen_speech") if self.clips.get(split)]
         width = max(map(len, self.recordings))
         lines.append(f"{'clips':{width}}  recordings  " + "  ".join(splits))
@@ -88,8 +88,8 @@ class Report:
         else:
             for speaker, each in self.recordings.items():
                 if not self.clips.get("unseen_speech", {}).get(speaker):
-                    lines.append(f"{speaker}: no unseen_speech. Its largest recording holds {each[0]} of {sum(each)} clips, and "
-                                 "recordings are never cut.")
+                    lines.append(f"{speaker}: no unseen_speech. Its largest recording holds {each[0]} of {sum(each)} "
+                                 "clips, and recordings are never cut.")
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
@@ -100,7 +100,8 @@ def prepare_youtubers(folder: str | Path, out: str | Path, *, val_fraction: floa
     """Read `folder` in the layout above, write the corpus `out`, and say what became of what.
 
     val_fraction, unseen_fraction: shares of each speaker's clips to hold out, in whole recordings, drawn by seed.
-    near: pairs of one speaker and folder whose numbers differ by at most this are one recording; 0: only a picture's cuts.
+    near: pairs of one speaker and folder whose numbers differ by at most this are one recording. 0: only the cuts of
+    one picture are near in number.
     keep_split: published train -> train, test -> unseen_speech, whatever they share; to audit how much that flatters.
     swap_red_blue: the picture files hold blue where red belongs.
     Equal pictures of one recording are stored once; every clip points to the face of its number (pairing `aligned`).
@@ -128,7 +129,8 @@ def prepare_youtubers(folder: str | Path, out: str | Path, *, val_fraction: floa
         extra = {"prepared_by": "youtubers", "report": asdict(report),
                  "options": dict(val_fraction=val_fraction, unseen_fraction=unseen_fraction, seed=seed, near=near,
                                  keep_split=keep_split, swap_red_blue=swap_red_blue)}
-        with CorpusWriter(target, name=Path(out).name, source="Wav2Pix's YouTube presenters (Duarte et al., ICASSP 2019)",
+        with CorpusWriter(target, name=Path(out).name,
+                          source="Wav2Pix's YouTube presenters (Duarte et al., ICASSP 2019)",
                           licence="not stated by its publishers; the videos belong to their makers. For research only.",
                           consent="none recorded: public videos of presenters, collected without asking them.",
                           face_sizes=face_sizes, extra=extra) as writer:
@@ -157,7 +159,7 @@ def _find_pairs(root: Path) -> tuple[list[Pair], list[tuple[str, str]]]:
 
 def _read(pairs: list[Pair], bad: list[tuple[str, str]],
           swap_red_blue: bool) -> tuple[list[Pair], list[np.ndarray], list[str]]:
-    """The pairs that can be read, their int16 waveforms and the digests of their pictures' bytes; the others go to bad."""
+    """The pairs that can be read, their int16 waveforms, the digests of their pictures' bytes. The others go to bad."""
     good, waveforms, face_keys = [], [], []
     readable: dict[str, str | None] = {}  # digest of a picture -> why it cannot be read
     for pair in tqdm(pairs, "Reading", disable=None, unit="pair"):
@@ -220,8 +222,8 @@ def _report(root: Path, pairs: list[Pair], blocks: list[list[int]], split_of: li
                   clips, test_in_train, kept_split, bad)
 
 
-def _write(writer: CorpusWriter, pairs: list[Pair], waveforms: list[np.ndarray], face_keys: list[str], split_of: list[str],
-           blocks: list[list[int]], swap_red_blue: bool) -> None:
+def _write(writer: CorpusWriter, pairs: list[Pair], waveforms: list[np.ndarray], face_keys: list[str],
+           split_of: list[str], blocks: list[list[int]], swap_red_blue: bool) -> None:
     """Store recording by recording. One found recording is several stored ones where speakers or kept splits differ."""
     speakers = {name: writer.add_speaker(name, "train") for name in sorted({pair.speaker for pair in pairs})}
     faces: dict[tuple[int, str], int] = {}

@@ -80,9 +80,9 @@ def draw_picture(rng: Generator, background: str = "white") -> Picture:
         raise ValueError(f"background: {background} is unknown. Have: {', '.join(BACKGROUNDS)}.")
     u = [round(value, 4) for value in (2 * rng.random(14) - 1).tolist()]
     backdrop = tuple(round(value, 4) for value in rng.random(4).tolist())
-    return Picture(yaw=0.23 * u[0], pitch=0.11 * u[1], roll=0.05 * u[2], shift_x=0.025 * u[3], shift_y=0.02 * u[4],
-                   scale=1 + 0.03 * u[5], light_x=0.7 * u[6], light_y=-0.35 + 0.4 * u[7], light=1 + 0.12 * u[8],
-                   mouth_open=max(0.0, 0.9 * u[9]), smile=0.45 + 0.5 * u[10], brow_raise=0.3 + 0.6 * u[11],
+    return Picture(yaw=0.23 * u[0], pitch=0.10 * u[1], roll=0.05 * u[2], shift_x=0.02 * u[3], shift_y=0.015 * u[4],
+                   scale=1 + 0.03 * u[5], light_x=0.55 * u[6], light_y=-0.4 + 0.25 * u[7], light=1 + 0.12 * u[8],
+                   mouth_open=max(0.0, 0.9 * u[9]), smile=0.45 + 0.5 * u[10], brow_raise=0.3 + 0.45 * u[11],
                    gaze_x=0.5 * u[12], gaze_y=0.3 * u[13], clothes=int(rng.integers(len(_CLOTHES))),
                    background=background, backdrop=backdrop)
 

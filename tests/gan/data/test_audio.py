@@ -132,7 +132,8 @@ def test_a_file_that_ends_early_gives_what_it_holds_or_a_reason(tmp_path):
 
 
 def test_to_int16_rounds_and_clips():
-    assert to_int16(np.array([0, 1, -1, 2, -2, 0.5, 1.4 / 32768])).tolist() == [0, 32767, -32768, 32767, -32768, 16384, 1]
+    given_samples = np.array([0, 1, -1, 2, -2, 0.5, 1.4 / 32768])
+    assert to_int16(given_samples).tolist() == [0, 32767, -32768, 32767, -32768, 16384, 1]
 
 
 def test_write_wav_leaves_no_part_behind(tmp_path):

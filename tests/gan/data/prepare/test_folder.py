@@ -208,8 +208,8 @@ def test_a_decompression_bomb_is_left_out(tmp_path, monkeypatch):
 def test_csv(tmp_path):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "files", name, 6, 6, s)
-    rows = [(name, f"day{k}", f"files/{name}/{kind}{k}.{ending}", sex, "")
-            for name, sex in (("ana", "f"), ("bruno", "m")) for k in range(6) for kind, ending in (("talk", "wav"), ("photo", "png"))]
+    rows = [(name, f"day{k}", f"files/{name}/{file.format(k)}", sex, "")
+            for name, sex in (("ana", "f"), ("bruno", "m")) for k in range(6) for file in ("talk{}.wav", "photo{}.png")]
     write_csv(tmp_path / "list.csv", rows, ("speaker", "recording", "file", "sex", "age"))
     report = prepare_folder(tmp_path / "list.csv", tmp_path / "out")
     corpus = Corpus(tmp_path / "out")
@@ -239,16 +239,16 @@ def test_csv_files_outside_need_leave(tmp_path):
     (tmp_path / "in" / "link.wav").symlink_to(tmp_path / "secret.wav")
     write_csv(tmp_path / "in" / "list.csv", rows + outside)
     report = prepare_folder(tmp_path / "in" / "list.csv", tmp_path / "out")
-    assert [reason for _, reason in report.bad] == [f"{file} lies outside of the CSV's folder. --allow-outside reads it."
-                                                    for _, _, file in outside]
+    assert [reason.split(" lies outside")[0] for _, reason in report.bad] == [file for _, _, file in outside]
     assert sum(report.clips.values()) == 6
     report = prepare_folder(tmp_path / "in" / "list.csv", tmp_path / "out2", allow_outside=True)
     assert (report.bad, sum(report.clips.values())) == ([], 9)
 
 
 @pytest.mark.parametrize(("content", "reason"), [
-    ("speaker,file\n", "no column recording"), ("", "no column speaker"), ("speaker,recording,file,split\n", "column split"),
-    ("speaker,recording,file\n", "no speaker with both"), ("speaker,recording,file\nana,,gone.wav\n", "gone.wav: no such file"),
+    ("speaker,file\n", "no column recording"), ("", "no column speaker"),
+    ("speaker,recording,file,split\n", "column split"), ("speaker,recording,file\n", "no speaker with both"),
+    ("speaker,recording,file\nana,,gone.wav\n", "gone.wav: no such file"),
 ])
 def test_csv_mistakes_are_one_line(tmp_path, content, reason):
     (tmp_path / "list.csv").write_text(content)
@@ -269,7 +269,8 @@ def test_user_mistakes_are_one_line(tmp_path):
     (tmp_path / "flat").mkdir()
     add_sound(tmp_path / "flat" / "a.wav", 0)
     cases = [(tmp_path / "nowhere", {}, "no such folder"), (tmp_path / "flat", {}, "<speaker>/<files>"),
-             (tmp_path / "mine", {"face_box": (0, 0, 0, 1)}, "face_box"), (tmp_path / "mine", {"unseen_speech": 0.9}, "unseen_speech")]
+             (tmp_path / "mine", {"face_box": (0, 0, 0, 1)}, "face_box"),
+             (tmp_path / "mine", {"unseen_speech": 0.9}, "unseen_speech")]
     for source, changes, reason in cases:
         with pytest.raises(ValueError, match=reason) as caught:
             prepare_folder(source, tmp_path / "out", **changes)

@@ -33,8 +33,8 @@ def joined(a, b):
     return len(groups_of([a, b])) == 1
 
 
-@given(seed=st.integers(0, 10_000), length=st.integers(RUN - 3, RUN + 40), at=st.integers(0, 2_000), to=st.integers(0, 2_000),
-       loudness=st.sampled_from([1, 3, 3_000]))
+@given(seed=st.integers(0, 10_000), length=st.integers(RUN - 3, RUN + 40), at=st.integers(0, 2_000),
+       to=st.integers(0, 2_000), loudness=st.sampled_from([1, 3, 3_000]))
 @settings(max_examples=80, deadline=None)
 def test_a_run_is_found_at_any_offset_exactly_from_512_samples_on(seed, length, at, to, loudness):
     a, b = noise(3_000, seed, loudness), noise(3_000, seed + 1, loudness)

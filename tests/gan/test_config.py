@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+
+from gan import config as configuration
+from gan.config import load, run_hash
+
+
+def test_base_inheritance_and_overrides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.yaml").write_text("base: wav2pix-64\ntrain: {batch_size: 3}\n")
+    monkeypatch.chdir(tmp_path)
+    config = load("mine.yaml", ["train.steps=7", "losses.pixel.weight=2.5", "data.clip_seconds=[1,1]"])
+    assert (config.train.batch_size, config.train.steps, config.losses["pixel"]["weight"]) == (3, 7, 2.5)
+    assert config.encoder == {"name": "segan", "num_samples": 16000, "embedding_dim": 128}
+
+
+def test_a_base_is_found_beside_the_file_first(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "base.yaml").write_text("train: {seed: 11}\n")
+    (tmp_path / "sub" / "mine.yaml").write_text("base: base.yaml\n")
+    assert load(tmp_path / "sub" / "mine.yaml").train.seed == 11
+
+
+def test_changing_a_name_replaces_the_section() -> None:
+    config = load("wav2pix-64", ["encoder.name=inception1d"])
+    assert config.encoder == {"name": "inception1d"}
+
+
+def test_null_takes_a_component_away() -> None:
+    assert "feature_matching" not in load("wav2pix-64", ["losses.feature_matching=null"]).losses
+
+
+@pytest.mark.parametrize(("overrides", "said"), [
+    (["train.stpes=5"], ["train.stpes", "Allowed: steps", "Did you mean steps?"]),
+    (["trian.steps=5"], ["trian", "Did you mean train?"]),
+    (["train.steps=many"], ["train.steps", "many"]),
+    (["train.steps=0"], ["train.steps", "1 or more"]),
+    (["train.precision=float16"], ["train.precision", "float16", "bfloat16"]),
+    (["data.pairing=alligned"], ["data.pairing", "Did you mean aligned?"]),
+    (["data.clip_seconds=[2,1]"], ["data.clip_seconds", "[2.0, 1.0]"]),
+    (["train.update_order=[generator]"], ["train.update_order", "[discriminator, generator]"]),
+    (["train=5"], ["train", "mapping"]),
+    (["nonsense"], ["nonsense", "key=value"]),
+    (["train.steps=[1"], ["train.steps"]),
+])
+def test_mistakes_are_one_line_that_names_the_key(overrides: list[str], said: list[str]) -> None:
+    with pytest.raises(ValueError) as error:
+        load("wav2pix-64", overrides)
+    message = str(error.value)
+    assert "\n" not in message
+    for words in said:
+        assert words in message
+
+
+def test_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"wav2pix64: no such file.*Did you mean wav2pix-64\?"):
+        load("wav2pix64")
+
+
+def test_broken_yaml_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("train: {steps: [1\n")
+    with pytest.raises(ValueError, match=r"broken.yaml: not valid YAML"):
+        load(tmp_path / "broken.yaml")
+
+
+def test_run_hash_stands_for_what_decides_the_numbers() -> None:
+    def digest(*overrides: str, corpus: str = "c") -> str:
+        return run_hash(load("wav2pix-64", overrides), corpus)
+
+    same = digest()
+    for harmless in ("train.device=cpu", "train.threads=1", "logging.images_every=7", "train.keep_last=9", "train.steps=3",
+                     "data.workers=4", "evaluation.runs=2", "data.corpus=elsewhere"):
+        assert digest(harmless) == same, harmless
+    for deciding in ("train.seed=1", "train.batch_size=3", "losses.pixel.weight=1", "optimizer.generator.learning_rate=1"):
+        assert digest(deciding) != same, deciding
+    assert digest(corpus="d") != same
+    assert run_hash(load("sf2f-64", ["train.steps=130000"]), "c") != run_hash(load("sf2f-64"), "c")
+
+
+def test_every_allowed_key_exists() -> None:
+    plain = configuration.to_dict(configuration.Config())
+    for key in (*configuration.ALLOWED, *configuration.NOT_IN_HASH):
+        section = plain
+        for part in key.split("."):
+            section = section[part]
