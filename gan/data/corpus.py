@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -142,10 +143,9 @@ class Corpus:
 class _GrowingArray:
     """A .npy file written row by row: numpy's header keeps room for its first axis to grow, so it is rewritten at the end."""
 
-    def __init__(self, path: Path, dtype: np.dtype, row_shape: tuple[int, ...] = ()):
-        self.dtype, self.row_shape, self.rows = np.dtype(dtype), row_shape, 0
+    def __init__(self, file: BinaryIO, dtype: np.dtype, row_shape: tuple[int, ...] = ()):
+        self.file, self.dtype, self.row_shape, self.rows = file, np.dtype(dtype), row_shape, 0
         self.digest = hashlib.sha256()
-        self.file: BinaryIO = open(path, "wb")  # noqa: SIM115 - closed in close()
         self._write_header()
 
     def _write_header(self) -> None:
@@ -162,13 +162,12 @@ class _GrowingArray:
         self.digest.update(content)
         self.rows += len(rows)
 
-    def close(self) -> str:
-        """Settle the header and the disk; returns the SHA-256 of the array's bytes."""
+    def settle(self) -> str:
+        """Write the final header and flush to the disk; returns the SHA-256 of the array's bytes."""
         self.file.seek(0)
         self._write_header()
         self.file.flush()
         os.fsync(self.file.fileno())
-        self.file.close()
         return self.digest.hexdigest()
 
 
@@ -197,6 +196,7 @@ class CorpusWriter:
         self._audio: list[_GrowingArray] = []
         self._pixels: list[dict[int, _GrowingArray]] = []
         self._checksums: dict[str, str] = {}
+        self._files = ExitStack()
 
     def __enter__(self) -> CorpusWriter:
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -205,10 +205,10 @@ class CorpusWriter:
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         try:
-            self._close_shards()
             if kind is None:
                 self._finish()
         finally:
+            self._files.close()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def add_speaker(self, name: str, split: str, **attributes: object) -> int:
@@ -231,7 +231,7 @@ class CorpusWriter:
         if waveform.dtype != np.int16 or waveform.ndim != 1 or not len(waveform):
             raise ValueError(f"clip: {waveform.dtype} {waveform.shape} came, int16 (samples,) is stored.")
         if not self._audio or self._audio[-1].payload_bytes >= SHARD_BYTES:
-            self._audio.append(_GrowingArray(self._folder / f"audio-{len(self._audio):05d}.npy", np.dtype("<i2")))
+            self._audio.append(self._new_array(f"audio-{len(self._audio):05d}.npy", np.dtype("<i2")))
         shard = self._audio[-1]
         speaker, split, _ = self._recordings[recording]
         self._clips.append((speaker, recording, split, len(self._audio) - 1, shard.rows, len(waveform),
@@ -245,8 +245,8 @@ class CorpusWriter:
             raise ValueError(f"face: {image.dtype} {image.shape} came, uint8 (height, width, 3) is stored.")
         if not self._pixels or max(a.payload_bytes for a in self._pixels[-1].values()) >= SHARD_BYTES:
             number = len(self._pixels)
-            self._pixels.append({size: _GrowingArray(self._folder / f"faces-{size}-{number:05d}.npy", np.dtype("u1"),
-                                                     (size, size, 3)) for size in self._info["face_sizes"]})
+            self._pixels.append({size: self._new_array(f"faces-{size}-{number:05d}.npy", np.dtype("u1"), (size, size, 3))
+                                 for size in self._info["face_sizes"]})
         shard = self._pixels[-1]
         speaker, split, _ = self._recordings[recording]
         self._faces.append((speaker, recording, split, len(self._pixels) - 1, next(iter(shard.values())).rows))
@@ -254,18 +254,17 @@ class CorpusWriter:
             array.append(resize(image, size)[None])
         return len(self._faces) - 1
 
-    def _close_shards(self) -> None:
-        for number, audio in enumerate(self._audio):
-            self._checksums[f"audio-{number:05d}.npy"] = audio.close()
-        for number, arrays in enumerate(self._pixels):
-            for size, array in arrays.items():
-                self._checksums[f"faces-{size}-{number:05d}.npy"] = array.close()
+    def _new_array(self, name: str, dtype: np.dtype, row_shape: tuple[int, ...] = ()) -> _GrowingArray:
+        return _GrowingArray(self._files.enter_context(open(self._folder / name, "wb")), dtype, row_shape)
 
     def _finish(self) -> None:
+        arrays = {f"audio-{number:05d}.npy": audio for number, audio in enumerate(self._audio)}
+        arrays |= {f"faces-{size}-{number:05d}.npy": array
+                   for number, by_size in enumerate(self._pixels) for size, array in by_size.items()}
         for name, rows, dtype in (("clips.npy", self._clips, CLIP), ("faces.npy", self._faces, FACE)):
-            index = _GrowingArray(self._folder / name, dtype)
-            index.append(np.array(rows, dtype))
-            self._checksums[name] = index.close()
+            arrays[name] = self._new_array(name, dtype)
+            arrays[name].append(np.array(rows, dtype))
+        self._checksums |= {name: array.settle() for name, array in arrays.items()}
         self._write_csv("speakers.csv", self._speakers)
         self._write_csv("recordings.csv", [{"recording": number, "speaker": self._speakers[speaker]["speaker"],
                                             "split": SPLITS[split], "source": name}

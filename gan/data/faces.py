@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
-MAX_PIXELS = 100_000_000
 MARK = "Generated from speech by voxface; not a photograph of anyone."
 
 # value = (pixel / 255 - mean) / std, per RGB channel. `unit` spans [-1, 1]; `imagenet` is SF2F's standardised space.
@@ -49,16 +49,14 @@ def read_face(path: str | Path, swap_red_blue: bool = False) -> np.ndarray:
     """A picture file -> uint8 (H, W, 3) RGB, turned upright by its EXIF orientation.
 
     swap_red_blue: the file stores blue where red belongs (Wav2Pix's corpus).
-    Raises ValueError, one line, naming the file, if it is missing, not a picture, or larger than 100 megapixels.
+    Raises ValueError, one line, naming the file, if it is missing, not a picture, or larger than Pillow's limit (89 megapixels).
     """
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{path}: {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read.")
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(path) as image:
             pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file.") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError, SyntaxError) as error:
         raise ValueError(f"{path}: not a readable picture ({str(error).splitlines()[0]}).") from None
     return np.ascontiguousarray(pixels[..., ::-1]) if swap_red_blue else pixels
 

@@ -27,7 +27,7 @@ FACE_SIZE = 128  # px, rendered; smaller ones are made of it by the writer
 
 @dataclass(frozen=True)
 class Size:
-    """How much of a world is rendered. The last two recordings of a training speaker are val_speech and unseen_speech."""
+    """How much of a world is rendered. A training speaker's last two recordings are val_speech and unseen_speech."""
 
     train: int  # speakers
     val_speaker: int
@@ -119,9 +119,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("size", nargs="?", choices=SIZES, default="demo", help="how much of a world (default: demo)")
     parser.add_argument("--seed", type=int, default=0, help="which world (default: 0)")
     parser.add_argument("--coupling", type=float, default=1.0,
-                        help="0 to 1: how far voices tell of faces; at 0 nothing about an unseen speaker can be learned (default: 1)")
+                        help="0 to 1: how far voices tell of faces; at 0 nothing about an unseen speaker can be "
+                             "learned (default: 1)")
     parser.add_argument("--background", choices=BACKGROUNDS, default="white", help="behind the heads (default: white)")
-    parser.add_argument("--out", type=Path, metavar="PATH", help="the folder to write (default: corpora/toy-<size>, or toy-report)")
+    parser.add_argument("--out", type=Path, metavar="PATH",
+                        help="the folder to write (default: corpora/toy-<size>, or toy-report)")
     parser.add_argument("--report", action="store_true",
                         help="instead of a corpus, measure the world against its acceptance table with real detectors, "
                              "and write the table, a picture sheet and a few voices")

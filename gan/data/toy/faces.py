@@ -1,13 +1,13 @@
 """Faces of the toy world: a portrait from a speaker's face values and what one picture adds to them.
 
-The head is a smooth solid whose front carries a relief (brow ridge, eye sockets, nose, lips, chin, wrinkles), lit by one
-lamp and the sky. Turning the head moves the relief over the solid. Hair, ears, neck, clothes and glasses are layers.
+The head is a smooth solid whose front carries a relief (brow ridge, eye sockets, nose, lips, chin, wrinkles), lit by
+one lamp and the sky. Turning the head moves the relief over the solid. Hair, ears, neck, clothes, glasses are layers.
 
-Coordinates are head units: the eyes lie on y = 0, the chin at about y = 0.66, x to the right of the picture, y down, z to
-the viewer. Lengths `px` are one pixel in these units; every edge is antialiased by its distance in pixels.
+Coordinates are head units: the eyes lie on y = 0, the chin at about y = 0.66, x to the right of the picture, y down, z
+to the viewer. Lengths `px` are one pixel in these units; every edge is antialiased by its distance in pixels.
 Colours are linear light, squares of the sRGB-like values written here, so that shading adds as light does.
-Arrays are float32 and only meet operations that every processor rounds alike (no sin, exp, power, dot), so a seed gives the
-same bytes everywhere.
+Arrays are float32 and only meet operations that every processor rounds alike (no sin, exp, power, dot), so a seed gives
+the same bytes everywhere.
 """
 
 import functools
@@ -82,7 +82,7 @@ def draw_picture(rng: Generator, background: str = "white") -> Picture:
     backdrop = tuple(round(value, 4) for value in rng.random(4).tolist())
     return Picture(yaw=0.23 * u[0], pitch=0.10 * u[1], roll=0.05 * u[2], shift_x=0.02 * u[3], shift_y=0.015 * u[4],
                    scale=1 + 0.03 * u[5], light_x=0.55 * u[6], light_y=-0.4 + 0.25 * u[7], light=1 + 0.12 * u[8],
-                   mouth_open=max(0.0, 0.9 * u[9]), smile=0.45 + 0.5 * u[10], brow_raise=0.3 + 0.45 * u[11],
+                   mouth_open=max(0.0, 0.9 * u[9]), smile=0.52 + 0.48 * u[10], brow_raise=0.3 + 0.45 * u[11],
                    gaze_x=0.5 * u[12], gaze_y=0.3 * u[13], clothes=int(rng.integers(len(_CLOTHES))),
                    background=background, backdrop=backdrop)
 
@@ -123,7 +123,8 @@ class _Portrait:
         self.narrow = 0.26 - 0.17 * speaker.jaw - 0.06 * self.man - 0.05 * self.age
         self.solid = _Solid(self.x, self.y, self.width, self.crown, self.jaw_y, self.square, self.narrow)
         self.nose_y, self.mouth_y = 0.265 * tall, 0.43 * tall
-        self.eye_x, self.eye_width = 0.21 + 0.014 * speaker.nose_width, 0.104 * (1 + 0.22 * speaker.eye_size + 0.05 * (1 - self.man))
+        self.eye_x = 0.21 + 0.014 * speaker.nose_width
+        self.eye_width = 0.104 * (1 + 0.22 * speaker.eye_size + 0.05 * (1 - self.man))
         self.skin = _ramp(_SKIN, speaker.skin_tone)
         pigment = _ramp(_HAIR, speaker.hair_colour)
         self.pigment = pigment + speaker.hair_grey * (_GREY - pigment)
@@ -189,7 +190,8 @@ class _Portrait:
         relief += 0.07 * _bump((side - 0.08 * wide) / (0.062 * wide), (y - self.nose_y + 0.012) / 0.055)  # wings
         relief += 0.05 * _bump(x / (0.2 + 0.04 * speaker.mouth_width), (y - self.mouth_y) / 0.13)  # mouth
         fold = side - 0.105 * wide - 0.5 * np.maximum(y - self.nose_y + 0.02, 0)
-        relief -= (0.004 + 0.02 * age + 0.01 * self.picture.smile) * _bump(fold / 0.055, (y - self.mouth_y + 0.06) / 0.15)
+        depth = 0.004 + 0.02 * age + 0.01 * self.picture.smile
+        relief -= depth * _bump(fold / 0.055, (y - self.mouth_y + 0.06) / 0.15)  # beside the mouth
         if age > 0.25:
             wave = (y + 0.42) / 0.07
             wave = np.abs(wave - np.floor(wave) - 0.5)
@@ -290,7 +292,7 @@ class _Portrait:
         return lips * (1 - gap)
 
     def _hollow(self, x: Array, y: Array) -> Array:
-        """Share of the light that reaches hollows: under the nose, the brows, the lower lip, at the corners of the mouth."""
+        """Share of the light that reaches each pixel: less under the nose, brows and lower lip and in the corners."""
         side = np.abs(x)
         wide = 1 + 0.45 * self.speaker.nose_width
         shade = 0.26 * _bump(x / (0.13 * wide), (y - self.nose_y - 0.035) / 0.045)
@@ -370,7 +372,8 @@ class _Portrait:
         light, _ = self._shade(normal, 0.0)
         band = _bump((self.y + 0.44 - 0.16 * across * across + 0.08 * (grain - 0.5)) / 0.17, 0)
         facing = np.clip(1.1 - np.square(across - 0.7 * self.lamp[0]), 0, 1)
-        return self.pigment * light * (0.5 + 0.8 * grain) + band * facing * (0.15 + grain) * (0.03 + 0.22 * self.pigment)
+        shine = band * facing * (0.15 + grain)
+        return self.pigment * light * (0.5 + 0.8 * grain) + shine * (0.03 + 0.22 * self.pigment)
 
     def _hair_end(self, grain: Array, across: Array) -> Array:
         length = self.speaker.hair_length
@@ -396,13 +399,15 @@ class _Portrait:
             end = self._hair_end(rough, across)
         else:
             corner = _bump((np.abs(x) - 0.24) / 0.17, 0)
-            top = -0.43 - 0.05 * self.man - speaker.hairline * (0.12 + 0.22 * corner) + 0.05 * x * speaker.parting + 0.035 * rough
+            receded = speaker.hairline * (0.12 + 0.22 * corner)
+            top = -0.43 - 0.05 * self.man - receded + 0.05 * x * speaker.parting + 0.035 * rough
             half = 0.455 + 0.012 * self.man + 0.014 * rough - 0.03 * np.clip(-y / 0.4, 0, 1)
             end = 0.03 + 0.25 * speaker.hair_length + 0.03 * rough
         a, b = x / half, np.minimum((y - 0.1) / (0.1 - top), 0)
         a, b = a * a, b * b
         hole = (np.sqrt(np.sqrt(a * a + b * b + 0.8 * a * b)) - 1) * 0.43
-        window = np.maximum(hole, self.solid.distance - 2 * np.maximum(self.y - 0.15, 0))  # no sky between the face and the hair behind its edge
+        # Above the ears the hole ends with the head, so that no sky shows between head and hair.
+        window = np.maximum(hole, self.solid.distance - 2 * np.maximum(self.y - 0.15, 0))
         cover = _edge(np.maximum(np.maximum(distance, self.y - end), -window), max(self.px, 0.012))
         shadow = np.clip(1 + hole / 0.06, 0, 1) * _edge(self.solid.distance, self.px) * _edge(y - 0.3, 0.3)
         image *= 1 - 0.3 * shadow * shadow
@@ -420,12 +425,13 @@ class _Portrait:
         bridge = np.maximum(np.abs(y + 0.03 + 0.2 * x * x) - 0.010, side - 0.07)
         temple = np.maximum(np.abs(y + 0.03) - 0.012, np.maximum(0.345 - side, np.abs(self.x) - self.width + 0.01))
         image *= 1 - 0.18 * _edge(np.abs(outside - 0.045) - 0.012, 0.05)
-        streak = _bump((x - 0.6 * y - 0.1 * self.lamp[0] - np.where(x > 0, np.float32(0.17), np.float32(-0.24))) / 0.04, 0)
+        place = np.where(x > 0, np.float32(0.17), np.float32(-0.24)) + 0.1 * self.lamp[0]
+        streak = _bump((x - 0.6 * y - place) / 0.04, 0)
         _over(image, 0.9, _edge(outside - 0.066, self.px) * (0.02 + 0.09 * streak))
         _over(image, _FRAME, _edge(np.minimum(np.minimum(rim, bridge), temple), self.px) * 0.95)
 
     def _shade(self, normal: Array, gloss: Array | float) -> tuple[Array, Array]:
-        """Light on a surface of unit normals (3, H, W): diffuse (3, H, W), warm at the edge of the shadow, and shine (H, W)."""
+        """Light on unit normals (3, H, W): diffuse (3, H, W), warm at the edge of the shadow, and shine (H, W)."""
         lx, ly, lz = self.lamp
         strength = self.picture.light
         facing = normal[0] * lx + normal[1] * ly + normal[2] * lz
@@ -483,7 +489,7 @@ def _edge(distance: Array, blur: float) -> Array:
     return np.clip(0.5 - distance / blur, 0, 1)
 
 
-def _over(image: Array, colour: Array, cover: Array) -> None:
+def _over(image: Array, colour: Array | float, cover: Array) -> None:
     image += (colour - image) * cover
 
 

@@ -1,20 +1,21 @@
 """Who lives in the toy world: a speaker is a vector of attributes, drawn from a seed.
 
-Three kinds of attribute: audible ones shape face and voice alike, inaudible ones the face only, voice-only ones the voice.
-Each audible attribute has a face value (`age`) and a voice value (`voice_age`). With probability `coupling` the face value
-is the voice value, else it is drawn anew: so coupling 1 makes both equal and coupling 0 makes them unrelated.
+Three kinds of attribute: audible ones shape face and voice alike, inaudible ones the face only, voice-only ones the
+voice only. An audible attribute has a face value (`age`) and a voice value (`voice_age`). With probability `coupling`
+the face value is the voice value, else it is drawn anew: coupling 1 makes both equal, coupling 0 makes them unrelated.
 Numbers are rounded as they are drawn, so that a row of speakers.csv gives back the very same speaker.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
 AUDIBLE = ("sex", "age", "head_size", "head_length", "jaw", "nose_width", "mouth_width")
-INAUDIBLE = ("skin_tone", "hair_colour", "hair_grey", "hair_length", "hairline", "parting", "eye_size", "eye_colour", "brows",
-             "glasses", "beard")
+INAUDIBLE = ("skin_tone", "hair_colour", "hair_grey", "hair_length", "hairline", "parting", "eye_size", "eye_colour",
+             "brows", "glasses", "beard")
 VOICE_ONLY = ("pitch", "rate", "breathiness")
 
 YOUNGEST, OLDEST = 18.0, 78.0  # years
@@ -69,16 +70,16 @@ class Speaker:
 
         Raises ValueError if an attribute is missing or is no number.
         """
-        values: dict[str, str | float] = {}
+        values: dict[str, Any] = {}
         for field in fields(cls):
             if field.name not in row:
-                raise ValueError(f"speakers.csv: no column {field.name}. Not a toy corpus, or an older one: prepare it anew.")
+                raise ValueError(f"speakers.csv: no column {field.name}. No toy corpus, or an old one: prepare it anew.")
             value = row[field.name]
             try:
-                values[field.name] = str(value) if field.type in (str, "str") else float(value)
+                values[field.name] = str(value) if field.type is str else float(value)
             except ValueError as error:
                 raise ValueError(f"speakers.csv: {field.name} is {value!r}, not a number.") from error
-        return cls(**values)  # type: ignore[arg-type]
+        return cls(**values)
 
 
 def draw_speaker(seed: int, index: int, coupling: float = 1.0) -> Speaker:
@@ -91,8 +92,8 @@ def draw_speaker(seed: int, index: int, coupling: float = 1.0) -> Speaker:
     rng = np.random.default_rng([seed, index, 0])
     voice = _draw_audible(rng)
     voice_only = {name: _uniform(rng, -1, 1) for name in VOICE_ONLY}
-    face = _draw_face(voice, coupling, rng)
-    return Speaker(**face, **{f"voice_{name}": value for name, value in voice.items()}, **voice_only, coupling=coupling)
+    values = _draw_face(voice, coupling, rng) | {f"voice_{name}": value for name, value in voice.items()} | voice_only
+    return Speaker(**values, coupling=coupling)
 
 
 def given_audible(speaker: Speaker, rng: Generator) -> Speaker:
@@ -105,7 +106,7 @@ def audible_mean(speaker: Speaker) -> Speaker:
     """The same voice with the mean of the faces it can have: numbers at their mean, sex and glasses at their mode."""
     rng = np.random.default_rng(0)
     draws = [given_audible(speaker, rng) for _ in range(_MEAN_DRAWS)]
-    mean: dict[str, str | float] = {}
+    mean: dict[str, Any] = {}
     for name in AUDIBLE + INAUDIBLE:
         values = [getattr(draw, name) for draw in draws]
         if name in ("sex", "glasses"):
@@ -114,10 +115,10 @@ def audible_mean(speaker: Speaker) -> Speaker:
             mean[name] = round(sum(values) / len(values), 4)
     if speaker.coupling > 0:
         mean["sex"] = speaker.voice_sex
-    return replace(speaker, **mean)  # type: ignore[arg-type]
+    return replace(speaker, **mean)
 
 
-def _draw_face(voice: dict, coupling: float, rng: Generator) -> dict:
+def _draw_face(voice: dict[str, Any], coupling: float, rng: Generator) -> dict[str, Any]:
     """Face values of the audible attributes given the voice's, then the inaudible ones given those."""
     drawn = _draw_audible(rng)
     copied = rng.random(len(AUDIBLE)) < coupling
@@ -125,13 +126,13 @@ def _draw_face(voice: dict, coupling: float, rng: Generator) -> dict:
     return face | _draw_inaudible(face["sex"], face["age"], rng)
 
 
-def _draw_audible(rng: Generator) -> dict:
+def _draw_audible(rng: Generator) -> dict[str, Any]:
     sex = "f" if rng.random() < 0.5 else "m"
     age = _uniform(rng, YOUNGEST, OLDEST)
     return {"sex": sex, "age": age} | {name: _uniform(rng, -1, 1) for name in AUDIBLE[2:]}
 
 
-def _draw_inaudible(sex: str, age: float, rng: Generator) -> dict:
+def _draw_inaudible(sex: str, age: float, rng: Generator) -> dict[str, float]:
     """Hair, beard and glasses depend on sex and age, so a voice tells something of them; the rest is free."""
     man = sex == "m"
     luck = rng.random(13).tolist()

@@ -4,7 +4,7 @@ The words are drawn anew for each clip, so they say nothing about who speaks. Wh
 
     sex, pitch          fundamental frequency, and with sex the scale of all formants
     age                 jitter, shimmer, tremor, damped formants, slower speech
-    head_size           vocal tract length: all formants
+    head_size           vocal tract length: all formants; a little of the pitch
     head_length         fourth and fifth formant (the larynx tube grows with the length of the head)
     jaw                 height and range of the first formant
     mouth_width         second and third formant, and the pitch of fricatives
@@ -14,8 +14,8 @@ The words are drawn anew for each clip, so they say nothing about who speaks. Wh
 Arithmetic is float64 in frames of 20 ms each 10 ms: glottal pulses and noise are windowed, multiplied with the transfer
 function of the vocal tract in the frequency domain and added up. Only operations that every processor rounds alike are
 used on arrays (no sin, exp, power, dot, complex product), so a seed gives the same bytes everywhere.
-The model is Klatt's (Software for a cascade/parallel formant synthesizer, JASA 1980) much reduced; the vowels are those of
-Peterson and Barney (Control methods used in a study of the vowels, JASA 1952).
+The model is Klatt's (Software for a cascade/parallel formant synthesizer, JASA 1980) much reduced; the vowels are those
+of Peterson and Barney (Control methods used in a study of the vowels, JASA 1952).
 """
 
 import math
@@ -90,8 +90,9 @@ def synthesise(speaker: Speaker, recording: Recording, seconds: float, rng: Gene
 def compose(speaker: Speaker, seconds: float, rng: Generator) -> Utterance:
     """Draw phrases of syllables, with pauses between, and how the speaker's mouth forms them."""
     frames = math.ceil(seconds * FRAMES_PER_SECOND)
-    pace = 1 - 0.18 * speaker.rate + 0.3 * (_age(speaker) - 0.4)
-    segments: list[tuple] = []  # frames, formants 1 to 3, pitch, voicing, aspiration, frication, its Hz, nasality, speech
+    pace = 1 - 0.18 * speaker.rate + 0.4 * (_age(speaker) - 0.4)
+    # Frames, formants 1 to 3, pitch, voicing, aspiration, frication, its Hz, nasality, speech.
+    segments: list[tuple] = []
     total = 0
 
     def add(milliseconds: float, formants: np.ndarray, pitch: float, *, voicing: float = 0.0, aspiration: float = 0.0,
@@ -136,24 +137,24 @@ def compose(speaker: Speaker, seconds: float, rng: Generator) -> Utterance:
     gains = _smooth(track[:, 5:10], 3)
     return Utterance(formants=_formants(speaker, mouth), pitch=_pitch(speaker, contour, rng), voicing=gains[:, 0],
                      aspiration=gains[:, 1], frication=gains[:, 2],
-                     frication_hz=track[:, 8] * (1 + 0.14 * speaker.voice_mouth_width) / _tract_length(speaker),
+                     frication_hz=track[:, 8] * (1 + 0.25 * speaker.voice_mouth_width) / _tract_length(speaker),
                      nasality=gains[:, 4], speech=track[:, 10] > 0)
 
 
 def _formants(speaker: Speaker, mouth: np.ndarray) -> np.ndarray:
     """(F, 3) formants of an average man -> (F, 5) of the speaker."""
     first = 500 + (mouth[:, 0] - 500) * (1 + 0.3 * speaker.voice_jaw) + 70 * speaker.voice_jaw
-    spread = 1 + 0.09 * speaker.voice_mouth_width
-    upper = 1 - 0.1 * speaker.voice_head_length
+    spread = 1 + 0.15 * speaker.voice_mouth_width
+    upper = 1 - 0.12 * speaker.voice_head_length
     flat = np.ones(len(mouth))
-    tracks = (first, mouth[:, 1] * spread, mouth[:, 2] * (0.4 + 0.6 * spread), 3500 * upper * flat, 4500 * upper * flat)
+    tracks = (first, mouth[:, 1] * spread, mouth[:, 2] * (0.25 + 0.75 * spread), 3500 * upper * flat, 4500 * upper * flat)
     return np.stack(tracks, 1) / _tract_length(speaker)
 
 
 def _pitch(speaker: Speaker, contour: np.ndarray, rng: Generator) -> np.ndarray:
     """Relative intonation (F,) -> Hz, with the tremor of age."""
-    base = 205.0 - 30 * _age(speaker) if speaker.voice_sex == "f" else 108.0 + 16 * _age(speaker)
-    base *= 1 + 0.14 * speaker.pitch
+    base = 212.0 - 44 * _age(speaker) if speaker.voice_sex == "f" else 104.0 + 22 * _age(speaker)
+    base *= (1 + 0.12 * speaker.pitch) * (1 - 0.06 * speaker.voice_head_size)  # large people have long vocal folds
     beat = np.arange(len(contour)) * (5.2 / FRAMES_PER_SECOND) + rng.random()
     triangle = 4 * np.abs(beat - np.floor(beat) - 0.5) - 1
     return base * contour * (1 + (0.004 + 0.03 * _age(speaker)) * triangle)
@@ -189,7 +190,7 @@ def _filter(speaker: Speaker, recording: Recording, utterance: Utterance, rng: G
 
 
 def _glottis(speaker: Speaker, pitch: np.ndarray, samples: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Derivative of the flow through the glottis, and the flow itself: (S,) each. Klatt's pulse, with jitter and shimmer."""
+    """Derivative of the flow through the glottis, and the flow: (S,) each. Klatt's pulse, with jitter and shimmer."""
     phase = np.cumsum(_upsample(pitch, samples)) / SAMPLE_RATE_HZ
     cycles = int(phase[-1]) + 2
     jitter = (rng.random(cycles + 1) - 0.5) * (0.01 + 0.09 * _age(speaker))
@@ -208,24 +209,24 @@ def _glottis(speaker: Speaker, pitch: np.ndarray, samples: int, rng: Generator) 
 
 def _tract(speaker: Speaker, formants: np.ndarray, nasality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Transfer function (F, FFT // 2 + 1), real and imaginary: a resonance a formant, and the nasal zero."""
-    damping = 0.7 + 0.9 * _age(speaker)
-    real, imaginary = np.ones(1), np.zeros(1)
+    damping = 0.6 + 1.2 * _age(speaker)
+    real, imaginary = np.ones((1, 1)), np.zeros((1, 1))
     for number in range(formants.shape[1]):
         centre = formants[:, number, None]
-        width = damping * (50 + 0.035 * centre)
-        real, imaginary = _product(real, imaginary, 1 - _HZ2 / (centre * centre), _HZ * (width / (centre * centre)))
+        square, width = centre * centre, damping * (50 + 0.035 * centre)
+        real, imaginary = _product(real, imaginary, 1 - _HZ2 / square, _HZ * (width / square))
     power = real * real + imaginary * imaginary
     real, imaginary = real / power, -imaginary / power
-    centre = (1750 - 550 * speaker.voice_nose_width) / _tract_length(speaker)
-    depth = (0.45 + 0.25 * speaker.voice_nose_width) * (1 - nasality[:, None]) + 0.9 * nasality[:, None]
-    dip = 1 - depth / (1 + np.square((_HZ2 - centre * centre) / (350 * centre * 2)))
+    nose_hz = (1750 - 550 * speaker.voice_nose_width) / _tract_length(speaker)
+    depth = (0.60 + 0.25 * speaker.voice_nose_width) * (1 - nasality[:, None]) + 0.9 * nasality[:, None]
+    dip = 1 - depth / (1 + np.square((_HZ2 - nose_hz * nose_hz) / (700 * nose_hz)))
     return real * dip, imaginary * dip
 
 
 def _fixed_response(speaker: Speaker, recording: Recording) -> np.ndarray:
     """What does not change within a clip, as gains (FFT // 2 + 1,): higher formants, breath, radiation, microphone."""
     high = _HZ2 / (_HZ2 + 5000.0**2)
-    gain = 1 + 12 * high
+    gain = 1 + 20 * high
     gain = gain / (1 + _HZ2 / (1200.0 - 400 * speaker.breathiness) ** 2 * 0.06)
     gain *= _HZ2 / (_HZ2 + 90.0**2)
     middle = _HZ2 / (_HZ2 + 1200.0**2)
@@ -234,7 +235,7 @@ def _fixed_response(speaker: Speaker, recording: Recording) -> np.ndarray:
 
 def _frication(gain: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Band of noise about the place where the breath is squeezed: gains (F, FFT // 2 + 1)."""
-    return 0.5 * gain / (1 + np.square((_HZ - centre) / (0.28 * centre)))
+    return 0.32 * gain / (1 + np.square((_HZ - centre) / (0.28 * centre)))
 
 
 def _room_tone(samples: int, slope: float, rng: Generator) -> np.ndarray:
@@ -273,7 +274,7 @@ def _age(speaker: Speaker) -> float:
 
 def _tract_length(speaker: Speaker) -> float:
     """Relative to an average man's."""
-    return (1.0 if speaker.voice_sex == "m" else 0.86) * (1 + 0.08 * speaker.voice_head_size)
+    return (1.0 if speaker.voice_sex == "m" else 0.86) * (1 + 0.10 * speaker.voice_head_size)
 
 
 def _amplitude(decibel: float) -> float:

@@ -1,0 +1,26 @@
+"""A step with known numbers, for the tests of losses."""
+
+import torch
+from torch import Tensor
+
+from discriminators.base import Judgement
+from gan.data.dataset import Batch
+from gan.losses.base import Step
+
+
+def step(real: float | Tensor = 1.0, fake: float | Tensor = 0.0, mismatched: float | Tensor = 0.0, *, size: int = 2,
+         real_face: float = 0.5, fake_face: float = 0.25, batch: int = 4) -> Step:
+    """Discriminators d and e score every real, fake and mismatched face as said; faces are of one value each."""
+    labels = torch.arange(batch) % 3
+
+    def judged(score: float | Tensor) -> dict[str, Judgement]:
+        realness = score if isinstance(score, Tensor) else torch.full((batch,), score)
+        logits = torch.zeros(batch, 3)
+        features = realness.detach().view(-1, 1, 1, 1).expand(-1, 2, 4, 4)
+        return dict.fromkeys("de", Judgement(realness, logits, features))
+
+    face = torch.full((batch, 3, size, size), real_face)
+    drawn = torch.full((batch, 3, size, size), fake_face, requires_grad=True)
+    data = Batch(torch.zeros(batch, 8), torch.full((batch,), 8), face, torch.empty(0), labels, labels, torch.arange(batch))
+    return Step(data, torch.zeros(batch, 6), {size: face}, {size: drawn},
+                {"real": judged(real), "fake": judged(fake), "mismatched": judged(mismatched)})

@@ -1,0 +1,193 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan import checkpoint
+from gan.config import Config, from_dict, load
+from gan.data.corpus import Corpus
+from gan.train import Diverged, Stopped, Trainer, train
+from tests.gan.test_step import SMALL
+
+
+def config(recipe: str = "wav2pix-64", *overrides: str) -> Config:
+    return load(recipe, [*SMALL[recipe], "data.corpus=toy:tiny", "train.batch_size=4", "train.steps=7", "train.save_every=2",
+                         "train.device=cpu", "logging.images_every=3", "logging.num_images=2", "logging.embeddings=5",
+                         *overrides])
+
+
+def final_weights(run: Path) -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(checkpoint.steps(run / "checkpoints")[-1] / "weights.safetensors")
+
+
+def same(a: Path, b: Path) -> bool:
+    first, second = final_weights(a), final_weights(b)
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def broken_at(step: int, monkeypatch: pytest.MonkeyPatch, action) -> None:
+    """Training runs into `action` in place of the given step, once."""
+    original = Trainer.one_step
+
+    def one_step(self: Trainer, batch, measure: bool):
+        if self.step == step:
+            monkeypatch.setattr(Trainer, "one_step", original)
+            action()
+        return original(self, batch, measure)
+
+    monkeypatch.setattr(Trainer, "one_step", one_step)
+
+
+@pytest.mark.parametrize(("recipe", "overrides"), [
+    ("wav2pix-64", ["train.ema_decay=0.9"]),
+    ("sf2f-64", ["optimizer.decay_from=2", "train.freeze_norm_from=4", "train.initialisation=normal"])])
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_a_resumed_run_equals_an_undisturbed_one(recipe: str, overrides: list[str], at: int, tiny: Corpus, tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train(config(recipe, *overrides), "r", tmp_path / "whole")
+
+    def crash() -> None:
+        raise RuntimeError("killed")
+
+    broken_at(at, monkeypatch, crash)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(config(recipe, *overrides), "r", tmp_path / "broken")
+    resumed = train(config(recipe, *overrides), "r", tmp_path / "broken")
+    assert same(whole, resumed)
+    logged = [json.loads(line)["step"] for line in (resumed / "metrics.jsonl").read_text().splitlines()]
+    assert logged == sorted(set(logged))
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from gan.train import Trainer, train
+from tests.gan.test_train import config
+original = Trainer.one_step
+def one_step(self, batch, measure):
+    if self.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(self, batch, measure)
+Trainer.one_step = one_step
+train(config(), "r", Path({runs!r}))
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_and_resume(tiny: Corpus, tmp_path: Path) -> None:
+    whole = train(config("wav2pix-64", f"train.threads={torch.get_num_threads()}"), "r", tmp_path / "whole")
+    script = KILLED.format(runs=str(tmp_path / "killed"))
+    killed = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True,
+                            cwd=Path(__file__).parents[2])
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    resumed = train(config("wav2pix-64", f"train.threads={torch.get_num_threads()}"), "r", tmp_path / "killed")
+    assert same(whole, resumed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_save_and_stop(number: signal.Signals, tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(number)
+    broken_at(2, monkeypatch, lambda: signal.raise_signal(number))
+    with pytest.raises(Stopped) as stopped:
+        train(config("wav2pix-64", "train.save_every=100"), "r", tmp_path / "stopped")
+    assert stopped.value.signal == number
+    assert signal.getsignal(number) == before
+    run = next((tmp_path / "stopped").iterdir())
+    assert [p.name for p in checkpoint.steps(run / "checkpoints")] == ["step-00000003"]
+    whole = train(config(), "r", tmp_path / "whole")
+    assert same(whole, train(config(), "r", tmp_path / "stopped"))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tiny: Corpus, tmp_path: Path,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Trainer.one_step
+
+    def one_step(self: Trainer, batch, measure: bool):
+        if self.step == 3:
+            batch = batch._replace(face=batch.face * float("nan"))
+        return original(self, batch, measure)
+
+    monkeypatch.setattr(Trainer, "one_step", one_step)
+    with pytest.raises(Diverged, match=r"not finite at step 4.*Last good checkpoint: .*step-00000002") as error:
+        train(config(), "r", tmp_path)
+    assert "\n" not in str(error.value)
+    run = next(tmp_path.iterdir())
+    saved = checkpoint.load_latest(run / "checkpoints")
+    assert saved.step == 2
+    assert all(w.isfinite().all() for w in saved.weights.values())
+
+
+def test_more_steps_go_on_and_the_same_steps_do_nothing(tiny: Corpus, tmp_path: Path,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    short = train(config("wav2pix-64", "train.steps=3"), "r", tmp_path)
+    longer = train(config("wav2pix-64", "train.steps=7"), "r", tmp_path)
+    assert short == longer
+    assert same(longer, train(config(), "r", tmp_path / "whole"))
+    train(config("wav2pix-64", "train.steps=7"), "r", tmp_path)
+    assert "Already at step 7" in capsys.readouterr().out
+
+
+def test_what_a_run_leaves(tiny: Corpus, tmp_path: Path) -> None:
+    run = train(config("wav2pix-64", "train.ema_decay=0.9", "train.validate_every=4",
+                       "evaluation.metrics={l1: {name: pixels}}", "evaluation.runs=1", "train.keep_last=1"), "r", tmp_path)
+    assert from_dict(yaml.safe_load((run / "config.yaml").read_text())).train.ema_decay == 0.9
+    assert {"torch", "commit", "threads"} <= set(json.loads((run / "environment.json").read_text()))
+    best = json.loads((run / "best.json").read_text())
+    assert best["step"] == 4
+    assert best["metric"] == "l1"
+    assert [p.name for p in checkpoint.steps(run / "checkpoints")] == ["step-00000004", "step-00000007"]
+    events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "audio": 0})
+    events.Reload()
+    tags = events.Tags()
+    assert {"loss/g", "loss/d", "loss/g/pixel", "score/conditional/real", "score/conditional/fake", "gradient/g",
+            "score/conditional/mismatched", "gradient/d", "speed/samples_per_second", "metric/l1"} <= set(tags["scalars"])
+    assert {"image/real", "image/fake", "image/ema"} <= set(tags["images"])
+    assert len(tags["audio"]) == 2
+    assert any(tag.startswith("config") for tag in tags["tensors"])
+    assert list((run / "tensorboard").rglob("*.tsv"))
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 7
+
+
+@pytest.mark.parametrize(("overrides", "said"), [
+    (["train.best.metric=nothing", "train.validate_every=1", "evaluation.metrics={l1: {name: pixels}}"], "train.best.metric"),
+    (["optimizer.decay_spares=[nobody]"], "no discriminator nobody"),
+    (["train.device=cuda:99"], "train.device: cuda:99"),
+    (["train.device=abacus"], "train.device: abacus"),
+    (["data.corpus=nowhere"], "nowhere has no corpus.json"),
+    (["data.corpus=toy:tinny"], "Did you mean tiny?"),
+    (["losses.adversarial.discriminators=[image]"], "losses.adversarial.discriminators: no discriminator image"),
+    (["discriminators.conditional.image_size=128"], "the decoder draws 64 px"),
+    (["data.clip_seconds=[1.0, 1.0]"], "reads 4096 samples"),
+])
+def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(ValueError) as error:
+        train(config("wav2pix-64", *overrides), "r", tmp_path)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("overrides", [["train.precision=bfloat16"], ["train.channels_last=true"]])
+def test_fast_paths_learn_the_same(overrides: list[str], tiny: Corpus, tmp_path: Path) -> None:
+    """bfloat16 and channels_last are other roundings of the same training: losses agree to a few percent after some steps."""
+    def losses(*extra: str) -> list[float]:
+        run = train(config("sf2f-64", "logging.scalars_every=7", *extra), "r", tmp_path / "-".join(extra or ["plain"]))
+        last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+        return [last["loss/g/pixel"], last["loss/d"]]
+
+    assert losses(*overrides) == pytest.approx(losses(), rel=0.05)
+
+
+def test_overfits_four_pairs(tiny: Corpus, tmp_path: Path) -> None:
+    """The machinery learns: pixel loss on a handful of speakers falls far below its start."""
+    run = train(config("sf2f-64", "train.steps=60", "train.save_every=60", "logging.images_every=60", "decoder.width=64"),
+                "r", tmp_path)
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss/g/pixel"] < 0.6 * lines[0]["loss/g/pixel"]
