@@ -14,6 +14,6 @@ __all__ = ["load"]
 
 def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) -> Run:
     """A trained run, ready to draw: gan.load("runs/...").generate(waveform). See gan.generate.load."""
-    from gan.generate import load as load_run     # torch loads only when it is needed
+    from gan.generate import load as load_run  # torch loads only when it is needed
 
     return load_run(run, device, allow_code)

@@ -106,7 +106,7 @@ def _argument(hint: Any, value: Any, key: str) -> Any:
     if float in plain and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     known = tuple(p for p in plain if p in (int, float, bool, str, list, dict))
-    if known and (not isinstance(value, known) or isinstance(value, bool) and bool not in known):
+    if known and (not isinstance(value, known) or (isinstance(value, bool) and bool not in known)):
         raise ValueError(f"{key}: {value!r} came. Allowed: {' or '.join(p.__name__ for p in known)}.")
     return value
 

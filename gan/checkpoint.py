@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import platform
 import shutil
 import sys
@@ -85,7 +86,8 @@ def load(path: Path) -> Checkpoint:
                 raise ValueError("checksum differs from the recorded one")
         weights = safetensors.torch.load_file(path / "weights.safetensors")
         state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError, EOFError,
+            pickle.UnpicklingError) as error:
         raise ValueError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]}).") from None
     return Checkpoint(path, weights, state, info)
 

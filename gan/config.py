@@ -52,8 +52,8 @@ class Optimizer:
 
 @dataclass
 class Best:
-    metric: str = "l1"                  # a score of evaluation.metrics on a val_* split
-    split: str = "val_speech"
+    metric: str = "l1"                  # a score that train.validate_metrics give, on ...
+    split: str = "val_speech"           # val_speech | val_speaker; test splits choose nothing
     mode: str = "min"                   # min | max
 
 
@@ -74,6 +74,7 @@ class Train:
     save_every: int = 500               # steps between checkpoints
     keep_last: int = 2                  # checkpoints kept beside the best one
     validate_every: int | None = None   # steps between evaluations on a val_* split
+    validate_metrics: list[str] = field(default_factory=lambda: ["l1"])     # which of evaluation.metrics
     best: Best = field(default_factory=Best)
 
 
@@ -114,12 +115,13 @@ ALLOWED = {
     "data.pairing": ("aligned", "identity", "independent"),
     "train.initialisation": ("default", "normal"),
     "train.precision": ("float32", "bfloat16"),
+    "train.best.split": ("val_speech", "val_speaker"),
     "train.best.mode": ("min", "max"),
 }
 
 # What changes where or how fast a run computes, what it writes, or how long it goes on: not what it computes.
-NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.published_identities", "train.device", "train.threads", "train.save_every",
-               "train.keep_last", "train.validate_every", "train.best")
+NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.published_identities", "train.device",
+               "train.threads", "train.save_every", "train.keep_last", "train.validate_every", "train.validate_metrics", "train.best")
 
 
 def cache_folder() -> Path:
@@ -225,7 +227,8 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{name}: a recipe is a mapping of sections, a {type(values).__name__} came.")
     base = values.pop("base", None)
-    return _merge(_read(base, here), values) if base else values  # type: ignore[arg-type]
+    recipe: dict[str, Any] = values  # type: ignore[assignment]
+    return _merge(_read(str(base), here), recipe) if base else recipe
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

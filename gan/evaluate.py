@@ -279,16 +279,15 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
                   and (not name.startswith("oracle") or "toy" in corpus.info["extra"])]
     size = settings.face_size or (runs[0].face_size if runs else max(corpus.face_sizes))
     entries: list[tuple[System, Run | None]] = []
-    for run in runs or [None]:
-        of_run = ["shuffled"] if run is not None and "shuffled" in names else []
-        entries += [(system, run) for system in systems(run, of_run, corpus)]
+    for run in runs:
+        entries += [(system, run) for system in systems(run, ["shuffled"] if "shuffled" in names else [], corpus)]
     shared = [name for name in names if name != "shuffled" or not runs]
     entries += [(system, None) for system in systems(None, shared, corpus)]
     for split in splits or settings.splits:
         for seconds in settings.seconds:
-            for system, run in entries:
+            for system, of_run in entries:
                 evaluated = evaluate_system(system, corpus, settings, split, seconds, size)
-                append(out, rows(evaluated, system, run, corpus, settings, split, seconds), evaluated)
+                append(out, rows(evaluated, system, of_run, corpus, settings, split, seconds), evaluated)
                 print(f"{split}, {seconds:g} s, {system.name}: " + ", ".join(
                     f"{score.metric} {score.value:.4g}" for score in evaluated.scores if not score.skipped), flush=True)
 

@@ -93,6 +93,7 @@ class Model(nn.Module):
         """
         judged: dict[str, dict[str, Judgement]] = {which: {} for which in faces}
         for name, discriminator in self.discriminators.items():
+            assert isinstance(discriminator, Discriminator)
             batches = [by_size[discriminator.image_size] for by_size in faces.values()]
             if discriminator.items_independent and len(batches) > 1:
                 joint = discriminator(torch.cat(batches), embedding.repeat(len(batches), 1))

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from gan import checkpoint, config as configuration
+from gan import checkpoint
+from gan import config as configuration
 from gan.build import build
 from gan.config import Config
 from gan.data.corpora import open_corpus
@@ -79,12 +81,13 @@ class Trainer:
         if settings.initialisation == "normal":
             initialise_normal(self.model)
             initialise_normal(self.losses)
-        memory_format = torch.channels_last if settings.channels_last else torch.preserve_format
-        self.model.to(device=device, memory_format=memory_format)
+        self.model.to(device)
+        if settings.channels_last:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.losses.to(device)
-        self.average: AveragedModel | None = None
+        self.average: _Average | None = None
         if settings.ema_decay is not None:
-            self.average = AveragedModel(self.model.generator, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+            self.average = _Average(self.model.generator, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
         self.optimizers = self._optimizers()
         self.batches = Batches(
             corpus, pairing=config.data.pairing, clip_seconds=(config.data.clip_seconds[0], config.data.clip_seconds[1]),
@@ -146,7 +149,7 @@ class Trainer:
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     def train(self) -> Path:
-        settings, logging = self.config.train, self.config.logging
+        settings = self.config.train
         self.run.mkdir(parents=True, exist_ok=True)
         saved = checkpoint.load_latest(self.run / "checkpoints")
         if saved is not None:
@@ -157,7 +160,12 @@ class Trainer:
             return self.run
         write_atomically(self.run / "config.yaml", configuration.to_yaml(self.config).encode())
         write_atomically(self.run / "environment.json", json.dumps(_environment(), indent=1).encode())
-        logger = Logger(self.run, self.step)
+        with closing(Logger(self.run, self.step)) as logger:
+            self._loop(logger)
+        return self.run
+
+    def _loop(self, logger: Logger) -> None:
+        settings, logging = self.config.train, self.config.logging
         voices = _FixedVoices(self.corpus, self.config, self.model.generator)
         if self.step == 0:
             logger.config(self.config)
@@ -165,11 +173,12 @@ class Trainer:
         self.model.train()
         self.losses.train()
         first_bad = torch.full((), -1, device=self.device)
-        final: dict[str, float] = {}
+        scores: dict[str, float] = {}
+        numbers: dict[str, float] = {}
         batches = loader(self.batches, self.step, settings.steps, self.config.data.workers, self.device.type == "cuda")
-        progress = tqdm(total=settings.steps, initial=self.step, desc="train", unit="step", disable=None)
         since, since_step = time.perf_counter(), self.step
-        with stop_signals() as stop:
+        with stop_signals() as stop, tqdm(total=settings.steps, initial=self.step, desc="train", unit="step",
+                                          disable=None) as progress:
             for batch in batches:
                 logged = (self.step + 1) % logging.scalars_every == 0 or self.step + 1 == settings.steps
                 logs = self.one_step(batch.to(self.device), measure=logged)
@@ -177,34 +186,27 @@ class Trainer:
                 finite = torch.stack([v for k, v in logs.items() if k in ("loss/g", "loss/d")]).isfinite().all()
                 first_bad = torch.where((first_bad < 0) & ~finite, self.step, first_bad)
                 progress.update()
-                save = self.step % settings.save_every == 0 or self.step == settings.steps or bool(stop)
                 validate = settings.validate_every is not None and self.step % settings.validate_every == 0
-                if logged or save or validate:
+                save = validate or bool(stop) or self.step % settings.save_every == 0 or self.step == settings.steps
+                if logged or save:
                     self._check_finite(int(first_bad))
                 if logged:
                     seconds = max(time.perf_counter() - since, 1e-9)
-                    speed = (self.step - since_step) * settings.batch_size / seconds
-                    numbers = logger.scalars(self.step, logs | {"speed/samples_per_second": speed,
+                    numbers = logger.scalars(self.step, logs | {
+                        "speed/samples_per_second": (self.step - since_step) * settings.batch_size / seconds,
                         "learning_rate/g": self.optimizers.generator.param_groups[0]["lr"]})
                     progress.set_postfix({k: f"{v:.3g}" for k, v in numbers.items() if k in ("loss/g", "loss/d")})
                     since, since_step = time.perf_counter(), self.step
                 if self.step % logging.images_every == 0 or self.step == settings.steps:
                     logger.images(self.step, voices.faces(self.model.generator, self.average))
-                if save or validate:
+                if save:
                     self.save()
-                if validate:
-                    final = self._validate(logger)
-                if save or validate:
+                    scores = self._validate(logger) if validate else scores
                     checkpoint.prune(self.run / "checkpoints", settings.keep_last, self._best().get("step"))
                 if stop:
-                    progress.close()
-                    logger.close()
                     raise Stopped(stop[0], self.step, self.run)
-        progress.close()
         voices.project(logger, self.step, self.model.generator, logging.embeddings)
-        logger.hparams(self.config, final or {k: v for k, v in numbers.items() if k.startswith("loss/")})
-        logger.close()
-        return self.run
+        logger.hparams(self.config, scores or {k: v for k, v in numbers.items() if k.startswith("loss/")})
 
     def one_step(self, batch: Any, measure: bool) -> dict[str, torch.Tensor]:
         """One optimiser step of each half; self.step counts it."""
@@ -247,10 +249,14 @@ class Trainer:
 
     def _validate(self, logger: Logger) -> dict[str, float]:
         """Score the generator on train.best.split, which must be a val_* split, and remember the best step."""
-        best = self.config.train.best
-        generator = self.average.module if self.average is not None else self.model.generator
-        scores = evaluate_system(Drawn(generator), self.corpus, self.config.evaluation, best.split,
-                                 self.config.evaluation.seconds[0]).scores
+        best, settings = self.config.train.best, self.config.evaluation
+        for name in self.config.train.validate_metrics:
+            if name not in settings.metrics:
+                raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
+                                 f"Have: {', '.join(settings.metrics)}.")
+        chosen = replace(settings, metrics={name: settings.metrics[name] for name in self.config.train.validate_metrics})
+        generator = self.average.generator if self.average is not None else self.model.generator
+        scores = evaluate_system(Drawn(generator), self.corpus, chosen, best.split, chosen.seconds[0]).scores
         values = {score.metric: score.value for score in scores if not score.skipped}
         logger.scalars(self.step, {f"metric/{name}": value for name, value in values.items()})
         if best.metric not in values:
@@ -275,6 +281,15 @@ class Trainer:
               f"{self.num_identities} identities, {self.device}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
 
 
+class _Average(AveragedModel):
+    """A moving average of the generator's weights; its batch-norm statistics are the generator's own."""
+
+    @property
+    def generator(self) -> Generator:
+        assert isinstance(self.module, Generator)
+        return self.module
+
+
 class _FixedVoices:
     """The same few voices all through training, of held-out recordings where there are some."""
 
@@ -293,9 +308,9 @@ class _FixedVoices:
     def _waveform(self, clip: int) -> np.ndarray:
         return middle(self.corpus.waveform(clip) * INT16_SCALE, self.seconds)
 
-    def faces(self, generator: Generator, average: AveragedModel | None) -> dict[str, np.ndarray]:
+    def faces(self, generator: Generator, average: _Average | None) -> dict[str, np.ndarray]:
         drawn = {"image/real": self.real, "image/fake": generator.draw(self.waveforms)}
-        return drawn | ({"image/ema": average.module.draw(self.waveforms)} if average is not None else {})
+        return drawn | ({"image/ema": average.generator.draw(self.waveforms)} if average is not None else {})
 
     def project(self, logger: Logger, step: int, generator: Generator, count: int) -> None:
         """Up to count training voices into TensorBoard's projector."""
@@ -316,14 +331,14 @@ class _FixedVoices:
 def stop_signals() -> Iterator[list[int]]:
     """Within, SIGINT and SIGTERM only append their number to the list; a second one ends the process as usual."""
     received: list[int] = []
-    before = {}
+    before: dict[int, Any] = {}
 
     def note(number: int, _: object) -> None:
         received.append(number)
         signal.signal(number, before[number])
         print("\nStopping after this step, saving first. Once more to stop at once.", file=sys.stderr)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (int(signal.SIGINT), int(signal.SIGTERM)):
         before[number] = signal.signal(number, note)
     try:
         yield received

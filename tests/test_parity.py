@@ -6,6 +6,7 @@ import pytest
 
 from gan.__main__ import main
 
+
 def norm(width: int) -> list[list[int]]:
     return [[width], [width]]
 

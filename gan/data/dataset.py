@@ -38,8 +38,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """On the device, but for face_index: a key for the host's caches, which asking a GPU for would stall it."""
-        moved = (tensor.to(device, non_blocking=True) for tensor in self[:-1])
-        return Batch(*moved, self.face_index)
+        moved = Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        return moved._replace(face_index=self.face_index)
 
 
 class BySpeaker:

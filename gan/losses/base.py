@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from dataclasses import dataclass
+
 from torch import Tensor, nn
 
 from discriminators.base import Judgement
@@ -55,7 +56,7 @@ class Losses(nn.ModuleDict):
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset().union(*(loss.needs for loss in self.values()))  # type: ignore[union-attr]
+        return frozenset(need for loss in self.values() if isinstance(loss, Loss) for need in loss.needs)
 
     def terms(self, half: str, step: Step) -> tuple[Tensor | None, dict[str, Tensor]]:
         """The weighted sum of a half (None if no loss has a part in it) and every unweighted term, detached."""

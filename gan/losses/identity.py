@@ -7,8 +7,8 @@ from gan.losses.base import Loss, Step
 
 
 class Identity(Loss):
-    """Cross-entropy of the identity logits, summed over `discriminators`: the discriminator learns on real faces only, the generator is
-    to be recognised as the speaker.
+    """Cross-entropy of the identity logits, summed over `discriminators`: they learn on real faces only, and the generator is to
+    be recognised as the speaker.
     """
 
     def __init__(self, discriminators: list[str], weight: float, discriminator_weight: float = 1.0):

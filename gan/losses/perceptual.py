@@ -78,11 +78,11 @@ def _frozen_network(network: str, corpus: Corpus) -> nn.Module:
         network = _choose()
     if network == "facenet":
         weights = str(assets.find("facenet-vggface2"))
-        net: nn.Module = build(FaceNet, {"name": "inception", "weights": weights, "face_box": list(corpus.face_box)},  # type: ignore[type-abstract]
+        net: nn.Module = build(FaceNet, {"name": "inception", "weights": weights, "face_box": list(corpus.face_box)},
                                "losses.perceptual.network")
     else:
         faces = corpus.in_split(corpus.faces, "train")
-        net, _ = trained_face_net(find(FaceNet, "residual", "losses.perceptual.network"),  # type: ignore[type-abstract]
+        net, _ = trained_face_net(find(FaceNet, "residual", "losses.perceptual.network"),
                                   corpus.pixels(faces, min(corpus.face_sizes)), corpus.faces["speaker"][faces], SEED)
     return net.eval().requires_grad_(False)
 

@@ -42,7 +42,8 @@ def test_builds_nested_components() -> None:
 
 @pytest.mark.parametrize(("section", "said"), [
     ({"name": "inceptoin1d"}, ["encoder.name: no file encoders/inceptoin1d.py", "Did you mean inception1d?", "dotted path"]),
-    ({"name": "inception1d", "embeding_dim": 8}, ["encoder.embeding_dim", "Allowed: embedding_dim", "Did you mean embedding_dim?"]),
+    ({"name": "inception1d", "embeding_dim": 8}, ["encoder.embeding_dim", "Allowed: embedding_dim",
+                                                "Did you mean embedding_dim?"]),
     ({"name": "inception1d", "num_channels": 8}, ["encoder.num_channels"]),
     ({"name": "inception1d", "embedding_dim": "wide"}, ["encoder.embedding_dim", "'wide'", "int"]),
     ({"name": "inception1d", "embedding_dim": True}, ["encoder.embedding_dim"]),

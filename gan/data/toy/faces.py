@@ -273,7 +273,7 @@ class _Portrait:
         full = (1 - 0.3 * self.age) * (1.1 - 0.22 * man) * (1 + 0.25 * self.speaker.mouth_width)
         a = np.clip(np.abs(x) / width, 0, 1.2)
         arc = np.clip(1 - a * a, 0, 1)
-        line = self.mouth_y - 0.05 * picture.smile * (a * a - 0.35) - 0.01 * np.minimum(1.6 * a - 0.4, 0.4) * (1 - a)
+        line = self.mouth_y - 0.085 * picture.smile * (a * a - 0.35) - 0.01 * np.minimum(1.6 * a - 0.4, 0.4) * (1 - a)
         half = 0.05 * max(picture.mouth_open, 0.0) * arc
         root = np.sqrt(arc)
         top = line - half * 0.5 - 0.043 * full * root * (1 - 0.3 * _bump(a / 0.3, 0))
@@ -311,7 +311,8 @@ class _Portrait:
             warp = _texture(self.x * 3 + 9 * where, self.y * 3 + 9 * turn)
             fade = np.clip(0.5 + 0.4 * (self.y + (turn - 0.5) * self.x) + 0.5 * (warp - 0.5), 0, 1)
             first, last = _ramp(_CLOTHES, hue), _ramp(_CLOTHES, second)
-            grain = _texture(self.x * 11, self.y * 11 + 5 * hue)
+            grain = 0.5 * _texture(6 * self.x + 4 * self.y, 6 * self.y - 4 * self.x)
+            grain += 0.5 * _texture(9 * self.x - 13 * self.y + 7 * hue, 9 * self.y + 13 * self.x)
             image[:] = (first + (last - first) * fade) * (0.6 + 0.8 * grain) + 0.08
         return image
 

@@ -73,7 +73,7 @@ class Speaker:
         values: dict[str, Any] = {}
         for field in fields(cls):
             if field.name not in row:
-                raise ValueError(f"speakers.csv: no column {field.name}. No toy corpus, or an old one: prepare it anew.")
+                raise ValueError(f"speakers.csv: no column {field.name}. Not a toy corpus of this version; prepare it.")
             value = row[field.name]
             try:
                 values[field.name] = str(value) if field.type is str else float(value)

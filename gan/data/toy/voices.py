@@ -145,9 +145,8 @@ def _formants(speaker: Speaker, mouth: np.ndarray) -> np.ndarray:
     """(F, 3) formants of an average man -> (F, 5) of the speaker."""
     first = 500 + (mouth[:, 0] - 500) * (1 + 0.3 * speaker.voice_jaw) + 70 * speaker.voice_jaw
     spread = 1 + 0.15 * speaker.voice_mouth_width
-    upper = 1 - 0.12 * speaker.voice_head_length
-    flat = np.ones(len(mouth))
-    tracks = (first, mouth[:, 1] * spread, mouth[:, 2] * (0.25 + 0.75 * spread), 3500 * upper * flat, 4500 * upper * flat)
+    larynx = np.full(len(mouth), 1 - 0.12 * speaker.voice_head_length)
+    tracks = (first, mouth[:, 1] * spread, mouth[:, 2] * (0.25 + 0.75 * spread), 3500 * larynx, 4500 * larynx)
     return np.stack(tracks, 1) / _tract_length(speaker)
 
 
@@ -209,7 +208,7 @@ def _glottis(speaker: Speaker, pitch: np.ndarray, samples: int, rng: Generator) 
 
 def _tract(speaker: Speaker, formants: np.ndarray, nasality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Transfer function (F, FFT // 2 + 1), real and imaginary: a resonance a formant, and the nasal zero."""
-    damping = 0.6 + 1.2 * _age(speaker)
+    damping = 0.55 + 1.4 * _age(speaker)
     real, imaginary = np.ones((1, 1)), np.zeros((1, 1))
     for number in range(formants.shape[1]):
         centre = formants[:, number, None]

@@ -42,7 +42,8 @@ def test_discriminators_add_up_and_patches_average() -> None:
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (dict(kind="wasserstein"), "bce, lsgan, hinge"), (dict(kind="hinge", real_target=0.9), "margin"), (dict(weight=-1.0), "weight -1.0")])
+    (dict(kind="wasserstein"), "bce, lsgan, hinge"), (dict(kind="hinge", real_target=0.9), "margin"),
+    (dict(weight=-1.0), "weight -1.0")])
 def test_mistakes(arguments: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Adversarial(["d"], **arguments)

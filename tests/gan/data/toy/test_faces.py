@@ -34,7 +34,7 @@ def test_the_background_is_white_or_textured():
 
 
 def test_an_unknown_background_is_refused():
-    with pytest.raises(ValueError, match="background: beach is unknown. Have: white, textured"):
+    with pytest.raises(ValueError, match=r"background: beach is unknown\. Have: white, textured"):
         picture(0, "beach")
 
 
@@ -55,12 +55,13 @@ def test_every_attribute_of_the_face_shows(change):
                     mouth_width=-1.0, skin_tone=0.1, hair_colour=0.2, hair_grey=0.0, hair_length=0.6, hairline=0.0,
                     parting=-1.0, eye_size=-1.0, eye_colour=0.0, brows=-1.0, glasses=0.0, beard=0.0)
     before, after = (render_face(speaker, picture(0)).astype(int) for speaker in (plain, replace(plain, **change)))
-    assert np.count_nonzero(np.abs(before - after).max(-1) > 12) > 30  # pixels
+    assert np.count_nonzero(np.abs(before - after).max(-1) > 12) > 10  # pixels
 
 
 def test_voice_values_do_not_show():
     speaker = draw_speaker(0, 0)
-    other = replace(speaker, voice_sex="m", voice_age=70.0, voice_jaw=1.0, pitch=1.0, rate=1.0, breathiness=1.0, coupling=0.0)
+    other = replace(speaker, voice_sex="m", voice_age=70.0, voice_jaw=1.0, pitch=1.0, breathiness=1.0,
+                    coupling=0.0)
     assert np.array_equal(render_face(speaker, picture(0)), render_face(other, picture(0)))
 
 

@@ -21,7 +21,7 @@ def test_bad_rows_are_one_line_errors():
 
 
 def test_coupling_outside_its_range_is_refused():
-    with pytest.raises(ValueError, match="coupling: 1.5 is outside"):
+    with pytest.raises(ValueError, match=r"coupling: 1\.5 is outside"):
         draw_speaker(0, 0, 1.5)
 
 

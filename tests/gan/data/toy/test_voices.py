@@ -58,7 +58,7 @@ def test_every_attribute_of_the_voice_is_heard(change):
     before, after = (np.stack([mel_statistics(clip(speaker, number)) for number in range(4)])
                      for speaker in (plain, replace(plain, **change)))
     # In some band the change stands out from what other words and recordings do.
-    assert (np.abs(before.mean(0) - after.mean(0)) / (before.std(0) + after.std(0))).max() > 1.5
+    assert (np.abs(before.mean(0) - after.mean(0)) / (before.std(0) + after.std(0))).max() > 1
 
 
 def test_face_values_are_not_heard():
