@@ -121,7 +121,8 @@ ALLOWED = {
 
 # What changes where or how fast a run computes, what it writes, or how long it goes on: not what it computes.
 NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.published_identities", "train.device",
-               "train.threads", "train.save_every", "train.keep_last", "train.validate_every", "train.validate_metrics", "train.best")
+               "train.threads", "train.save_every", "train.keep_last", "train.validate_every", "train.validate_metrics",
+               "train.best")
 
 
 def cache_folder() -> Path:

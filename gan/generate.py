@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) 
     allow_code: modules outside voxface whose classes the run's config may name.
     Raises ValueError, one line, if there is none or its config names foreign code.
     """
-    path = Path(run)
+    path = Path(os.path.abspath(run))       # its last part names the run in tables; "." has none
     if (path / "checkpoint.json").is_file():
         loaded: Checkpoint | None = checkpoint.load(path)
         path = path.parent.parent
@@ -105,21 +106,32 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
                 failed.append(f"{source}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
         else:
             files.append((source, Path(source.name)))
-    stems = Counter(relative.with_suffix("") for _, relative in files)
+    files = list(dict.fromkeys(files))
+    targets = [out / name for name in _picture_names([relative for _, relative in files])]
     written = []
-    for path, relative in tqdm(files, desc="draw", unit="file", disable=None):
+    for (path, _), target in zip(tqdm(files, desc="draw", unit="file", disable=None), targets, strict=True):
         try:
             face = run.generate(read_waveform(path), seed)
         except ValueError as error:
-            failed.append(str(error))
+            failed.append(str(error) if str(error).startswith(str(path)) else f"{path}: {error}")
             continue
-        # Two files that differ in their ending only keep it, so that neither picture overwrites the other.
-        stem = relative.with_suffix("") if stems[relative.with_suffix("")] == 1 else relative
-        target = out / stem.with_name(stem.name + ".png")
         target.parent.mkdir(parents=True, exist_ok=True)
         write_face(target, face)
         written.append(target)
     return written, failed
+
+
+def _picture_names(sounds: Sequence[Path]) -> list[Path]:
+    """a/b.wav -> a/b.png, but no two alike: where only the ending tells two apart both keep it, else they are numbered."""
+    stems = Counter(sound.with_suffix("") for sound in sounds)
+    names: dict[Path, None] = {}
+    for sound in sounds:
+        stem = sound.with_suffix("") if stems[sound.with_suffix("")] == 1 else sound
+        name, number = stem.with_name(f"{stem.name}.png"), 2
+        while name in names:
+            name, number = stem.with_name(f"{stem.name}-{number}.png"), number + 1
+        names[name] = None
+    return list(names)
 
 
 def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -118,11 +118,12 @@ def test_gradients_are_clipped(tiny: Corpus, tmp_path) -> None:
 
 
 def test_two_heads_are_judged_at_their_own_sizes(tiny: Corpus, tmp_path) -> None:
+    names = [f"{kind}_{size}" for kind in ("image", "identity") for size in (64, 128)]
     config = load("sf2f-128", ["encoder={name: inception1d, channels: [8], embedding_dim: 16}", "decoder.width=32",
                                "data.clip_seconds=[0.3, 0.3]", "losses.perceptual=null", "train.batch_size=2",
-                               *(f"discriminators.{name}_{size}.width=4" for name in ("image", "identity") for size in (64, 128))])
+                               *(f"discriminators.{name}.width=4" for name in names)])
     made = Trainer(config, tiny, tmp_path, torch.device("cpu"))
     logs = gan_step(made.model, made.losses, made.optimizers, made.batches[0], config.train.update_order, measure=True)
-    assert {f"score/{d}_{s}/{w}" for d in ("image", "identity") for s in (64, 128) for w in ("real", "fake")} <= set(logs)
+    assert {f"score/{name}/{which}" for name in names for which in ("real", "fake")} <= set(logs)
     real = made.model.resolutions(made.batches[0].face)
     assert torch.equal(real[64], made.batches[0].face[..., ::2, ::2])

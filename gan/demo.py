@@ -1,0 +1,66 @@
+"""`make demo`: the whole path on the toy world, in minutes: corpus, training, evaluation, a table and a picture of faces."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from evaluation.table import markdown
+from gan.config import load
+from gan.data.corpora import open_corpus
+from gan.data.corpus import Corpus
+from gan.data.dataset import INT16_SCALE
+from gan.data.faces import write_face
+from gan.evaluate import evaluate_runs, read_rows, trained_against_all
+from gan.generate import Run, sheet
+from gan.generate import load as load_run
+from gan.train import train
+
+NUM_SPEAKERS = 8
+LABEL_HEIGHT = 18
+
+
+def main(out: Path = Path("demo")) -> None:
+    """Writes out/runs, out/results.jsonl, out/table.md and out/faces.png; run again, it goes on where it stopped."""
+    started = time.monotonic()
+    out.mkdir(exist_ok=True)
+    run = load_run(train(load("demo"), "demo", out / "runs"))
+    corpus = open_corpus(run.config.data.corpus)
+    picture = out / "faces.png"
+    write_face(picture, faces(run, corpus))
+    results = out / "results.jsonl"
+    results.unlink(missing_ok=True)
+    evaluate_runs([run], [], [], None, None, True, out)
+    rows = read_rows(results)
+    table = markdown(rows, Path(), trained_against_all(rows))
+    (out / "table.md").write_text(table, encoding="utf-8")
+    print(f"\n{table}\nFaces drawn from unseen speech: {picture}. This table: {out / 'table.md'}. "
+          f"The run: {run.path} (tensorboard --logdir {run.path}). "
+          f"It took {(time.monotonic() - started) / 60:.1f} minutes.")
+
+
+def faces(run: Run, corpus: Corpus) -> np.ndarray:
+    """True and drawn faces of eight speakers side by side: speech of recordings the model never heard. uint8 (H, W, 3)."""
+    clips = corpus.in_split(corpus.clips, "unseen_speech")
+    speakers, first = np.unique(corpus.clips["speaker"][clips], return_index=True)
+    chosen = clips[first[np.linspace(0, len(speakers) - 1, NUM_SPEAKERS).astype(int)]]
+    drawn = run.draw([corpus.waveform(clip) * INT16_SCALE for clip in chosen], NUM_SPEAKERS)
+    size = drawn.shape[1]
+    true = corpus.pixels(corpus.clips["face"][chosen], size)
+    pairs = [np.stack([true[at], drawn[at], true[at + 1], drawn[at + 1]]) for at in range(0, NUM_SPEAKERS, 2)]
+    grid = Image.fromarray(sheet(pairs))
+    grid = grid.resize((grid.width * 2, grid.height * 2), Image.Resampling.BICUBIC)
+    labelled = Image.new("RGB", (grid.width, grid.height + LABEL_HEIGHT), "white")
+    labelled.paste(grid, (0, LABEL_HEIGHT))
+    pen = ImageDraw.Draw(labelled)
+    for column in range(4):
+        pen.text((column * grid.width // 4 + 12, 4), ("true face", "from the voice")[column % 2], fill="black")
+    return np.asarray(labelled)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
