@@ -8,31 +8,66 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gan.build import check_not_shadowed
+from gan.config import nearest
 
 DESCRIPTION = """\
 voxface trains, evaluates and compares GANs that draw a face from speech.
 
 A first run, on the synthetic corpus it carries:
-  voxface train sf2f-demo                        a run in runs/sf2f-demo-<hash>
-  voxface evaluate runs/sf2f-demo-<hash>         rows in results.jsonl, beside the control systems
-  voxface table                                  those rows as a table
-  voxface generate runs/sf2f-demo-<hash> my.wav  a face
+  voxface train demo                        a run in runs/demo-<hash>; Ctrl-C saves, and the same command goes on
+  voxface evaluate runs/demo-<hash>         rows in results.jsonl, beside the control systems
+  voxface table                             those rows as a table
+  voxface generate runs/demo-<hash> my.wav  a face
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run one verb, and return the exit code."""
-    check_not_shadowed()
     arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        check_not_shadowed()
+        args = _parse(arguments)
+        code = args.execute(args)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:             # voxface table | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # Python flushes once more on its way out
+        return 0
+    except Exception as error:
+        return _report(error, "--debug" in arguments)
+
+
+class _Verb(argparse.ArgumentParser):
+    """Reads words before, between and after the options: argparse alone refuses `train RECIPE --runs DIR key=value`."""
+
+    _reading = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._subparsers or self._reading:       # a verb of verbs; or called by parse_known_intermixed_args itself
+            return super().parse_known_args(args, namespace)
+        self._reading = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._reading = False
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="voxface", description=DESCRIPTION,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Verb)
     for name, (about, add_arguments, run) in VERBS.items():
         verb = verbs.add_parser(name, help=about.splitlines()[0], description=about,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -41,36 +76,19 @@ def main(arguments: list[str] | None = None) -> int:
         if name in arguments:           # the options of other verbs would only cost their imports
             add_arguments(verb)
         verb.set_defaults(execute=run)
-    args = parser.parse_args(arguments)
-    try:
-        return args.execute(args)
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        return 0
-    except Exception as error:
-        if args.debug:
-            raise
-        return _report(error)
+    return parser.parse_args(arguments)
 
 
-def _report(error: Exception) -> int:
-    from gan.train import Diverged, Stopped
-
-    if isinstance(error, Stopped):
-        print(error, file=sys.stderr)
-        return 128 + error.signal
-    if isinstance(error, Diverged):
-        print(f"voxface: {error}", file=sys.stderr)
-        return 1
-    if isinstance(error, ValueError):
-        print(f"voxface: {error}", file=sys.stderr)
-        return 2
-    if isinstance(error, OSError):
-        print(f"voxface: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    raise error
+def _report(error: Exception, debug: bool) -> int:
+    """One line on stderr for what a user can cause, and its exit code; anything else is ours, and raised on."""
+    code = getattr(error, "exit_code", 2 if isinstance(error, ValueError | OSError) else None)
+    if code is None:
+        raise error
+    if debug:
+        traceback.print_exception(error)
+    said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+    print(f"voxface: {said}", file=sys.stderr)
+    return code
 
 
 # -- train ------------------------------------------------------------------------------------------------------------
@@ -80,7 +98,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     from gan.config import recipes
 
     parser.add_argument("recipe", help=f"a shipped recipe ({', '.join(recipes())}) or a YAML file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value",
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value",
                         help="dotted config keys, e.g. train.steps=1000 data.corpus=corpora/mine losses.perceptual=null")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default: runs)")
 
@@ -148,6 +166,10 @@ def _evaluate(args: argparse.Namespace) -> int:
     overrides = [word for word in args.systems if "=" in word and not Path(word).exists()]
     words = [word for word in args.systems if word not in overrides]
     controls = [word for word in words if word in CONTROLS]
+    for word in words:
+        if word not in controls and not Path(word).exists():
+            raise ValueError(f"{word}: no such run or control system. Have: runs' folders, {', '.join(CONTROLS)}."
+                             + nearest(word, CONTROLS))
     runs = [load(word, args.device, args.allow_code) for word in words if word not in controls]
     evaluate_runs(runs, controls, overrides, args.corpus, args.split, not args.no_controls, args.out)
     return 0
@@ -169,6 +191,10 @@ def _table(args: argparse.Namespace) -> int:
     from gan.evaluate import read_rows, trained_against_all
 
     rows = [row for path in args.results for row in read_rows(path)]
+    systems = dict.fromkeys(str(row.get("system")) for row in rows)
+    for name in (name for pair in args.compare or () for name in pair):
+        if name not in systems:
+            raise ValueError(f"--compare: no row is of a system {name}. Have: {', '.join(systems)}." + nearest(name, systems))
     print(markdown(rows, Path(), args.compare or trained_against_all(rows)))
     return 0
 
@@ -178,7 +204,7 @@ def _table(args: argparse.Namespace) -> int:
 
 def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a shipped recipe or a YAML file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted config keys")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="dotted config keys")
     parser.add_argument("--identities", type=int, metavar="K",
                         help="number of training speakers (default: as published for the recipe)")
     parser.add_argument("--json", action="store_true", help="everything, ordered tensor shapes included, as JSON")
@@ -188,6 +214,8 @@ def _inspect(args: argparse.Namespace) -> int:
     from gan.config import load
     from gan.inspect import inspect, table
 
+    if args.identities is not None and args.identities < 1:
+        raise ValueError(f"--identities: {args.identities} came. Allowed: 1 or more.")
     config = load(args.recipe, args.overrides)
     entries = inspect(config, args.identities or config.data.published_identities)
     print(json.dumps(entries, indent=1) if args.json else table(entries))

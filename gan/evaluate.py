@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import math
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -222,6 +223,8 @@ def rows(evaluated: Evaluated, system: System, run: Run | None, corpus: Corpus, 
     origin = dict(system=system.name, run=None if run is None else run.path.name, step=None if run is None else run.step,
                   weights=None if run is None else run.weights_checksum,
                   training_seed=None if run is None else run.config.train.seed,
+                  # The frozen nets of its losses: a score by one of them would be no judgement.
+                  trained_against=[] if run is None else [s["network"] for s in run.config.losses.values() if "network" in s],
                   corpus=corpus.name, corpus_checksum=corpus.checksum, split="seen_speech" if split == "train" else split,
                   results_version=RESULTS_VERSION,
                   protocol=dict(runs=settings.runs, seconds=seconds, seed=settings.seed,
@@ -247,7 +250,7 @@ def append(out: Path, new_rows: list[dict[str, Any]], evaluated: Evaluated) -> N
     for row, score in zip(new_rows, evaluated.scores, strict=True):
         if score.items is not None and evaluated.trial is not None:
             row_id = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]
-            partial = out / "scores" / f".{row_id}.npz"
+            partial = out / "scores" / f".{row_id}.{os.getpid()}.npz"
             np.savez_compressed(partial, speaker=evaluated.trial.speaker, clip=evaluated.trial.clip,
                                 run=evaluated.trial.run, value=score.items)
             partial.replace(out / "scores" / f"{row_id}.npz")
@@ -283,7 +286,10 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
         entries += [(system, run) for system in systems(run, ["shuffled"] if "shuffled" in names else [], corpus)]
     shared = [name for name in names if name != "shuffled" or not runs]
     entries += [(system, None) for system in systems(None, shared, corpus)]
-    for split in splits or settings.splits:
+    chosen = splits or settings.splits
+    for split in chosen:
+        corpus.in_split(corpus.clips, split)    # a misspelt one is named now, not after the hours of the one before it
+    for split in chosen:
         for seconds in settings.seconds:
             for system, of_run in entries:
                 evaluated = evaluate_system(system, corpus, settings, split, seconds, size)
@@ -297,7 +303,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise ValueError(f"{path}: no such results file. Make one with voxface evaluate.")
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             row = json.loads(line)
             found.append(row | ({"scores": str(path.parent / row["scores"])} if "scores" in row else {}))
@@ -308,6 +314,6 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def trained_against_all(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     """Pairs of system names: every trained system and every row that is not itself."""
-    names = dict.fromkeys(row["system"] for row in rows)
-    trained = dict.fromkeys(row["system"] for row in rows if row["system"] == row["run"])
+    names = dict.fromkeys(str(row.get("system")) for row in rows)
+    trained = dict.fromkeys(str(row["run"]) for row in rows if row.get("run") and row.get("system") == row["run"])
     return [(a, b) for a in trained for b in names if a != b]

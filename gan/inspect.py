@@ -8,11 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan.build import build
 from gan.config import Config
 from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.losses.base import Loss
-from gan.model import build_model, evaluating
+from gan.model import build_losses, build_model, evaluating
 
 
 def inspect(config: Config, num_identities: int) -> list[dict[str, Any]]:
@@ -21,14 +19,10 @@ def inspect(config: Config, num_identities: int) -> list[dict[str, Any]]:
     flops: of one forward of one item (two operations a multiply-add), at the longest crop the recipe trains on.
     """
     model = build_model(config, num_identities)
-    decoder = model.generator.decoder
     modules: dict[str, nn.Module] = {"features": model.generator.features, "encoder": model.generator.encoder,
-                                     "decoder": decoder}
+                                     "decoder": model.generator.decoder}
     modules |= {f"discriminators.{name}": module for name, module in model.discriminators.items()}
-    modules |= {f"losses.{name}": build(
-        Loss, section, f"losses.{name}", embedding_dim=model.generator.encoder.embedding_dim,
-        num_identities=num_identities, pixel_space=decoder.pixel_space, corpus=None)
-        for name, section in config.losses.items()}
+    modules |= {f"losses.{name}": loss for name, loss in build_losses(config, model, num_identities, corpus=None).items()}
     flops = _flops(model, config)
     return [dict(path=path, **{"class": f"{type(module).__module__}.{type(module).__qualname__}"},
                  parameters=sum(p.numel() for p in module.parameters()),

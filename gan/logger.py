@@ -34,7 +34,7 @@ class Logger:
                     pass                # a line cut short by a kill
         self.scalar_file.write_text("".join(kept), encoding="utf-8")
         self.file = open(self.scalar_file, "a", encoding="utf-8")  # noqa: SIM115 - closed in close()
-        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
+        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else 0)
 
     def scalars(self, step: int, values: Mapping[str, Tensor | float]) -> dict[str, float]:
         """One fetch from the device for all. Returns the numbers."""

@@ -16,9 +16,10 @@ from discriminators.base import Discriminator, Judgement
 from encoders.base import Encoder
 from gan.build import build
 from gan.config import Config
-from gan.data.corpus import SAMPLE_RATE_HZ
+from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.data.faces import to_uint8
 from gan.features.base import Features
+from gan.losses.base import Loss, Losses
 
 
 class Generator(nn.Module):
@@ -148,6 +149,14 @@ def build_model(config: Config, num_identities: int) -> Model:
                 raise ValueError(f"losses.{name}.discriminators: no discriminator {target}. "
                                  f"Have: {', '.join(discriminators) or 'none'}.")
     return Model(Generator(features, encoder, decoder), discriminators)
+
+
+def build_losses(config: Config, model: Model, num_identities: int, corpus: Corpus | None) -> Losses:
+    """The losses of a recipe. corpus: on which frozen nets may be trained; without it the losses can be counted, not called."""
+    return Losses({name: build(
+        Loss, section, f"losses.{name}", embedding_dim=model.generator.encoder.embedding_dim,
+        num_identities=num_identities, pixel_space=model.generator.decoder.pixel_space, corpus=corpus)
+        for name, section in config.losses.items()})
 
 
 def initialise_normal(module: nn.Module) -> None:

@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from gan import checkpoint
 from gan import config as configuration
-from gan.build import build
 from gan.config import Config
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, write_atomically
@@ -31,9 +30,8 @@ from gan.data.dataset import INT16_SCALE, Batches, identity_labels, loader
 from gan.evaluate import Drawn, evaluate_system
 from gan.generate import choose_device, middle, part
 from gan.logger import Logger
-from gan.losses.base import Loss, Losses
 from gan.losses.perceptual import settle_network
-from gan.model import Generator, Model, build_model, initialise_normal
+from gan.model import Generator, Model, build_losses, build_model, initialise_normal
 from gan.step import Optimizers, gan_step
 
 
@@ -43,10 +41,13 @@ class Stopped(Exception):
     def __init__(self, number: int, step: int, run: Path):
         super().__init__(f"Stopped at step {step}; saved. The same command goes on from there: {run}")
         self.signal = number
+        self.exit_code = 128 + number
 
 
 class Diverged(ValueError):
     """A loss stopped being finite."""
+
+    exit_code = 1
 
 
 def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
@@ -58,10 +59,20 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
     device = choose_device(config.train.device)
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)
+    _check(config)
     corpus = open_corpus(config.data.corpus)
     settle_network(config)
     run = runs / f"{recipe}-{configuration.run_hash(config, corpus.checksum)}"
     return Trainer(config, corpus, run, device).train()
+
+
+def _check(config: Config) -> None:
+    """Build every part once without data, so that what a recipe gets wrong is said before a corpus is made or read."""
+    build_losses(config, build_model(config, num_identities=2), num_identities=2, corpus=None)
+    for name in config.train.validate_metrics if config.train.validate_every is not None else ():
+        if name not in config.evaluation.metrics:
+            raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
+                             f"Have: {', '.join(config.evaluation.metrics)}.")
 
 
 class Trainer:
@@ -74,10 +85,7 @@ class Trainer:
         self.num_identities = int(identity_labels(corpus).max()) + 1
         self.model: Model = build_model(config, self.num_identities)
         decoder = self.model.generator.decoder
-        self.losses = Losses({name: build(
-            Loss, section, f"losses.{name}", embedding_dim=self.model.generator.encoder.embedding_dim,
-            num_identities=self.num_identities, pixel_space=decoder.pixel_space, corpus=corpus)
-            for name, section in config.losses.items()})
+        self.losses = build_losses(config, self.model, self.num_identities, corpus)
         if settings.initialisation == "normal":
             initialise_normal(self.model)
             initialise_normal(self.losses)
@@ -250,10 +258,6 @@ class Trainer:
     def _validate(self, logger: Logger) -> dict[str, float]:
         """Score the generator on train.best.split, which must be a val_* split, and remember the best step."""
         best, settings = self.config.train.best, self.config.evaluation
-        for name in self.config.train.validate_metrics:
-            if name not in settings.metrics:
-                raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
-                                 f"Have: {', '.join(settings.metrics)}.")
         chosen = replace(settings, metrics={name: settings.metrics[name] for name in self.config.train.validate_metrics})
         generator = self.average.generator if self.average is not None else self.model.generator
         scores = evaluate_system(Drawn(generator), self.corpus, chosen, best.split, chosen.seconds[0]).scores

@@ -1,0 +1,82 @@
+"""The README is true: its commands run as written, its Python works, its links and pictures exist."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gan
+from gan.config import recipes
+from gan.data.audio import write_wav
+from gan.data.corpus import Corpus
+from gan.data.faces import write_face
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Added to the README's trainings, which take minutes: the same command, briefly.
+BRIEF = ("train.steps=2 train.batch_size=4 train.device=cpu losses.perceptual=null evaluation.runs=1 "
+         "evaluation.splits=[unseen_speech] logging.num_images=2 logging.embeddings=4")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line.split("  #")[0].strip() for block in blocks("bash") for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture
+def folder_of_a_user(tiny: Corpus, tmp_path: Path) -> Path:
+    """An empty folder but for `my_recordings`: six speakers, three recordings and three pictures each."""
+    for speaker in range(6):
+        home = tmp_path / "my_recordings" / f"speaker-{speaker}"
+        home.mkdir(parents=True)
+        clips = np.flatnonzero(tiny.clips["speaker"] == speaker)[:3]
+        for number, clip in enumerate(clips):
+            write_wav(home / f"{number}.wav", tiny.waveform(clip).astype(np.float32) / 32768)
+            write_face(home / f"{number}.png", tiny.pixels([int(tiny.clips["face"][clip])], 128)[0])
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_every_command_runs_in_order(folder_of_a_user: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    for command in commands():
+        line = re.sub(r"^voxface", f"{sys.executable} -m gan", command)
+        corpus = "" if "data.corpus=" in line else " data.corpus=toy:tiny"
+        if command.startswith("voxface train"):
+            line += f" {BRIEF}{corpus}"
+        done = subprocess.run(["bash", "-c", line], cwd=folder_of_a_user, env=environment, capture_output=True, text=True,
+                              check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert len(list((folder_of_a_user / "faces").rglob("*.png"))) == 18
+    run = next((folder_of_a_user / "runs").glob("demo-*"))
+    assert gan.load(run).generate(np.zeros(16_000, np.float32)).shape == (64, 64, 3)
+
+
+def test_the_encoder_of_the_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gan.config import load
+    from gan.model import build_model
+
+    code = next(block for block in blocks("python") if "MeanPool" in block)
+    (tmp_path / "example_lab.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    model = build_model(load("sf2f-64", ["encoder.name=example_lab.MeanPool"]), 3)
+    assert model.generator.draw([np.zeros(4000, np.float32)]).shape == (1, 64, 64, 3)
+
+
+def test_links_and_pictures_exist() -> None:
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_recipes_named_are_the_recipes_there_are() -> None:
+    rows = [line for line in README.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == set(recipes())
