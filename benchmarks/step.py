@@ -8,27 +8,22 @@ spectral norm and torch's default Adam, so that the ratios show the step alone.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from facenet_pytorch import InceptionResnetV1
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.record import RESULTS, interleaved, quartiles, ratios, record
+from benchmarks.record import interleaved, quartiles, ratios
 from evaluation.face_nets.base import FaceNet
-from evaluation.face_nets.inception import Inception
 from gan.config import load
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.dataset import Batch
 from gan.data.faces import from_pixel_space
 from gan.losses.base import Losses
-from gan.losses.perceptual import Perceptual
 from gan.model import Model
 from gan.train import Trainer
 

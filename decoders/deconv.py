@@ -44,5 +44,5 @@ class Deconv(Decoder):
         x = embedding[:, :, None, None]
         *hidden, last = self.layers
         for layer in hidden:
-            x = F.relu(self.noise(layer(x)))
+            x = F.relu(self.noise(layer(x)), inplace=True)
         return {self.image_sizes[0]: last(x).tanh()}

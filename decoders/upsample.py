@@ -7,16 +7,15 @@ from decoders.base import Decoder
 
 
 class _UpBlock(nn.Module):
-    """Doubling by interpolation, 3x3 convolution to twice the channels, batch norm, gated linear unit."""
+    """Nearest x2, 3x3 convolution to twice the channels, batch norm, gated linear unit."""
 
-    def __init__(self, num_in: int, num_out: int, interpolation: str):
+    def __init__(self, num_in: int, num_out: int):
         super().__init__()
-        self.interpolation = interpolation
         self.convolution = nn.Conv2d(num_in, 2 * num_out, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(2 * num_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.glu(self.norm(self.convolution(F.interpolate(x, scale_factor=2, mode=self.interpolation))), dim=1)
+        return F.glu(self.norm(self.convolution(F.interpolate(x, scale_factor=2, mode="nearest"))), dim=1)
 
 
 class _Head(nn.Sequential):
@@ -30,13 +29,11 @@ class Upsample(Decoder):
     """(B, E) -> {size: (B, 3, size, size)} in ImageNet-standardised pixels: linear to 4x4, then an UpBlock a doubling.
 
     image_sizes: [64], [128] or [64, 128]; each has a head on the map of its size. width: channels at 4x4, halved at every block.
-    interpolation: nearest, as published, or bilinear, which leaves less of a grid in small, briefly trained decoders.
     """
 
     pixel_space = "imagenet"
 
-    def __init__(self, embedding_dim: int, image_sizes: list[int] | None = None, width: int = 512,
-                 interpolation: str = "nearest"):
+    def __init__(self, embedding_dim: int, image_sizes: list[int] | None = None, width: int = 512):
         super().__init__()
         sizes = sorted(image_sizes or [64])
         levels = sizes[-1].bit_length() - 3
@@ -44,13 +41,11 @@ class Upsample(Decoder):
             raise ValueError(f"image_sizes {image_sizes} came, different powers of two from 8 px are allowed.")
         if width % (1 << levels):
             raise ValueError(f"width {width} came, a multiple of {1 << levels} is allowed for {sizes[-1]} px.")
-        if interpolation not in ("nearest", "bilinear"):
-            raise ValueError(f"interpolation {interpolation} came, nearest or bilinear is allowed.")
         self.image_sizes = tuple(sizes)
         self.width = width
         self.linear = nn.Linear(embedding_dim, 2 * width * 16, bias=False)
         self.norm = nn.BatchNorm1d(2 * width * 16)
-        self.blocks = nn.ModuleList(_UpBlock(width >> level, width >> (level + 1), interpolation) for level in range(levels))
+        self.blocks = nn.ModuleList(_UpBlock(width >> level, width >> (level + 1)) for level in range(levels))
         self.heads = nn.ModuleDict({str(size): _Head(width >> (size.bit_length() - 3)) for size in sizes})
 
     def forward(self, embedding: Tensor) -> dict[int, Tensor]:

@@ -30,6 +30,6 @@ class Conditional(Discriminator):
     def forward(self, face: Tensor, embedding: Tensor) -> Judgement:
         x = face
         for layer in self.layers:
-            x = F.leaky_relu(layer(x), 0.2)
+            x = F.leaky_relu(layer(x), 0.2, inplace=True)
         tiled = embedding[:, :, None, None].expand(-1, -1, *x.shape[2:])
         return Judgement(realness=self.last(torch.cat([x, tiled], dim=1)).flatten(), features=x)

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ A first run, on the synthetic corpus it carries:
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run one verb, and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    warnings.formatwarning = lambda message, *_: f"voxface: {message}\n"
     try:
         check_not_shadowed()
         args = _parse(arguments)

@@ -23,7 +23,7 @@ import numpy
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 SCHEMA_VERSION = 1
 
@@ -81,6 +81,8 @@ def load(path: Path) -> Checkpoint:
     """Read and verify one checkpoint. Raises ValueError, one line, if a file is missing, cut short or altered."""
     try:
         info = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
+        if info["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema version {info['schema_version']}, this voxface reads {SCHEMA_VERSION}")
         for name, expected in info["checksums"].items():
             if _sha256(path / name) != expected:
                 raise ValueError("checksum differs from the recorded one")
@@ -90,6 +92,20 @@ def load(path: Path) -> Checkpoint:
             pickle.UnpicklingError) as error:
         raise ValueError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]}).") from None
     return Checkpoint(path, weights, state, info)
+
+
+def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights below a prefix, the prefix taken off."""
+    return {name.removeprefix(f"{prefix}."): w for name, w in weights.items() if name.startswith(f"{prefix}.")}
+
+
+def load_part(module: nn.Module, saved: Checkpoint, prefix: str) -> None:
+    """Put the weights below a prefix into a module. Raises ValueError, one line, if they are not this module's."""
+    try:
+        module.load_state_dict(part(saved.weights, prefix))
+    except RuntimeError:
+        raise ValueError(f"{saved.path}: its weights ({prefix}) do not fit the modules its config names; their code has changed "
+                         "since. Use the version it was trained with, or train anew.") from None
 
 
 def load_latest(folder: Path) -> Checkpoint | None:

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from gan import checkpoint
 from gan.build import refuse_foreign_code
-from gan.checkpoint import Checkpoint
+from gan.checkpoint import Checkpoint, load_part
 from gan.config import Config, from_dict
-from gan.data.audio import read_waveform
+from gan.data.audio import LARGEST_AMPLITUDE, read_waveform
 from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.data.faces import write_face
 from gan.model import Generator, build_model
@@ -35,10 +35,9 @@ class Run:
         self.num_identities: int = loaded.info["num_identities"]
         self.weights_checksum: str = loaded.info["checksums"]["weights.safetensors"]
         model = build_model(config, self.num_identities)
-        model.load_state_dict(part(loaded.weights, "model"))
-        averaged = part(loaded.weights, "ema.module")
-        if averaged:
-            model.generator.load_state_dict(averaged)
+        load_part(model, loaded, "model")
+        if config.train.ema_decay is not None:
+            load_part(model.generator, loaded, "ema.module")
         self.generator: Generator = model.generator.to(device).eval()
 
     @property
@@ -49,7 +48,7 @@ class Run:
         """Speech -> its face. (S,) -> uint8 (H, W, 3); (B, S) -> uint8 (B, H, W, 3).
 
         waveform: float in [-1, 1], 16 kHz, mono. seed: for decoders that draw noise.
-        Raises ValueError for an empty waveform, other shapes, integers, or values that are not finite.
+        Raises ValueError for an empty waveform, other shapes, integers, and values that are not finite or far too large.
         """
         samples = waveform.detach().cpu().numpy() if isinstance(waveform, Tensor) else np.asarray(waveform)
         if samples.ndim not in (1, 2) or not samples.size:
@@ -58,6 +57,8 @@ class Run:
             raise ValueError(f"waveform: {samples.dtype} came, floats in [-1, 1] are read; divide int16 by 32768.")
         if not np.isfinite(samples).all():
             raise ValueError("waveform: holds NaN or infinite samples.")
+        if np.abs(samples).max() > LARGEST_AMPLITUDE:
+            raise ValueError(f"waveform: samples reach {np.abs(samples).max():g}, but sound lies in [-1, 1].")
         faces = self.generator.draw(list(np.atleast_2d(samples).astype(np.float32)), seed)
         return faces[0] if samples.ndim == 1 else faces
 
@@ -100,7 +101,7 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     files, failed = [], []
     for source in sources:
         if source.is_dir():
-            found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND and path.is_file())
+            found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND and not path.is_dir())
             files += [(path, path.relative_to(source)) for path in found]
             if not found:
                 failed.append(f"{source}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
@@ -132,11 +133,6 @@ def _picture_names(sounds: Sequence[Path]) -> list[Path]:
             name, number = stem.with_name(f"{stem.name}-{number}.png"), number + 1
         names[name] = None
     return list(names)
-
-
-def part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The weights below a prefix, the prefix taken off."""
-    return {name.removeprefix(f"{prefix}."): w for name, w in weights.items() if name.startswith(f"{prefix}.")}
 
 
 def choose_device(name: str) -> torch.device:

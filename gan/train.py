@@ -28,7 +28,7 @@ from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, write_atomically
 from gan.data.dataset import INT16_SCALE, Batches, identity_labels, loader
 from gan.evaluate import Drawn, evaluate_system
-from gan.generate import choose_device, middle, part
+from gan.generate import choose_device, middle
 from gan.logger import Logger
 from gan.losses.perceptual import settle_network
 from gan.model import Generator, Model, build_losses, build_model, initialise_normal
@@ -145,10 +145,10 @@ class Trainer:
                         results_version=configuration.RESULTS_VERSION)
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
-        self.model.load_state_dict(part(saved.weights, "model"))
-        self.losses.load_state_dict(part(saved.weights, "losses"))
+        checkpoint.load_part(self.model, saved, "model")
+        checkpoint.load_part(self.losses, saved, "losses")
         if self.average is not None:
-            self.average.load_state_dict(part(saved.weights, "ema"))
+            checkpoint.load_part(self.average, saved, "ema")
         self.optimizers.generator.load_state_dict(saved.state["generator"])
         if self.optimizers.discriminator is not None:
             self.optimizers.discriminator.load_state_dict(saved.state["discriminator"])

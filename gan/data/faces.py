@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -66,6 +67,10 @@ def write_face(path: str | Path, image: np.ndarray) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", "voxface")
     info.add_text("Description", MARK)
-    temporary = Path(path).with_suffix(".tmp")
-    Image.fromarray(image).save(temporary, format="PNG", pnginfo=info)
-    temporary.replace(path)
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        Image.fromarray(image).save(temporary, format="PNG", pnginfo=info)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

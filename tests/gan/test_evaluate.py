@@ -37,8 +37,9 @@ from gan.evaluate import (
 )
 
 SETTINGS = Evaluation(runs=3, seconds=[0.5], metrics={"l1": {"name": "pixels"}})
-FIELDS = {"system", "run", "step", "weights", "training_seed", "corpus", "corpus_checksum", "split", "results_version",
-          "protocol", "metric", "value", "interval", "chance", "upper", "extractor", "note", "higher_is_better"}
+FIELDS = {"system", "run", "step", "weights", "training_seed", "trained_against", "corpus", "corpus_checksum", "split",
+          "results_version", "protocol", "metric", "value", "interval", "chance", "upper", "extractor", "note",
+          "higher_is_better"}
 # Faces are compared pixel by pixel only: the frozen nets have their own tests.
 ONLY_L1 = ["evaluation.runs=2", "evaluation.seconds=[0.3]",
            *(f"evaluation.metrics.{name}=null" for name in ("similarity", "recall", "landmarks_hog", "landmarks_mtcnn",
@@ -286,6 +287,16 @@ def test_rows_say_everything_and_are_json(runs: dict[str, Path], tiny: Corpus) -
         assert row["higher_is_better"] is False
         assert (row["run"], row["step"]) == ((None, None) if of_run is None else (run.path.name, 30))
         assert row["weights"] == (None if of_run is None else run.weights_checksum)
+
+
+def test_rows_name_the_net_that_was_trained_against(runs: dict[str, Path], tiny: Corpus) -> None:
+    run = gan.load(runs["sf2f-64"])
+    system = Drawn(run.generator, run.path.name)
+    found = evaluate_system(system, tiny, SETTINGS, "unseen_speaker", 0.3)
+    for losses, named in (({}, []), ({"perceptual": {"name": "perceptual", "network": "corpus", "weight": 1.0}}, ["corpus"])):
+        run.config.losses = losses
+        assert rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == named
+    assert rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == []
 
 
 def test_what_is_not_a_number_becomes_null(tiny: Corpus) -> None:

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from torch import Tensor
 import gan
 from decoders.deconv import Deconv
 from gan import checkpoint
+from gan.checkpoint import part
 from gan.config import load as load_config
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.data.faces import MARK, read_face, to_uint8
-from gan.generate import Run, generate_files, part
+from gan.generate import Run, generate_files
 from gan.model import Generator
 from gan.train import train
 from tests.gan.conftest import QUICK, TRAINED
@@ -70,6 +72,7 @@ def test_the_voice_decides_the_face(run: Run, voices: np.ndarray) -> None:
     (torch.zeros(100, dtype=torch.int16), "divide int16 by 32768"),
     (np.array([0.0, np.nan]), "NaN"),
     (np.array([0.0, -np.inf]), "NaN or infinite"),
+    (np.array([0.0, -20_000.0]), "samples reach 20000"),
 ])
 def test_what_is_not_a_waveform(waveform: np.ndarray | Tensor, said: str, run: Run) -> None:
     with pytest.raises(ValueError) as error:
@@ -164,6 +167,19 @@ def test_foreign_code_in_a_saved_config_needs_leave(tiny: Corpus, tmp_path: Path
     assert run.generate(voices[0]).shape == (64, 64, 3)
 
 
+def test_weights_that_do_not_fit_are_one_line(runs: dict[str, Path], tmp_path: Path) -> None:
+    """A component's code was changed after the training."""
+    copy = tmp_path / "run"
+    shutil.copytree(runs["sf2f-64"], copy)
+    for file in copy.rglob("checkpoint.json"):
+        info = json.loads(file.read_text())
+        info["config"]["encoder"]["channels"] = [8, 8]
+        file.write_text(json.dumps(info))
+    with pytest.raises(ValueError, match="do not fit the modules") as error:
+        gan.load(copy)
+    assert "\n" not in str(error.value)
+
+
 # -- noise and evaluation mode ----------------------------------------------------------------------------------------
 
 
@@ -244,11 +260,14 @@ def sounds(folder: Path, voices: np.ndarray) -> tuple[set[str], dict[str, str]]:
     (folder / "empty.wav").touch()
     write_wav(folder / "no_samples.wav", np.zeros(0, np.float32))
     (folder / "text.wav").write_text("Not a sound at all.\n" * 100)
+    (folder / "gone.wav").symlink_to(folder / "nowhere.wav")
+    (folder / "a_folder.wav").mkdir()
     soundfile.write(folder / "nan.wav", np.array([0.0, np.nan, 0.1]), 16_000, subtype="FLOAT")
     (folder / "notes.txt").write_text("passed over")
     return ({"plain.png", "stereo.png", "short.png", "one_sample.png", "silence.png", "same.wav.png", "same.flac.png",
              "deep/plain.png", "deep/er/Zoë ß 1.2.png"},
-            {"empty.wav": "empty", "no_samples.wav": "no samples", "text.wav": "not sound", "nan.wav": "NaN"})
+            {"gone.wav": "no such file", "empty.wav": "empty",
+             "no_samples.wav": "no samples", "text.wav": "not sound", "nan.wav": "NaN"})
 
 
 def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_path: Path) -> None:
