@@ -49,15 +49,14 @@ def ratios(seconds: Mapping[str, Sequence[float]], of: str, to: str) -> list[flo
     return quartiles(np.divide(seconds[to], seconds[of]).tolist())
 
 
-def record(benchmark: str, figures: Mapping[str, Any], results: Path | None = RESULTS) -> dict[str, Any]:
-    """Print a measurement and append it to results, with what is needed to take it again. results None: only print."""
+def record(benchmark: str, figures: Mapping[str, Any], results: Path = RESULTS) -> dict[str, Any]:
+    """Print a measurement and append it to results, with what is needed to take it again."""
     row = dict(benchmark=benchmark, **figures, date=date.today().isoformat(), command=_command(),
                cores=os.cpu_count(), threads=torch.get_num_threads(), device="cpu", machine=platform.machine(),
                torch=torch.__version__, python=platform.python_version())
     print(json.dumps(row))
-    if results is not None:
-        with open(results, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+    with open(results, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
     return row
 
 

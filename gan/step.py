@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from gan.data.dataset import Batch
 from gan.losses.base import Losses, Step
@@ -33,7 +34,8 @@ def gan_step(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch,
     halves = {"discriminator": discriminator_half, "generator": generator_half}
     logs: dict[str, Tensor] = {}
     for half in update_order:
-        logs |= halves[half](model, losses, optimizers, batch, embedding, fake, measure)
+        with parametrize.cached():      # weights stand still within a half: spectral norm is computed once in it, not each pass
+            logs |= halves[half](model, losses, optimizers, batch, embedding, fake, measure)
     return logs
 
 

@@ -86,7 +86,8 @@ class Corpus:
     def _open(self, name: str) -> np.ndarray:
         path = self.path / name
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            # As a plain array, still mapped: np.memmap's own indexing costs more than the few rows it fetches.
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         except FileNotFoundError:
             raise ValueError(f"{path}: missing from the corpus. Prepare it again.") from None
         except (ValueError, EOFError, OSError) as error:

@@ -155,7 +155,7 @@ class Batches(Dataset):
         return out, num_samples
 
     def _faces_of(self, faces: np.ndarray) -> Tensor:
-        return to_pixel_space(torch.from_numpy(np.asarray(self.corpus.pixels(faces, self.face_size))), self.pixel_space)
+        return to_pixel_space(torch.from_numpy(self.corpus.pixels(faces, self.face_size)), self.pixel_space)
 
 
 def identity_labels(corpus: Corpus) -> np.ndarray:

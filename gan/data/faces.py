@@ -30,8 +30,8 @@ def _scale(space: str, device: torch.device) -> tuple[Tensor, Tensor]:
 def to_pixel_space(images: Tensor, space: str) -> Tensor:
     """uint8 (..., H, W, 3) RGB -> float32 (..., 3, H, W) in the named pixel space."""
     mean, std = _scale(space, images.device)
-    # One fused multiply-add per value: x / 255 / std - mean / std.
-    planar = images.movedim(-1, -3).contiguous().float()
+    # The change of layout and of type in one pass, then x / 255 / std - mean / std: this is most of what a batch costs to load.
+    planar = images.movedim(-1, -3).to(torch.float32, memory_format=torch.contiguous_format)
     return planar.mul_(1 / (255 * std)).sub_(mean / std)
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,15 +176,21 @@ def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_p
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("overrides", [["train.precision=bfloat16"], ["train.channels_last=true"]])
-def test_fast_paths_learn_the_same(overrides: list[str], tiny: Corpus, tmp_path: Path) -> None:
-    """bfloat16 and channels_last are other roundings of the same training: losses agree to a few percent after some steps."""
+@pytest.mark.filterwarnings("ignore")       # the compiler's own
+@pytest.mark.parametrize(("recipe", "key"), [
+    ("sf2f-64", "train.precision=bfloat16"), ("sf2f-64", "train.channels_last=true"),
+    pytest.param("wav2pix-64", "train.compile=true", marks=[pytest.mark.slow, pytest.mark.skipif(
+        shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")])])
+def test_fast_paths_learn_the_same(recipe: str, key: str, tiny: Corpus, tmp_path: Path) -> None:
+    """These keys are other roundings of the same training: losses agree to a few percent after some steps."""
+    still = ["decoder.dropout=0.0"] if recipe == "wav2pix-64" else []
+
     def losses(*extra: str) -> list[float]:
-        run = train(config("sf2f-64", "logging.scalars_every=7", *extra), "r", tmp_path / "-".join(extra or ["plain"]))
+        run = train(config(recipe, "logging.scalars_every=7", *still, *extra), "r", tmp_path / "-".join(extra or ["plain"]))
         last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
         return [last["loss/g/pixel"], last["loss/d"]]
 
-    assert losses(*overrides) == pytest.approx(losses(), rel=0.05)
+    assert losses(key) == pytest.approx(losses(), rel=0.05)
 
 
 def test_overfits_four_pairs(tiny: Corpus, tmp_path: Path) -> None:
