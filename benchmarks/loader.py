@@ -44,15 +44,16 @@ def speed(corpus: Corpus, face_size: int, repetitions: int, steps: int = 20) -> 
     The two agree on a quiet machine; on a busy one the second says what a core of its own would give.
     """
     source = batches(corpus, face_size)
-    for step in range(2 * steps):
-        source[step]                    # not counted
+    for step in range(2 * steps):       # not counted
+        held = source[step]
     clock, processor = [], []
     for repetition in trange(repetitions, desc=f"{face_size} px", disable=None, leave=False):
         began, worked = time.perf_counter(), time.process_time()
         for step in range(repetition * steps, (repetition + 1) * steps):
-            source[step]
+            held = source[step]         # as in training, a batch lives until the next one is there
         clock.append(steps * BATCH_SIZE / (time.perf_counter() - began))
         processor.append(steps * BATCH_SIZE / (time.process_time() - worked))
+    del held
     return {"samples_per_second": quartiles(clock), "samples_per_processor_second": quartiles(processor)}
 
 

@@ -86,7 +86,8 @@ def train_face_net(
 
     net.train().requires_grad_(True)
     optimizer = torch.optim.AdamW(net.parameters(), learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 2), pct_start=0.2)
+    # With fewer than ten steps the warm-up would be shorter than one.
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 10), pct_start=0.2)
     with torch.random.fork_rng(devices=[]):  # dropout draws from torch's own state
         torch.manual_seed(seed)
         for step in trange(steps, desc="face net", unit="step", disable=None, leave=False):

@@ -1,0 +1,86 @@
+"""results.jsonl -> the tables in README.md: the latest measurement of each kind, with the command that took it.
+
+    python -m benchmarks.table
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- tables: written by python -m benchmarks.table -->", "<!-- end of tables -->"
+
+Row = dict[str, Any]
+
+
+def _spread(quartiles: Sequence[float], digits: str = ".3g") -> str:
+    low, median, high = (f"{value:{digits}}" for value in quartiles)
+    return f"{median} ({low} - {high})"
+
+
+def _times(row: Row) -> str:
+    return "-" if row["contender"] == row["against"] else f"{_spread(row['times_slower'], '.2f')} x {row['against']}"
+
+
+# benchmark -> title, what tells two measurements of it apart, columns.
+TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] = {
+    "loader": ("Loader, one core", ("corpus", "face_size"), {
+        "corpus": lambda row: row["corpus"],
+        "faces": lambda row: f"{row['face_size']} px",
+        "samples a second": lambda row: _spread(row["samples_per_second"], ",.0f"),
+        "samples a second of processor time": lambda row: _spread(row["samples_per_processor_second"], ",.0f")}),
+    "opening": ("Opening a corpus", ("clips",), {
+        "clips": lambda row: f"{row['clips']:,}",
+        "seconds to open": lambda row: f"{row['seconds_to_open']:.2f}",
+        "seconds to the first batch": lambda row: f"{row['seconds_to_first_batch']:.2f}",
+        "resident memory grows by": lambda row: f"{row['resident_growth_mb']:.0f} MB"}),
+    "step": ("Training step, CPU", ("recipe", "batch_size", "threads", "contender"), {
+        "recipe": lambda row: row["recipe"],
+        "batch": lambda row: str(row["batch_size"]),
+        "step": lambda row: row["contender"],
+        "steps a second": lambda row: f"{1 / row['seconds'][1]:.2f}",
+        "seconds a step": lambda row: _spread(row["seconds"]),
+        "time, as a multiple": _times}),
+}
+
+
+def tables(rows: Iterable[Row]) -> str:
+    """Markdown: one table a benchmark; of several measurements of one thing, the last."""
+    rows = list(rows)
+    text = []
+    for benchmark, (title, key, columns) in TABLES.items():
+        latest = {tuple(row[name] for name in key): row for row in rows if row["benchmark"] == benchmark}
+        if not latest:
+            continue
+        text += [f"### {title}", "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+        text += ["| " + " | ".join(show(row) for show in columns.values()) + " |" for row in latest.values()]
+        taken = dict.fromkeys(
+            f"`{row['command']}`, {row['date']}, {row['cores']} cores ({row['machine']}), {row['threads']} "
+            f"thread{'s' if row['threads'] > 1 else ''}, {row['device'].upper()}, torch {row['torch'].partition('+')[0]}"
+            for row in latest.values())
+        text += ["", *(f"Taken by {line}." for line in taken), ""]
+    return "\n".join(text)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--results", type=Path, default=RESULTS, help="default: benchmarks/results.jsonl")
+    parser.add_argument("--readme", type=Path, default=README, help="file to write them into (default: benchmarks/README.md)")
+    options = parser.parse_args(arguments)
+    written = tables(json.loads(line) for line in options.results.read_text(encoding="utf-8").splitlines())
+    before, begin, rest = options.readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{options.readme}: the lines {BEGIN} and {END} mark where the tables go; they are missing.")
+    options.readme.write_text(f"{before}{BEGIN}\n\n{written}\n{END}{after}", encoding="utf-8")
+    print(written)
+
+
+if __name__ == "__main__":
+    main()
