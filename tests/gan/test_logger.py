@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from gan.config import load
 from gan.logger import Logger
@@ -25,6 +26,12 @@ def log(folder: Path, first: int, steps: range, value: float) -> None:
     with closing(Logger(folder, first)) as logger:
         for step in steps:
             logger.scalars(step, {"loss/g": value + step})
+
+
+@pytest.fixture(autouse=True)
+def first_event_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard reads files by name: the second, then a number counted by the process. Within a second 10 comes before 9."""
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
 
 
 @pytest.fixture

@@ -200,7 +200,7 @@ def test_a_decompression_bomb_is_left_out(tmp_path, monkeypatch):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "mine", name, 3, 3, s)
     add_picture(tmp_path / "mine" / "ana" / "huge.png", 1, size=(300, 300))
-    monkeypatch.setattr("gan.data.faces.MAX_PIXELS", 10_000)
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 20_000)
     report = prepare_folder(tmp_path / "mine", tmp_path / "out")
     assert [file for file, _ in report.bad] == [str(tmp_path / "mine" / "ana" / "huge.png")]
 
