@@ -33,7 +33,7 @@ from gan.data.faces import from_pixel_space
 from gan.losses.base import Losses
 from gan.losses.embedding_identity import EmbeddingIdentity
 from gan.losses.perceptual import Perceptual
-from gan.model import Model
+from gan.model import Model, pixel_space
 from gan.train import Trainer
 
 BATCH_SIZES = {"wav2pix-64": 8, "wav2pix-128": 8, "sf2f-64": 16}
@@ -49,13 +49,13 @@ def wav2pix_reference(model: Model, losses: Losses, adams: Adams, batch: Batch, 
     is thrown away; with detach it stops at the discriminator. The generator's loss leaves gradients in the discriminator's
     weights, thrown away too. The discriminator's loss is summed, not halved; only its real target is smoothed.
     """
-    (judge,), (size,) = model.discriminators.values(), model.generator.decoder.image_sizes
+    (judge,), (size,) = model.discriminators.values(), model.generator.image_sizes
     head = losses["embedding_identity"]
     assert isinstance(head, EmbeddingIdentity)
     real, mismatched = batch.face, batch.mismatched_face
 
     model.discriminators.zero_grad()
-    embedding, faces = model.generator(batch.waveform, batch.num_samples)
+    embedding, faces, _ = model.generator(batch.waveform, batch.num_samples)
     fake = faces[size]
     if detach:
         embedding, fake = embedding.detach(), fake.detach()
@@ -65,7 +65,7 @@ def wav2pix_reference(model: Model, losses: Losses, adams: Adams, batch: Batch, 
 
     model.generator.zero_grad()
     losses.zero_grad()
-    embedding, faces = model.generator(batch.waveform, batch.num_samples)
+    embedding, faces, _ = model.generator(batch.waveform, batch.num_samples)
     fake = faces[size]
     on_fake, on_real = judge(fake, embedding), judge(real, embedding)
     (F.mse_loss(on_fake.realness, torch.ones_like(on_fake.realness))
@@ -82,10 +82,10 @@ def sf2f_reference(model: Model, face_net: FaceNet, adams: Adams, batch: Batch) 
     discriminators'. It sees the real faces again each step. One Adam a network.
     """
     image, identity = model.discriminators["image"], model.discriminators["identity"]
-    real, label, space = batch.face, batch.voice_identity, model.generator.decoder.pixel_space
+    real, label, space = batch.face, batch.voice_identity, pixel_space(model.generator.decoder)
 
     model.generator.zero_grad()
-    embedding, faces = model.generator(batch.waveform, batch.num_samples)
+    embedding, faces, _ = model.generator(batch.waveform, batch.num_samples)
     fake = faces[64]
     named = identity(fake, embedding)
     total = (10 * F.l1_loss(fake, real) + _bce(image(fake, embedding).realness, 1.0)

@@ -40,6 +40,11 @@ TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] 
         "seconds to open": lambda row: f"{row['seconds_to_open']:.2f}",
         "seconds to the first batch": lambda row: f"{row['seconds_to_first_batch']:.2f}",
         "resident memory grows by": lambda row: f"{row['resident_growth_mb']:.0f} MB"}),
+    "features": ("Feature front ends, one core", ("front_end", "batch_size", "clip_seconds"), {
+        "front end": lambda row: row["front_end"],
+        "batch": lambda row: f"{row['batch_size']} x {row['clip_seconds']:g} s",
+        "times real time": lambda row: _spread(row["times_real_time"], ",.0f"),
+        "by processor time": lambda row: _spread(row["times_real_time_processor"], ",.0f")}),
     "step": ("Training step, CPU", ("recipe", "batch_size", "threads", "contender"), {
         "recipe": lambda row: row["recipe"],
         "batch": lambda row: str(row["batch_size"]),

@@ -1,7 +1,9 @@
 """The contract of a face decoder: embedding -> faces."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
+import numpy as np
 from torch import Tensor, nn
 
 
@@ -17,3 +19,12 @@ class Decoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, embedding: Tensor) -> dict[int, Tensor]:
         """embedding: (B, E). Returns {size: (B, 3, size, size)} for every size, in the pixel space."""
+
+    def draw(self, embedding: Tensor) -> tuple[dict[int, Tensor], dict[str, Tensor]]:
+        """The faces, and by name the intermediate results that losses of this decoder compare; most have none."""
+        return self(embedding), {}
+
+    def settle(self, landmarks: Callable[[], np.ndarray]) -> None:  # noqa: B027
+        """Called once before a new run trains. landmarks() gives those of the training faces, (N, 68, 2) x and y as fractions of
+        the picture, at a cost: a decoder that needs none does not ask.
+        """

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -50,3 +51,27 @@ class PatchStack(nn.Sequential):
             layers.append(nn.Conv2d(a, b, 4, stride=2))
         super().__init__(*layers)
         self.num_features = channels[-1]
+
+
+class PlainStack(nn.Sequential):
+    """voice2face's convolutions, with bias, LeakyReLU 0.2 between, no norm: kernel 1 to `width` channels; then kernel 4, stride 2
+    and padding 1, halving the picture and doubling the channels until it measures map_size px; then kernel 4 without padding.
+
+    num_features: channels of the map that comes out, map_size - 3 px wide and high.
+    """
+
+    def __init__(self, image_size: int, width: int, map_size: int, num_features: int):
+        levels = (image_size // map_size).bit_length() - 1
+        if image_size != map_size << levels or levels < 1:
+            raise ValueError(f"image_size {image_size} came, a power of two from {2 * map_size} px is allowed.")
+        channels = [width << level for level in range(levels + 1)]
+        layers: list[nn.Module] = [nn.Conv2d(3, width, 1)]
+        for a, b in zip(channels, channels[1:], strict=False):
+            layers += [nn.LeakyReLU(0.2), nn.Conv2d(a, b, 4, stride=2, padding=1)]
+        super().__init__(*layers, nn.LeakyReLU(0.2), nn.Conv2d(channels[-1], num_features, 4))
+        self.num_features = num_features
+
+
+def tile(embedding: Tensor, features: Tensor) -> Tensor:
+    """The embedding (B, E) beside every place of a map: (B, C, h, w) -> (B, C + E, h, w)."""
+    return torch.cat([features, embedding[:, :, None, None].expand(-1, -1, *features.shape[2:])], dim=1)

@@ -9,15 +9,16 @@ from torch import Tensor, nn
 class Encoder(nn.Module, ABC):
     """num_channels (a constructor argument): channels of the features it will read.
 
-    embedding_dim: width of the embedding. input_frames: the one length it reads, or None for any.
+    embedding_dim: width of the embedding. input_frames: the one length it reads, or None for any from min_frames on.
     """
 
     embedding_dim: int
     input_frames: int | None = None
+    min_frames: int = 1
 
     @abstractmethod
     def forward(self, features: Tensor, num_frames: Tensor) -> Tensor:
-        """features: (B, C, F); num_frames: (B,) valid frames of each. Returns (B, E)."""
+        """features: (B, C, F), of a spectrogram (B, C, F, bins); num_frames: (B,) valid frames of each. Returns (B, E)."""
 
 
 def frame_mask(num_frames: Tensor, frames: int) -> Tensor:

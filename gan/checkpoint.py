@@ -41,6 +41,10 @@ class Checkpoint:
     def step(self) -> int:
         return int(self.info["step"])
 
+    @property
+    def weights_checksum(self) -> str:
+        return str(self.info["checksums"]["weights.safetensors"])
+
 
 def environment() -> dict[str, Any]:
     """Versions and hardware on which torch's results depend."""
@@ -106,6 +110,35 @@ def load_part(module: nn.Module, saved: Checkpoint, prefix: str) -> None:
     except RuntimeError:
         raise ValueError(f"{saved.path}: its weights ({prefix}) do not fit the modules its config names; their code has changed "
                          "since. Use the version it was trained with, or train anew.") from None
+
+
+def load_trained(module: nn.Module, saved: Checkpoint, name: str) -> None:
+    """Put a trained part of another run into the same part of this model: its moving average, where the run kept one.
+
+    name: encoder, decoder, discriminators.image, ... Raises ValueError, one line, if the run has no such part or another shape.
+    """
+    prefixes = (f"ema.module.{name}", f"model.generator.{name}", f"model.{name}")
+    found = next((weights for prefix in prefixes if (weights := part(saved.weights, prefix))), None)
+    if found is None and module.state_dict():
+        raise ValueError(f"train.init_modules: {saved.path} has no {name}. Take what it has, or another run.")
+    try:
+        module.load_state_dict(found or {})
+    except RuntimeError as error:
+        raise ValueError(f"train.init_modules: {name} of {saved.path} does not fit this recipe's "
+                         f"({' '.join(str(error).splitlines()[1:2]).strip()}). Use one architecture, and for discriminators that "
+                         "name identities the same corpus.") from None
+
+
+def of_run(path: Path) -> Checkpoint:
+    """The newest sound checkpoint of a run's folder, or the one checkpoint's folder given. Raises ValueError if there is none."""
+    if (path / "checkpoint.json").is_file():
+        return load(path)
+    if not (path / "checkpoints").is_dir():
+        raise ValueError(f"{path}: not a run (no checkpoints folder in it). Runs are made by voxface train.")
+    loaded = load_latest(path / "checkpoints")
+    if loaded is None:
+        raise ValueError(f"{path}: no sound checkpoint in it. Train it further with voxface train.")
+    return loaded
 
 
 def load_latest(folder: Path) -> Checkpoint | None:

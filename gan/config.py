@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ class Data:
     corpus: str = "toy:demo"            # a prepared folder, or toy:tiny, toy:demo, toy:bench
     pairing: str = "identity"           # aligned | identity | independent
     clip_seconds: list[float] = field(default_factory=lambda: [1.0, 1.0])   # shortest, longest crop; one length a batch
-    segments: int = 1                   # crops per speaker and batch item
+    segments: int = 1                   # windows a speaker; above 1 they are cut one after another from the speaker's clips,
+                                        # up to this many, and a fuser joins them
     workers: int = 0                    # loader processes; the batches are the same whatever the number
     published_identities: int = 10      # training speakers of the paper, for inspect without a corpus
 
@@ -38,6 +40,7 @@ class Data:
 class Adam:
     learning_rate: float = 2e-4
     betas: list[float] = field(default_factory=lambda: [0.5, 0.999])
+    epsilon: float = 1e-8
 
 
 @dataclass
@@ -46,6 +49,8 @@ class Optimizer:
     discriminator: Adam = field(default_factory=Adam)
     decay_from: int | None = None       # step from which learning rates fall linearly, reaching ...
     decay_to: float = 1e-3              # ... this fraction at the last step
+    inverse_decay: float | None = None  # instead: rates are divided by 1 + inverse_decay * step
+    step_decay: list[float] | None = None   # instead: [factor, steps], rates are multiplied by factor every so many steps
     decay_spares: list[str] = field(default_factory=list)   # discriminators whose rate stays
     clip_gradient: float | None = None  # largest norm of the gradient of each half; null: no clipping
 
@@ -64,6 +69,9 @@ class Train:
     seed: int = 0
     update_order: list[str] = field(default_factory=lambda: ["discriminator", "generator"])
     initialisation: str = "default"     # default: torch's own | normal: N(0, 0.02), as DCGAN and Wav2Pix
+    init_from: str | None = None        # a run's folder or checkpoint, or a recipe, which is trained first if it was not yet
+    init_modules: list[str] = field(default_factory=list)   # what is taken from there: encoder, fuser, decoder, discriminators, ...
+    frozen: list[str] = field(default_factory=list)         # parts of the same names that are not trained, batch norm included
     freeze_norm_from: int | None = None # step from which the generator's batch norm stays as it is and its Adam starts anew
     ema_decay: float | None = None      # e.g. 0.999: keep a moving average of the generator and draw with it
     precision: str = "float32"          # float32 | bfloat16 (autocast)
@@ -102,6 +110,7 @@ class Config:
     data: Data = field(default_factory=Data)
     features: dict[str, Any] = field(default_factory=dict)
     encoder: dict[str, Any] = field(default_factory=dict)
+    fuser: dict[str, Any] = field(default_factory=dict)     # with data.segments above 1
     decoder: dict[str, Any] = field(default_factory=dict)
     discriminators: dict[str, Any] = field(default_factory=dict)
     losses: dict[str, Any] = field(default_factory=dict)
@@ -121,7 +130,7 @@ ALLOWED = {
 
 # What changes where or how fast a run computes, what it writes, or how long it goes on: not what it computes.
 NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.published_identities", "train.device",
-               "train.threads", "train.save_every", "train.keep_last", "train.validate_every", "train.validate_metrics",
+               "train.threads", "train.init_from", "train.save_every", "train.keep_last", "train.validate_every", "train.validate_metrics",
                "train.best")
 
 
@@ -136,10 +145,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
+def shipped() -> dict[str, Traversable]:
+    """The shipped recipes by name: the published systems, and in small/ and tiny/ their reduced forms."""
+    folders = [resources.files("configs").joinpath(*part) for part in ((), ("small",), ("tiny",))]
+    return {path.name.removesuffix(".yaml"): path for folder in folders
+            for path in sorted(folder.iterdir(), key=lambda path: path.name) if path.name.endswith(".yaml")}
+
+
 def recipes() -> list[str]:
     """Names of the shipped recipes."""
-    return sorted(path.name.removesuffix(".yaml") for path in resources.files("configs").iterdir()
-                  if path.name.endswith(".yaml") and path.name != "base.yaml")
+    return [name for name in shipped() if name != "base"]
 
 
 def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -193,10 +208,11 @@ def to_yaml(config: Config) -> str:
     return yaml.safe_dump(to_dict(config), sort_keys=False, width=120)
 
 
-def run_hash(config: Config, corpus_checksum: str) -> str:
+def run_hash(config: Config, corpus_checksum: str, initial_checksum: str | None = None) -> str:
     """Eight hex digits of everything that decides a run's numbers: equal hash, equal run.
 
-    train.steps counts only where a schedule depends on it, so that a run can be prolonged.
+    initial_checksum: of the weights train.init_from names. train.steps counts only where a schedule depends on it, so that a
+    run can be prolonged.
     """
     plain = to_dict(config)
     left_out = (*NOT_IN_HASH, *(("train.steps",) if config.optimizer.decay_from is None else ()))
@@ -206,18 +222,18 @@ def run_hash(config: Config, corpus_checksum: str) -> str:
         for parent in parents:
             section = section[parent]
         del section[last]
-    content = json.dumps([RESULTS_VERSION, corpus_checksum, plain], sort_keys=True)
+    content = json.dumps([RESULTS_VERSION, corpus_checksum, initial_checksum, plain], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
 def _read(name: str, folder: Path) -> dict[str, Any]:
     """The YAML of a recipe merged over its bases. A name is looked for in folder, then among the shipped recipes."""
     path = folder / name
-    shipped = resources.files("configs") / (name if name.endswith(".yaml") else f"{name}.yaml")
+    known = shipped()
     if path.is_file():
         text, here = path.read_text(encoding="utf-8"), path.parent
-    elif shipped.is_file():
-        text, here = shipped.read_text(encoding="utf-8"), folder
+    elif name.removesuffix(".yaml") in known:
+        text, here = known[name.removesuffix(".yaml")].read_text(encoding="utf-8"), folder
     else:
         raise ValueError(f"{name}: no such file, and no shipped recipe of that name. Have: {', '.join(recipes())}."
                          + nearest(name, recipes()))
@@ -246,8 +262,9 @@ def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_null_components(values: dict[str, Any]) -> dict[str, Any]:
-    """`losses.perceptual: null` takes an inherited component away."""
-    values = dict(values)
+    """`losses.perceptual: null` takes an inherited component away, and so does `fuser: null`."""
+    values = {key: {} if entry is None and key in ("features", "encoder", "fuser", "decoder") else entry
+              for key, entry in values.items()}
     for key in ("discriminators", "losses"):
         if isinstance(values.get(key), dict):
             values[key] = {name: entry for name, entry in values[key].items() if entry is not None}
@@ -290,6 +307,17 @@ def _check_values(config: Config) -> None:
     if sorted(config.train.update_order) != ["discriminator", "generator"]:
         raise ValueError(f"train.update_order: {config.train.update_order} came. Allowed: [discriminator, generator] "
                          "or [generator, discriminator].")
+    if (config.data.segments > 1) != bool(config.fuser):
+        raise ValueError(f"fuser: {config.fuser.get('name') or 'none'} came with data.segments {config.data.segments}. "
+                         "Allowed: a fuser with segments above 1, none with 1.")
+    if bool(config.train.init_from) != bool(config.train.init_modules):
+        raise ValueError(f"train.init_modules: {config.train.init_modules} came with train.init_from {config.train.init_from}. "
+                         "Allowed: both or neither; init_modules lists the parts to take, such as [encoder, decoder].")
+    plan = config.optimizer
+    if sum(way is not None for way in (plan.decay_from, plan.inverse_decay, plan.step_decay)) > 1:
+        raise ValueError("optimizer: decay_from, inverse_decay and step_decay exclude each other. Set the others to null.")
+    if plan.step_decay is not None and (len(plan.step_decay) != 2 or plan.step_decay[1] < 1):
+        raise ValueError(f"optimizer.step_decay: {plan.step_decay} came. Allowed: [factor, steps], steps 1 or more.")
     if not config.evaluation.seconds or min(config.evaluation.seconds) <= 0:
         raise ValueError(f"evaluation.seconds: {config.evaluation.seconds} came. Allowed: a list of seconds above 0.")
 

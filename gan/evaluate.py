@@ -64,9 +64,11 @@ class Drawn(System):
         self.generator, self.name = generator, name
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
-        batches = range(0, len(requests.waveforms), settings.batch_size)
+        face_to_face = self.generator.reads == "face"      # such a system gets the true face: the bound of its decoder
+        items = corpus.pixels(requests.target, max(corpus.face_sizes)) if face_to_face else requests.waveforms
+        batches = range(0, len(items), settings.batch_size)
         faces = np.concatenate([
-            self.generator.draw(requests.waveforms[start:start + settings.batch_size], settings.seed + start)
+            self.generator.draw(items[start:start + settings.batch_size], settings.seed + start)
             for start in tqdm(batches, desc=f"draw {self.name}", unit="batch", disable=None, leave=False)])
         return np.stack([resize(face, size) for face in faces])
 
@@ -205,7 +207,7 @@ def evaluate_system(system: System, corpus: Corpus, settings: Evaluation, split:
     if size is None:
         size = settings.face_size
     if size is None:
-        size = max(system.generator.decoder.image_sizes) if isinstance(system, Drawn) else max(corpus.face_sizes)
+        size = max(system.generator.image_sizes) if isinstance(system, Drawn) else max(corpus.face_sizes)
     gallery, training = corpus.in_split(corpus.faces, split), corpus.in_split(corpus.faces, "train")
     trial = Trial(
         generated=system.draw(asked, corpus, size, settings), speaker=asked.speaker, clip=asked.clip, run=asked.run,

@@ -19,7 +19,7 @@ from gan.checkpoint import Checkpoint, load_part
 from gan.config import Config, from_dict
 from gan.data.audio import LARGEST_AMPLITUDE, read_waveform
 from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.data.faces import write_face
+from gan.data.faces import read_face, write_face
 from gan.model import Generator, build_model
 
 
@@ -33,7 +33,7 @@ class Run:
         self.path, self.step, self.config = path, loaded.step, config
         self.corpus: dict[str, str] = loaded.info["corpus"]
         self.num_identities: int = loaded.info["num_identities"]
-        self.weights_checksum: str = loaded.info["checksums"]["weights.safetensors"]
+        self.weights_checksum: str = loaded.weights_checksum
         model = build_model(config, self.num_identities)
         load_part(model, loaded, "model")
         if config.train.ema_decay is not None:
@@ -42,14 +42,22 @@ class Run:
 
     @property
     def face_size(self) -> int:
-        return max(self.generator.decoder.image_sizes)
+        return max(self.generator.image_sizes)
+
+    def generate_from(self, path: Path, seed: int = 0) -> np.ndarray:
+        """A sound file (or a picture, if the run draws from faces) -> uint8 (H, W, 3)."""
+        if self.generator.reads == "face":
+            return self.generator.draw([read_face(path)], seed)[0]
+        return self.generate(read_waveform(path), seed)
 
     def generate(self, waveform: np.ndarray | Tensor, seed: int = 0) -> np.ndarray:
         """Speech -> its face. (S,) -> uint8 (H, W, 3); (B, S) -> uint8 (B, H, W, 3).
 
         waveform: float in [-1, 1], 16 kHz, mono. seed: for decoders that draw noise.
-        Raises ValueError for an empty waveform, other shapes, integers, and values that are not finite or far too large.
+        Raises ValueError for a run that draws from faces, an empty waveform, other shapes, integers, and values that are not finite or far too large.
         """
+        if self.generator.reads == "face":
+            raise ValueError(f"{self.path.name}: draws from faces, not from speech; give generate_from a picture file.")
         samples = waveform.detach().cpu().numpy() if isinstance(waveform, Tensor) else np.asarray(waveform)
         if samples.ndim not in (1, 2) or not samples.size:
             raise ValueError(f"waveform: shape {samples.shape} came, (samples,) or (batch, samples) is allowed.")
@@ -75,36 +83,33 @@ def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) 
     Raises ValueError, one line, if there is none or its config names foreign code.
     """
     path = Path(os.path.abspath(run))       # its last part names the run in tables; "." has none
-    if (path / "checkpoint.json").is_file():
-        loaded: Checkpoint | None = checkpoint.load(path)
+    loaded = checkpoint.of_run(path)
+    if loaded.path == path:
         path = path.parent.parent
-    elif (path / "checkpoints").is_dir():
-        loaded = checkpoint.load_latest(path / "checkpoints")
-    else:
-        raise ValueError(f"{path}: not a run (no checkpoints folder in it). Runs are made by voxface train.")
-    if loaded is None:
-        raise ValueError(f"{path}: no sound checkpoint in it. Train it further with voxface train.")
     config = from_dict(loaded.info["config"])
     refuse_foreign_code(config, tuple(allow_code))
     return Run(path, loaded, config, choose_device(device))
 
 
 SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) -> tuple[list[Path], list[str]]:
-    """Draw a face for every sound file; folders stand for the sound files below them.
+    """Draw a face for every sound file (or picture, if the run draws from faces); folders stand for the files below them.
 
     Writes out/<name>.png, in a folder's own structure. Returns the pictures written and one line for each file that could not
     be drawn: the others are not held up by it.
     """
+    run.face_size       # a run that draws no faces says so once
+    kind, suffixes = ("pictures", PICTURES) if run.generator.reads == "face" else ("sound files", SOUND)
     files, failed = [], []
     for source in sources:
         if source.is_dir():
-            found = sorted(path for path in source.rglob("*") if path.suffix.lower() in SOUND and not path.is_dir())
+            found = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir())
             files += [(path, path.relative_to(source)) for path in found]
             if not found:
-                failed.append(f"{source}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
+                failed.append(f"{source}: no {kind} in this folder. Looked for: {', '.join(suffixes)}.")
         else:
             files.append((source, Path(source.name)))
     files = list(dict.fromkeys(files))
@@ -112,7 +117,7 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     written = []
     for (path, _), target in zip(tqdm(files, desc="draw", unit="file", disable=None), targets, strict=True):
         try:
-            face = run.generate(read_waveform(path), seed)
+            face = run.generate_from(path, seed)
         except ValueError as error:
             failed.append(str(error) if str(error).startswith(str(path)) else f"{path}: {error}")
             continue

@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from discriminators.base import Discriminator
 from gan.config import Config
-from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.model import build_losses, build_model, evaluating
+from gan.model import Model, build_losses, build_model, evaluating
 
 
 def inspect(config: Config, num_identities: int) -> list[dict[str, Any]]:
     """One entry a module: path, class, parameters (count), shapes (ordered), buffers, flops.
 
-    flops: of one forward of one item (two operations a multiply-add), at the longest crop the recipe trains on.
+    flops: of one forward of one item (two operations a multiply-add), at the longest crop the recipe trains on; an encoder's
+    is for one segment.
     """
     model = build_model(config, num_identities)
-    modules: dict[str, nn.Module] = {"features": model.generator.features, "encoder": model.generator.encoder,
-                                     "decoder": model.generator.decoder}
+    generator = model.generator
+    modules: dict[str, nn.Module] = {name: module for name, module in (
+        ("features", generator.features), ("encoder", generator.encoder), ("fuser", generator.fuser),
+        ("decoder", generator.decoder)) if module is not None}
     modules |= {f"discriminators.{name}": module for name, module in model.discriminators.items()}
     modules |= {f"losses.{name}": loss for name, loss in build_losses(config, model, num_identities, corpus=None).items()}
     flops = _flops(model, config)
@@ -32,22 +35,31 @@ def inspect(config: Config, num_identities: int) -> list[dict[str, Any]]:
 
 
 @torch.no_grad()
-def _flops(model: nn.Module, config: Config) -> dict[str, int]:
+def _flops(model: Model, config: Config) -> dict[str, int]:
     def cost(call: Any, *arguments: Any) -> tuple[int, Any]:
         with FlopCounterMode(display=False) as counter:
             result = call(*arguments)
         return counter.get_total_flops(), result
 
-    generator: Any = model.generator
-    samples = round(config.data.clip_seconds[1] * SAMPLE_RATE_HZ)
-    flops: dict[str, int] = {}
+    generator = model.generator
+    samples, flops = generator.window_samples, {}
     with evaluating(model):
-        flops["features"], (features, frames) = cost(generator.features, torch.zeros(1, samples), torch.tensor([samples]))
+        if generator.reads == "face":
+            size = generator.image_sizes[-1]
+            first, second = torch.zeros(1, 3, size, size), torch.full((1,), -1)
+        else:
+            first, second = torch.zeros(1, samples), torch.tensor([samples])
+        flops["features"], (features, frames) = cost(generator.features, first, second)
         flops["encoder"], embedding = cost(generator.encoder, features, frames)
-        flops["decoder"], faces = cost(generator.decoder, embedding)
-        for name, discriminator in model.discriminators.items():  # type: ignore[union-attr, operator]
-            face: Tensor = faces[discriminator.image_size]
-            flops[f"discriminators.{name}"], _ = cost(discriminator, face, embedding)
+        if generator.fuser is not None:
+            segments = config.data.segments
+            flops["fuser"], embedding = cost(generator.fuser, embedding[:, None].expand(-1, segments, -1),
+                                             torch.ones(1, segments, dtype=torch.bool))
+        if generator.decoder is not None:
+            flops["decoder"], faces = cost(generator.decoder, embedding)
+        for name, discriminator in model.discriminators.items():
+            assert isinstance(discriminator, Discriminator)
+            flops[f"discriminators.{name}"], _ = cost(discriminator, faces[discriminator.image_size], embedding)
     return flops
 
 

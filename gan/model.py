@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,38 +15,100 @@ from torch.nn.utils import parametrize
 from decoders.base import Decoder
 from discriminators.base import Discriminator, Judgement
 from encoders.base import Encoder
+from encoders.fusers.base import Fuser
 from gan.build import build
-from gan.config import Config
-from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
-from gan.data.faces import to_uint8
+from gan.config import Config, nearest
+from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, resize
+from gan.data.dataset import Batch
+from gan.data.faces import from_pixel_space, to_uint8
 from gan.features.base import Features
 from gan.losses.base import Loss, Losses
 
 
+class Drawing(NamedTuple):
+    """embedding: (B, E). faces: {px: (B, 3, px, px)} in the decoder's pixel space. parts: the decoder's intermediate results."""
+
+    embedding: Tensor
+    faces: dict[int, Tensor]
+    parts: dict[str, Tensor]
+
+
 class Generator(nn.Module):
-    """Speech -> features -> embedding -> faces."""
+    """Speech -> features -> embedding (of several segments: fused) -> faces. Of a face-to-face system: a face -> ... -> faces.
 
-    def __init__(self, features: Features, encoder: Encoder, decoder: Decoder):
+    decoder: None where an encoder is trained alone. window_samples: length of the segments a fuser joins.
+    """
+
+    def __init__(self, features: Features, encoder: Encoder, fuser: Fuser | None, decoder: Decoder | None, window_samples: int):
         super().__init__()
-        self.features, self.encoder, self.decoder = features, encoder, decoder
+        self.features, self.encoder, self.fuser, self.decoder = features, encoder, fuser, decoder
+        self.window_samples = window_samples
 
-    def embed(self, waveform: Tensor, num_samples: Tensor) -> Tensor:
-        """(B, S), (B,) -> (B, E). With segments, (B, N, S), (B, N): the mean of a speaker's N embeddings."""
-        with torch.no_grad():
-            features, num_frames = self.features(waveform.flatten(0, -2), num_samples.flatten())
-        embedding = self.encoder(features, num_frames)
-        return embedding if waveform.ndim == 2 else embedding.unflatten(0, waveform.shape[:2]).mean(1)
+    @property
+    def reads(self) -> str:
+        """`waveform` or `face`: what it draws from."""
+        return self.features.reads
 
-    def forward(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, dict[int, Tensor]]:
-        """Returns the embedding (B, E) and {px: faces (B, 3, px, px)} in the decoder's pixel space."""
-        embedding = self.embed(waveform, num_samples)
-        return embedding, self.decoder(embedding)
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """px of the faces it draws, ascending. Raises ValueError if it draws none."""
+        if self.decoder is None:
+            raise ValueError("decoder: this model has none and draws no faces; it trains an encoder, which other runs take over "
+                             "with train.init_from.")
+        return self.decoder.image_sizes
 
-    def fit(self, waveforms: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-        """float32 (S,) waveforms of any lengths -> one padded batch and the lengths.
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What features read of a batch: waveforms and their lengths, or faces in [0, 1] and their rows in the corpus."""
+        if self.reads == "face":
+            return from_pixel_space(batch.face, pixel_space(self.decoder)), batch.face_index
+        return batch.waveform, batch.num_samples
 
-        An encoder of one fixed length gets the middle of what is longer, and silence after what is shorter.
+    def embed(self, first: Tensor, second: Tensor) -> Tensor:
+        """`inputs` or `fit`, (B, S) and (B,), -> (B, E). Segments, (B, N, S) and (B, N), are embedded each and fused; those of no
+        samples are not there.
         """
+        if first.ndim != 3:
+            return self._embed(first, second)
+        assert self.fuser is not None
+        valid = second > 0
+        embedded = self._embed(first[valid], second[valid])
+        segments = torch.zeros(*valid.shape, embedded.shape[1], dtype=embedded.dtype, device=embedded.device)
+        return self.fuser(segments.masked_scatter(valid[..., None], embedded), valid)
+
+    def _embed(self, first: Tensor, second: Tensor) -> Tensor:
+        with torch.no_grad():
+            features, num_frames = self.features(first, second)
+        return self.encoder(features, num_frames)
+
+    def forward(self, first: Tensor, second: Tensor, draw: bool = True) -> Drawing:
+        """draw: False where only the embedding is looked at."""
+        embedding = self.embed(first, second)
+        return Drawing(embedding, *self.decoder.draw(embedding)) if draw and self.decoder is not None \
+            else Drawing(embedding, {}, {})
+
+    def fit(self, items: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+        """float32 (S,) waveforms of any lengths, or uint8 (H, W, 3) faces -> one batch, as `embed` reads it.
+
+        An encoder of one fixed length gets the middle of what is longer, and silence after what is shorter. A fuser gets windows,
+        each half a window after the one before (SF2F's inference), as many as fit.
+        """
+        if self.reads == "face":
+            faces = np.stack([resize(face, self.image_sizes[-1]) for face in items])
+            return torch.from_numpy(faces).movedim(-1, 1).float() / 255, torch.full((len(items),), -1)
+        if self.fuser is None:
+            return self._padded(items)
+        hop = self.window_samples // 2
+        windows = [[item[start:start + self.window_samples]
+                    for start in range(0, max(len(item) - self.window_samples, 0) + 1, hop)] for item in items]
+        waveforms, lengths = self._padded([window for of_item in windows for window in of_item])
+        counts = torch.tensor([len(of_item) for of_item in windows])
+        there = torch.arange(int(counts.max())) < counts[:, None]
+        first = torch.zeros(*there.shape, waveforms.shape[1])
+        second = torch.zeros(there.shape, dtype=lengths.dtype)
+        first[there], second[there] = waveforms, lengths
+        return first, second
+
+    def _padded(self, waveforms: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
         longest = max(len(w) for w in waveforms)
         if self.encoder.input_frames is not None:
             longest = self.features.samples(self.encoder.input_frames)
@@ -56,27 +119,33 @@ class Generator(nn.Module):
         return torch.from_numpy(batch), torch.tensor([len(w) for w in waveforms])
 
     @torch.no_grad()
-    def draw(self, waveforms: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
-        """float32 (S,) waveforms in [-1, 1] at 16 kHz -> uint8 (B, H, W, 3) faces of the largest size.
+    def draw(self, items: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
+        """float32 (S,) waveforms in [-1, 1] at 16 kHz (or, face to face, uint8 (H, W, 3) faces) -> uint8 (B, H, W, 3) faces of the
+        largest size.
 
         Evaluation mode: batch norm on its running statistics. Where the decoder draws noise, seed chooses it.
         """
+        size = self.image_sizes[-1]
         device = next(self.parameters()).device
-        waveform, num_samples = (t.to(device) for t in self.fit(waveforms))
+        first, second = (t.to(device) for t in self.fit(items))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             with evaluating(self):
-                _, faces = self(waveform, num_samples)
-        return to_uint8(faces[max(faces)], self.decoder.pixel_space)
-
+                faces = self(first, second).faces
+        return to_uint8(faces[size], pixel_space(self.decoder))
 
     @torch.no_grad()
-    def embeddings(self, waveforms: Sequence[np.ndarray], batch_size: int = 64) -> np.ndarray:
-        """float32 (S,) waveforms -> float32 (N, E), in evaluation mode."""
+    def embeddings(self, items: Sequence[np.ndarray], batch_size: int = 64) -> np.ndarray:
+        """Waveforms, or faces, as `draw` reads them -> float32 (N, E), in evaluation mode."""
         device = next(self.parameters()).device
         with evaluating(self):
-            return np.concatenate([self.embed(*(t.to(device) for t in self.fit(waveforms[i:i + batch_size]))).cpu().numpy()
-                                   for i in range(0, len(waveforms), batch_size)])
+            return np.concatenate([self.embed(*(t.to(device) for t in self.fit(items[i:i + batch_size]))).cpu().numpy()
+                                   for i in range(0, len(items), batch_size)])
+
+
+def pixel_space(decoder: Decoder | None) -> str:
+    """In which faces reach losses and discriminators."""
+    return "unit" if decoder is None else decoder.pixel_space
 
 
 class Model(nn.Module):
@@ -109,7 +178,15 @@ class Model(nn.Module):
     def resolutions(self, faces: Tensor) -> dict[int, Tensor]:
         """Faces at the largest size -> one batch for each of the decoder's sizes, shrunk by nearest (as SF2F)."""
         return {size: faces if size == faces.shape[-1] else F.interpolate(faces, size=(size, size), mode="nearest")
-                for size in self.generator.decoder.image_sizes}
+                for size in self.generator.image_sizes}
+
+    def part(self, name: str, key: str) -> nn.Module:
+        """encoder, fuser, decoder, features, discriminators or discriminators.NAME. key: where the name stands, for the message."""
+        parts = {**{n: m for n, m in self.generator.named_children()}, "discriminators": self.discriminators,
+                 **{f"discriminators.{n}": m for n, m in self.discriminators.items()}}
+        if name not in parts:
+            raise ValueError(f"{key}: this model has no part {name}. Have: {', '.join(parts)}." + nearest(name, parts))
+        return parts[name]
 
 
 @contextmanager
@@ -124,39 +201,67 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             layer.training = True
 
 
-def build_model(config: Config, num_identities: int) -> Model:
-    """The model of a recipe. Raises ValueError naming the key where parts do not fit."""
-    features = build(Features, config.features, "features", sample_rate_hz=SAMPLE_RATE_HZ)
+def build_model(config: Config, num_identities: int, corpus: Corpus | None = None) -> Model:
+    """The model of a recipe. corpus: on which a frozen net of its features may be trained; None if weights will be loaded.
+
+    Raises ValueError naming the key where parts do not fit.
+    """
+    features = build(Features, config.features, "features", sample_rate_hz=SAMPLE_RATE_HZ, corpus=corpus,
+                     num_identities=num_identities)
     encoder = build(Encoder, config.encoder, "encoder", num_channels=features.num_channels)
-    decoder = build(Decoder, config.decoder, "decoder", embedding_dim=encoder.embedding_dim)
+    fuser = build(Fuser, config.fuser, "fuser", embedding_dim=encoder.embedding_dim) if config.fuser else None
+    decoder = build(Decoder, config.decoder, "decoder", embedding_dim=encoder.embedding_dim) if config.decoder else None
     discriminators = {
         name: build(Discriminator, section, f"discriminators.{name}", embedding_dim=encoder.embedding_dim,
                     num_identities=num_identities)
         for name, section in config.discriminators.items()}
+    sizes = () if decoder is None else decoder.image_sizes
     for name, discriminator in discriminators.items():
-        if discriminator.image_size not in decoder.image_sizes:
+        if discriminator.image_size not in sizes:
             raise ValueError(f"discriminators.{name}.image_size: {discriminator.image_size} came, the decoder draws "
-                             f"{' and '.join(map(str, decoder.image_sizes))} px.")
-    if encoder.input_frames is not None:
-        needed = features.samples(encoder.input_frames)
-        crops = [round(seconds * SAMPLE_RATE_HZ) for seconds in config.data.clip_seconds]
-        if crops != [needed, needed]:
-            raise ValueError(f"data.clip_seconds: {config.data.clip_seconds} came, encoder {config.encoder['name']} reads "
-                             f"{needed} samples: [{needed / SAMPLE_RATE_HZ:g}, {needed / SAMPLE_RATE_HZ:g}].")
+                             f"{' and '.join(map(str, sizes)) or 'nothing, there is none'}{' px' if sizes else ''}.")
+    _check_lengths(config, features, encoder)
     for name, section in config.losses.items():
         for target in section.get("discriminators", []) if isinstance(section, dict) else []:
             if target not in discriminators:
                 raise ValueError(f"losses.{name}.discriminators: no discriminator {target}. "
                                  f"Have: {', '.join(discriminators) or 'none'}.")
-    return Model(Generator(features, encoder, decoder), discriminators)
+    window_samples = round(config.data.clip_seconds[1] * SAMPLE_RATE_HZ)
+    model = Model(Generator(features, encoder, fuser, decoder, window_samples), discriminators)
+    for key, named in (("train.frozen", config.train.frozen), ("train.init_modules", config.train.init_modules)):
+        for part in named:
+            model.part(part, key)
+    return model
+
+
+def _check_lengths(config: Config, features: Features, encoder: Encoder) -> None:
+    crops = [round(seconds * SAMPLE_RATE_HZ) for seconds in config.data.clip_seconds]
+    if features.reads == "face":
+        return
+    if encoder.input_frames is not None:
+        needed = features.samples(encoder.input_frames)
+        if crops != [needed, needed]:
+            raise ValueError(f"data.clip_seconds: {config.data.clip_seconds} came, encoder {config.encoder['name']} reads "
+                             f"{needed} samples: [{needed / SAMPLE_RATE_HZ:g}, {needed / SAMPLE_RATE_HZ:g}].")
+    elif encoder.min_frames > 1:
+        with torch.no_grad():
+            _, frames = features(torch.zeros(1, crops[0]), torch.tensor([crops[0]]))
+        if int(frames) < encoder.min_frames:
+            raise ValueError(f"data.clip_seconds: the shortest crop, {config.data.clip_seconds[0]:g} s, gives {int(frames)} frames; "
+                             f"encoder {config.encoder['name']} reads {encoder.min_frames} or more.")
 
 
 def build_losses(config: Config, model: Model, num_identities: int, corpus: Corpus | None) -> Losses:
     """The losses of a recipe. corpus: on which frozen nets may be trained; without it the losses can be counted, not called."""
-    return Losses({name: build(
-        Loss, section, f"losses.{name}", embedding_dim=model.generator.encoder.embedding_dim,
-        num_identities=num_identities, pixel_space=model.generator.decoder.pixel_space, corpus=corpus)
+    generator = model.generator
+    losses = Losses({name: build(
+        Loss, section, f"losses.{name}", embedding_dim=generator.encoder.embedding_dim, num_identities=num_identities,
+        pixel_space=pixel_space(generator.decoder), corpus=corpus, decoder=generator.decoder, features=generator.features)
         for name, section in config.losses.items()})
+    for name, loss in losses.items():
+        if generator.decoder is None and "fake" in loss.needs:  # type: ignore[operator]
+            raise ValueError(f"losses.{name}: looks at drawn faces, but the recipe has no decoder.")
+    return losses
 
 
 def initialise_normal(module: nn.Module) -> None:

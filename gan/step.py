@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 
 from gan.data.dataset import Batch
 from gan.losses.base import Losses, Step
-from gan.model import Model
+from gan.model import Drawing, Model
 
 
 @dataclass
@@ -30,27 +30,33 @@ def gan_step(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch,
 
     measure: also return gradient norms and mean scores, which cost a little.
     """
-    embedding, fake = model.generator(batch.waveform, batch.num_samples)
+    drawing = model.generator(*model.generator.inputs(batch), draw="fake" in losses.needs)
     halves = {"discriminator": discriminator_half, "generator": generator_half}
     logs: dict[str, Tensor] = {}
     for half in update_order:
         with parametrize.cached():      # weights stand still within a half: spectral norm is computed once in it, not each pass
-            logs |= halves[half](model, losses, optimizers, batch, embedding, fake, measure)
+            logs |= halves[half](model, losses, optimizers, batch, drawing, measure)
     return logs
 
 
-def discriminator_half(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, embedding: Tensor,
-                       fake: dict[int, Tensor], measure: bool) -> dict[str, Tensor]:
+def discriminator_half(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, drawing: Drawing,
+                       measure: bool) -> dict[str, Tensor]:
     """Tell real, fake and mismatched apart. detach() leaves the generator out of this update."""
     if optimizers.discriminator is None:
         return {}
-    condition, real = embedding.detach(), model.resolutions(batch.face)
-    faces = {"real": real, "fake": {size: face.detach() for size, face in fake.items()}}
+    condition, real = drawing.embedding.detach(), model.resolutions(batch.face)
+    if "real_gradient" in losses.needs:
+        real = {size: face.detach().requires_grad_() for size, face in real.items()}
+    fake = {size: face.detach() for size, face in drawing.faces.items()}
+    faces = {"real": real, "fake": fake}
     if "mismatched" in losses.needs:
         faces["mismatched"] = model.resolutions(batch.mismatched_face)
+    if "interpolated" in losses.needs:
+        share = torch.rand(len(batch.face), 1, 1, 1, device=batch.face.device)
+        faces["interpolated"] = {size: torch.lerp(fake[size], real[size].detach(), share).requires_grad_() for size in real}
     judged = model.judge(faces, condition)
     logs = descend("discriminator", optimizers.discriminator, optimizers.clip_gradient, losses,
-                   Step(batch, condition, real, faces["fake"], judged), measure)
+                   Step(batch, condition, real, fake, judged, interpolated=faces.get("interpolated", {})), measure)
     if measure:
         logs |= {f"score/{name}/{which}": judgement.realness.detach().float().mean()
                  for which, by_name in judged.items() for name, judgement in by_name.items()
@@ -58,17 +64,18 @@ def discriminator_half(model: Model, losses: Losses, optimizers: Optimizers, bat
     return logs
 
 
-def generator_half(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, embedding: Tensor,
-                   fake: dict[int, Tensor], measure: bool) -> dict[str, Tensor]:
+def generator_half(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, drawing: Drawing,
+                   measure: bool) -> dict[str, Tensor]:
     """Be taken for real, and resemble the speaker. The discriminators judge, but their weights get no gradient."""
-    real = model.resolutions(batch.face)
+    embedding, fake, parts = drawing
+    real = model.resolutions(batch.face) if fake else {}
     with frozen(model.discriminators):
         judged = model.judge({"fake": fake}, embedding)
         if "real" in losses.needs:
             with torch.no_grad():
                 judged |= model.judge({"real": real}, embedding)
         return descend("generator", optimizers.generator, optimizers.clip_gradient, losses,
-                       Step(batch, embedding, real, fake, judged), measure)
+                       Step(batch, embedding, real, fake, judged, parts), measure)
 
 
 def descend(half: str, optimizer: torch.optim.Optimizer, clip_gradient: float | None, losses: Losses, step: Step,

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,17 +21,18 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from evaluation.landmarks import landmarks68
 from gan import checkpoint
 from gan import config as configuration
-from gan.config import Config
+from gan.config import Config, nearest
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, write_atomically
 from gan.data.dataset import INT16_SCALE, Batches, identity_labels, loader
 from gan.evaluate import Drawn, evaluate_system
+from gan.face_nets import settle_networks
 from gan.generate import choose_device, middle
 from gan.logger import Logger
-from gan.losses.perceptual import settle_network
-from gan.model import Generator, Model, build_losses, build_model, initialise_normal
+from gan.model import Generator, Model, build_losses, build_model, initialise_normal, pixel_space
 from gan.step import Optimizers, gan_step
 
 
@@ -61,9 +62,29 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
         torch.set_num_threads(config.train.threads)
     _check(config)
     corpus = open_corpus(config.data.corpus)
-    settle_network(config)
-    run = runs / f"{recipe}-{configuration.run_hash(config, corpus.checksum)}"
-    return Trainer(config, corpus, run, device).train()
+    settle_networks(config)
+    initial = _initial(config, runs)
+    run_hash = configuration.run_hash(config, corpus.checksum, None if initial is None else initial.weights_checksum)
+    return Trainer(config, corpus, runs / f"{recipe}-{run_hash}", device, initial).train()
+
+
+def _initial(config: Config, runs: Path) -> checkpoint.Checkpoint | None:
+    """The checkpoint train.init_from names. A recipe there is a stage before this one: trained now, on the same corpus and with the
+    same seed, unless it already was.
+    """
+    name = config.train.init_from
+    if name is None:
+        return None
+    path = Path(name)
+    if not path.exists() and name in configuration.recipes():
+        stage = configuration.load(name)
+        stage.data.corpus, stage.data.workers = config.data.corpus, config.data.workers
+        stage.train.seed, stage.train.device, stage.train.threads = config.train.seed, config.train.device, config.train.threads
+        path = train(stage, name, runs)
+    if not path.exists():
+        raise ValueError(f"train.init_from: {name} is neither a run, nor a checkpoint, nor a recipe."
+                         + nearest(name, configuration.recipes()))
+    return checkpoint.of_run(path)
 
 
 def _check(config: Config) -> None:
@@ -78,17 +99,21 @@ def _check(config: Config) -> None:
 class Trainer:
     """One run in memory: model, losses, optimisers, moving average, at a step."""
 
-    def __init__(self, config: Config, corpus: Corpus, run: Path, device: torch.device):
+    def __init__(self, config: Config, corpus: Corpus, run: Path, device: torch.device,
+                 initial: checkpoint.Checkpoint | None = None):
         self.config, self.corpus, self.run, self.device = config, corpus, run, device
         settings = config.train
         torch.manual_seed(settings.seed)
         self.num_identities = int(identity_labels(corpus).max()) + 1
-        self.model: Model = build_model(config, self.num_identities)
-        decoder = self.model.generator.decoder
+        self.model: Model = build_model(config, self.num_identities, corpus)
+        generator = self.model.generator
+        sizes = (min(corpus.face_sizes),) if generator.decoder is None else generator.image_sizes
         self.losses = build_losses(config, self.model, self.num_identities, corpus)
         if settings.initialisation == "normal":
             initialise_normal(self.model)
             initialise_normal(self.losses)
+        self.initial = initial
+        self.frozen = [self.model.part(name, "train.frozen").requires_grad_(False) for name in settings.frozen]
         self.model.to(device)
         if settings.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -99,21 +124,24 @@ class Trainer:
         self.optimizers = self._optimizers()
         self.batches = Batches(
             corpus, pairing=config.data.pairing, clip_seconds=(config.data.clip_seconds[0], config.data.clip_seconds[1]),
-            batch_size=settings.batch_size, seed=settings.seed, face_size=max(decoder.image_sizes),
-            pixel_space=decoder.pixel_space, segments=config.data.segments, mismatched="mismatched" in self.losses.needs)
+            batch_size=settings.batch_size, seed=settings.seed, face_size=max(sizes),
+            pixel_space=pixel_space(generator.decoder), segments=config.data.segments, mismatched="mismatched" in self.losses.needs)
         self.step = 0
         if settings.compile:
-            for module in (self.model.generator.encoder, decoder, *self.model.discriminators.values()):
-                module.compile()
+            for module in (generator.encoder, generator.decoder, *self.model.discriminators.values()):
+                if module is not None:
+                    module.compile()
 
     def _optimizers(self) -> Optimizers:
         return Optimizers(self._generator_adam(), self._discriminator_adam(), self.config.optimizer.clip_gradient)
 
     def _generator_adam(self) -> torch.optim.Optimizer:
         adam = self.config.optimizer.generator
-        parameters = [*self.model.generator.parameters(), *(p for p in self.losses.parameters() if p.requires_grad)]
+        parameters = [p for module in (self.model.generator, self.losses) for p in module.parameters() if p.requires_grad]
+        if not parameters:
+            raise ValueError(f"train.frozen: {self.config.train.frozen} leaves nothing to train.")
         return torch.optim.Adam([{"params": parameters, "spared": False}], lr=adam.learning_rate,
-                                betas=(adam.betas[0], adam.betas[1]), fused=True)
+                                betas=(adam.betas[0], adam.betas[1]), eps=adam.epsilon, fused=True)
 
     def _discriminator_adam(self) -> torch.optim.Optimizer | None:
         if not self.model.discriminators:
@@ -125,7 +153,8 @@ class Trainer:
                                  f"Have: {', '.join(self.model.discriminators)}.")
         groups = [{"params": list(module.parameters()), "spared": name in spares}
                   for name, module in self.model.discriminators.items()]
-        return torch.optim.Adam(groups, lr=adam.learning_rate, betas=(adam.betas[0], adam.betas[1]), fused=True)
+        return torch.optim.Adam(groups, lr=adam.learning_rate, betas=(adam.betas[0], adam.betas[1]), eps=adam.epsilon,
+                                fused=True)
 
     # -- saving and going on ------------------------------------------------------------------------------------------
 
@@ -154,6 +183,19 @@ class Trainer:
             self.optimizers.discriminator.load_state_dict(saved.state["discriminator"])
         self.step = saved.step
 
+    def _start(self) -> None:
+        """A new run: what the corpus settles, and the parts another run has trained."""
+        generator, taken = self.model.generator, self.config.train.init_modules
+        if generator.decoder is not None and "decoder" not in taken:
+            faces = self.corpus.in_split(self.corpus.faces, "train")
+            generator.decoder.settle(lambda: landmarks68(
+                self.corpus.pixels(faces, max(generator.image_sizes)), self.corpus.face_box))
+        for name in taken:
+            assert self.initial is not None
+            checkpoint.load_trained(self.model.part(name, "train.init_modules"), self.initial, name)
+        if self.average is not None:        # it started as a copy of what has just been replaced
+            self.average.generator.load_state_dict(generator.state_dict())
+
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     def train(self) -> Path:
@@ -162,6 +204,8 @@ class Trainer:
         saved = checkpoint.load_latest(self.run / "checkpoints")
         if saved is not None:
             self.restore(saved)
+        else:
+            self._start()
         self._describe(resumed=saved is not None)
         if self.step >= settings.steps:
             print(f"Already at step {self.step}. A larger train.steps goes on from there.")
@@ -177,9 +221,9 @@ class Trainer:
         voices = _FixedVoices(self.corpus, self.config, self.model.generator)
         if self.step == 0:
             logger.config(self.config)
-            logger.voices(voices.waveforms, voices.names)
-        self.model.train()
-        self.losses.train()
+            if self.model.generator.reads == "waveform":
+                logger.voices(voices.items, voices.names)
+        self.training_mode()
         first_bad = torch.full((), -1, device=self.device)
         scores: dict[str, float] = {}
         numbers: dict[str, float] = {}
@@ -205,7 +249,7 @@ class Trainer:
                         "learning_rate/g": self.optimizers.generator.param_groups[0]["lr"]})
                     progress.set_postfix({k: f"{v:.3g}" for k, v in numbers.items() if k in ("loss/g", "loss/d")})
                     since, since_step = time.perf_counter(), self.step
-                if self.step % logging.images_every == 0 or self.step == settings.steps:
+                if voices.shown and (self.step % logging.images_every == 0 or self.step == settings.steps):
                     logger.images(self.step, voices.faces(self.model.generator, self.average))
                 if save:
                     self.save()
@@ -215,6 +259,13 @@ class Trainer:
                     raise Stopped(stop[0], self.step, self.run)
         voices.project(logger, self.step, self.model.generator, logging.embeddings)
         logger.hparams(self.config, scores or {k: v for k, v in numbers.items() if k.startswith("loss/")})
+
+    def training_mode(self) -> None:
+        """Everything in training mode, but for what is frozen: its batch norm does not move."""
+        self.model.train()
+        self.losses.train()
+        for module in self.frozen:
+            module.eval()
 
     def one_step(self, batch: Any, measure: bool) -> dict[str, torch.Tensor]:
         """One optimiser step of each half; self.step counts it."""
@@ -238,6 +289,10 @@ class Trainer:
         if plan.decay_from is not None and self.step > plan.decay_from:
             done = (self.step - plan.decay_from) / max(settings.steps - plan.decay_from, 1)
             factor = 1 + (plan.decay_to - 1) * done
+        elif plan.inverse_decay is not None:
+            factor = 1 / (1 + plan.inverse_decay * self.step)
+        elif plan.step_decay is not None:
+            factor = plan.step_decay[0] ** (self.step // plan.step_decay[1])
         for optimizer, adam in ((self.optimizers.generator, plan.generator), (self.optimizers.discriminator, plan.discriminator)):
             for group in optimizer.param_groups if optimizer is not None else ():
                 group["lr"] = adam.learning_rate * (1.0 if group["spared"] else factor)
@@ -295,26 +350,31 @@ class _Average(AveragedModel):
 
 
 class _FixedVoices:
-    """The same few voices all through training, of held-out recordings where there are some."""
+    """The same few voices (or faces, where the model reads faces) all through training, of held-out recordings if there are some.
+
+    shown: whether the model draws faces at all.
+    """
 
     def __init__(self, corpus: Corpus, config: Config, generator: Generator):
         split = next((s for s in ("val_speech", "train") if len(corpus.in_split(corpus.clips, s))), "train")
         clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
         speakers, first = np.unique(corpus.clips["speaker"][clips], return_index=True)
         chosen = clips[first[np.isin(speakers, corpus.faces["speaker"][faces])][:config.logging.num_images]]
-        self.corpus, self.size = corpus, max(generator.decoder.image_sizes)
-        self.seconds = config.data.clip_seconds[1]
-        self.waveforms = [self._waveform(clip) for clip in chosen]
-        self.names = [corpus.speakers[corpus.clips["speaker"][clip]]["speaker"] for clip in chosen]
+        self.corpus, self.shown, self.seconds = corpus, generator.decoder is not None, config.data.clip_seconds[1]
+        self.reads = generator.reads
         of_speaker = [faces[corpus.faces["speaker"][faces] == corpus.clips["speaker"][clip]][0] for clip in chosen]
-        self.real = corpus.pixels(of_speaker, self.size)
+        self.real = corpus.pixels(of_speaker, max(generator.image_sizes if self.shown else corpus.face_sizes))
+        self.items = self._items(chosen, of_speaker)
+        self.names = [corpus.speakers[corpus.clips["speaker"][clip]]["speaker"] for clip in chosen]
 
-    def _waveform(self, clip: int) -> np.ndarray:
-        return middle(self.corpus.waveform(clip) * INT16_SCALE, self.seconds)
+    def _items(self, clips: Sequence[int], faces: Sequence[int]) -> list[np.ndarray]:
+        if self.reads == "face":
+            return list(self.corpus.pixels(faces, max(self.corpus.face_sizes)))
+        return [middle(self.corpus.waveform(clip) * INT16_SCALE, self.seconds) for clip in clips]
 
     def faces(self, generator: Generator, average: _Average | None) -> dict[str, np.ndarray]:
-        drawn = {"image/real": self.real, "image/fake": generator.draw(self.waveforms)}
-        return drawn | ({"image/ema": average.generator.draw(self.waveforms)} if average is not None else {})
+        drawn = {"image/real": self.real, "image/fake": generator.draw(self.items)}
+        return drawn | ({"image/ema": average.generator.draw(self.items)} if average is not None else {})
 
     def project(self, logger: Logger, step: int, generator: Generator, count: int) -> None:
         """Up to count training voices into TensorBoard's projector."""
@@ -326,9 +386,10 @@ class _FixedVoices:
             return
         speakers = self.corpus.clips["speaker"][clips]
         first = {s: faces[self.corpus.faces["speaker"][faces] == s][0] for s in np.unique(speakers)}
-        logger.embeddings(step, generator.embeddings([self._waveform(clip) for clip in clips]),
+        shown = [first[s] for s in speakers]
+        logger.embeddings(step, generator.embeddings(self._items(clips, shown)),
                           [self.corpus.speakers[s]["speaker"] for s in speakers],
-                          self.corpus.pixels([first[s] for s in speakers], min(self.corpus.face_sizes)))
+                          self.corpus.pixels(shown, min(self.corpus.face_sizes)))
 
 
 @contextmanager

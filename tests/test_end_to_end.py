@@ -12,58 +12,52 @@ from gan import checkpoint
 from gan.config import load, recipes
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
-from gan.data.faces import read_face
+from gan.__main__ import main
+from gan.data.faces import read_face, write_face
 from gan.evaluate import evaluate_runs, read_rows, trained_against_all
-from gan.generate import generate_files
 from gan.train import train
 
-# What makes a component small, by its name; one without an entry is trained as shipped.
-ENCODERS = {"segan": ["encoder={num_samples: 4096, channels: [4, 8], hidden: [8]}", "data.clip_seconds=[0.256, 0.256]"],
-            "inception1d": ["encoder={channels: [8], embedding_dim: 16}", "data.clip_seconds=[0.3, 0.4]"]}
-DECODERS = {"deconv": ["decoder.width=4"], "upsample": ["decoder.width=32"]}
-
-
-def small(recipe: str) -> list[str]:
-    config = load(recipe)
-    return [*ENCODERS.get(config.encoder["name"], []), *DECODERS.get(config.decoder["name"], []),
-            *(f"discriminators.{name}.width=4" for name in config.discriminators),
-            "data.corpus=toy:tiny", "train.batch_size=3", "train.device=cpu", "logging.num_images=2", "logging.embeddings=3",
-            "evaluation.runs=2", "evaluation.seconds=[0.3]"]
+TINY = [recipe for recipe in recipes() if recipe.endswith("-tiny")]
+DEMO = ["encoder={channels: [8], embedding_dim: 16}", "decoder.width=32", "discriminators.image.width=4",
+        "data.clip_seconds=[0.3, 0.4]", "train.batch_size=3", "evaluation.seconds=[0.3]"]
+QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "logging.num_images=2", "logging.embeddings=3", "evaluation.runs=2"]
 
 
 def of_steps(recipe: str, steps: int, *overrides: str):
     # Learning rates that fall until the last step would make two steps another run than four.
-    return load(recipe, [*small(recipe), f"train.steps={steps}", "optimizer.decay_from=null", *overrides])
+    return load(recipe, [*QUICK, f"train.steps={steps}", "optimizer.decay_from=null", *overrides])
 
 
 def without(recipe: str, *kept: str) -> list[str]:
     return [f"evaluation.metrics.{name}=null" for name in load(recipe).evaluation.metrics if name not in kept]
 
 
-@pytest.mark.parametrize("recipe", recipes())
-def test_from_speech_to_a_table(recipe: str, tiny: Corpus, tmp_path: Path) -> None:
-    perceptual = ["losses.perceptual=null"] if "perceptual" in load(recipe).losses else []     # its net has a slow test below
-    run = train(of_steps(recipe, 2, *perceptual), recipe, tmp_path)
+def trained(recipe: str, folder: Path, *overrides: str) -> Path:
+    """A run of 2 steps, then prolonged to 4: bit for bit one of 4 undisturbed steps."""
+    run = train(of_steps(recipe, 2, *overrides), recipe, folder)
     (first,) = checkpoint.steps(run / "checkpoints")
-    assert train(of_steps(recipe, 4, *perceptual), recipe, tmp_path) == run
-    whole = train(of_steps(recipe, 4, *perceptual), recipe, tmp_path / "undisturbed")
-    resumed, undisturbed = (checkpoint.load_latest(path / "checkpoints") for path in (run, whole))
-    assert resumed is not None
-    assert undisturbed is not None
+    assert train(of_steps(recipe, 4, *overrides), recipe, folder) == run
+    whole = train(of_steps(recipe, 4, *overrides), recipe, folder / "undisturbed")
+    resumed, undisturbed = checkpoint.of_run(run), checkpoint.of_run(whole)
     assert resumed.step == undisturbed.step == 4
-    assert resumed.info["checksums"]["weights.safetensors"] == undisturbed.info["checksums"]["weights.safetensors"]
-    assert resumed.info["checksums"]["weights.safetensors"] \
-        != json.loads((first / "checkpoint.json").read_text())["checksums"]["weights.safetensors"]
+    assert resumed.weights_checksum == undisturbed.weights_checksum
+    assert resumed.weights_checksum != checkpoint.load(first).weights_checksum
+    return run
 
+
+@pytest.mark.parametrize("recipe", [r for r in TINY if load(r).decoder])
+def test_from_speech_to_a_table(recipe: str, tiny: Corpus, tmp_path: Path) -> None:
+    run = trained(recipe, tmp_path)
     loaded = gan.load(run)
     size = loaded.face_size
     assert size == max(load(recipe).decoder.get("image_sizes", [load(recipe).decoder.get("image_size")]))
-    assert loaded.generate(tiny.waveform(0) / 32768).shape == (size, size, 3)
-    written, failed = generate_files(loaded, [_sound(tmp_path, tiny)], tmp_path / "faces")
-    assert not failed
-    assert read_face(written[0]).shape == (size, size, 3)
+    face_to_face = loaded.generator.reads == "face"
+    source = _picture(tmp_path, tiny) if face_to_face else _sound(tmp_path, tiny)
+    assert main(["generate", str(run), str(source), "--out", str(tmp_path / "faces")]) == 0
+    assert read_face(tmp_path / "faces" / f"{source.stem}.png").shape == (size, size, 3)
+    assert main(["generate", str(run), str(_sound(tmp_path, tiny) if face_to_face else _picture(tmp_path, tiny))]) == 1
 
-    evaluate_runs([loaded], [], without(recipe, "l1"), None, None, True, tmp_path)
+    assert main(["evaluate", str(run), *without(recipe, "l1"), "--out", str(tmp_path)]) == 0
     rows = read_rows(tmp_path / "results.jsonl")
     names = [run.name, f"shuffled {run.name}", "prior", "oracle-voice", "oracle-identity"]
     splits = load(recipe).evaluation.splits
@@ -74,6 +68,28 @@ def test_from_speech_to_a_table(recipe: str, tiny: Corpus, tmp_path: Path) -> No
     assert f"| {run.name} − prior |" in table
 
 
+@pytest.mark.parametrize("recipe", [r for r in TINY if not load(r).decoder])
+def test_a_stage_that_draws_no_faces_trains_and_says_so(recipe: str, tiny: Corpus, tmp_path: Path,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(recipe, tmp_path)
+    for verb in (["generate", str(run), str(_sound(tmp_path, tiny))], ["evaluate", str(run), "--out", str(tmp_path)]):
+        assert main(verb) == 2
+        assert "draws no faces" in capsys.readouterr().err
+
+
+def test_every_system_has_its_reduced_forms() -> None:
+    """All but those that differ from another in their length alone."""
+    published = {r for r in recipes() if not r.endswith(("-small", "-tiny")) and r != "demo"}
+    for form in ("-small", "-tiny"):
+        missing = published - {r.removesuffix(form) for r in recipes() if r.endswith(form)}
+        assert missing == {"sf2f-64-released", "sf2f-64-fuser-released", "sf2f-128-fuser-released"}
+
+
+def _picture(folder: Path, corpus: Corpus) -> Path:
+    write_face(folder / "photo.png", corpus.pixels([0], 64)[0])
+    return folder / "photo.png"
+
+
 def _sound(folder: Path, corpus: Corpus) -> Path:
     write_wav(folder / "voice.wav", np.array(corpus.waveform(0)))
     return folder / "voice.wav"
@@ -82,7 +98,7 @@ def _sound(folder: Path, corpus: Corpus) -> Path:
 @pytest.mark.slow
 def test_with_frozen_nets_and_every_metric(tiny: Corpus, tmp_path: Path) -> None:
     """The demo's recipe with its perceptual net, validated while it trains and scored by all metrics."""
-    run = train(of_steps("demo", 2, "train.validate_every=2", "train.validate_metrics=[l1, recall]", "evaluation.runs=1",
+    run = train(of_steps("demo", 2, *DEMO, "train.validate_every=2", "train.validate_metrics=[l1, recall]", "evaluation.runs=1",
                          "train.best.metric=recall@10", "train.best.mode=max"), "demo", tmp_path)
     assert json.loads((run / "best.json").read_text())["metric"] == "recall@10"
     evaluate_runs([gan.load(run)], ["prior"], ["evaluation.runs=1"], None, ["unseen_speech", "unseen_speaker"], False, tmp_path)

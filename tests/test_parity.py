@@ -95,6 +95,106 @@ def test_sf2f_128(capsys: pytest.CaptureFixture[str]) -> None:
         *stack_shapes(128), [1024, 512], [1024], [1, 1024], [1], [100, 1024], [100]]
 
 
+def biased(*shapes: list[int]) -> list[list[int]]:
+    """Each weight followed by its bias, of as many as the weight's first axis."""
+    return [entry for shape in shapes for entry in (shape, [shape[0]])]
+
+
+def transposed(*shapes: list[int]) -> list[list[int]]:
+    return [entry for shape in shapes for entry in (shape, [shape[1]])]
+
+
+def cnn1d_shapes(bands: int, width: int) -> list[list[int]]:
+    shapes: list[list[int]] = []
+    for channels, out in ((bands, 256), (256, 384), (384, 576), (576, 864)):
+        shapes += [[out, channels, 3], *norm(out)]
+    return [*shapes, [width, 864, 3], [width]]
+
+
+def deconv_shapes(width: int) -> list[list[int]]:
+    channels = [width, 1024, 512, 256, 128, 64]
+    return transposed(*([a, b, 4, 4] for a, b in zip(channels, channels[1:], strict=False)), [64, 3, 1, 1])
+
+
+def test_roldan(capsys: pytest.CaptureFixture[str]) -> None:
+    modules = inspected(capsys, "roldan")
+    assert modules["encoder"]["parameters"] == 14_641_152
+    assert modules["encoder"]["shapes"][-6] == [256, 16_384]
+    assert (modules["decoder"]["parameters"], modules["discriminators.conditional"]["parameters"]) == (3_804_160, 2_765_824)
+    assert "losses.embedding_identity" not in modules
+
+
+@pytest.mark.parametrize(("recipe", "stage_1", "total"), [
+    ("sf2f-64-fuser", "sf2f-64", 17_200_707), ("sf2f-128-fuser", "sf2f-128", 17_212_358)])
+def test_sf2f_fuser(recipe: str, stage_1: str, total: int, capsys: pytest.CaptureFixture[str]) -> None:
+    modules, before = inspected(capsys, recipe), inspected(capsys, stage_1)
+    assert modules["fuser"]["shapes"] == [[512, 512], [512, 1024]]
+    assert sum(modules[name]["parameters"] for name in ("encoder", "fuser", "decoder")) == total
+    assert all(modules[path]["shapes"] == entry["shapes"] for path, entry in before.items())
+
+
+@pytest.mark.parametrize(("fuser", "shapes"), [
+    ("attention_v1", [[512, 512], [512, 1024]]), ("attention_v2", [[512, 512], [512, 1024]] * 2),
+    ("attention_v3", [[512, 512], [512, 1024], [1024, 1024], [512, 2048]])])
+def test_every_published_fuser(fuser: str, shapes: list[list[int]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspected(capsys, "sf2f-64-fuser", f"fuser={{name: {fuser}}}")["fuser"]["shapes"] == shapes
+
+
+def test_sf2f_v2f_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+    modules = inspected(capsys, "sf2f-v2f-baseline", "--identities", "100")
+    assert modules["encoder"]["shapes"] == cnn1d_shapes(40, 512)
+    assert modules["decoder"]["shapes"] == deconv_shapes(512)
+    assert modules["encoder"]["parameters"] + modules["decoder"]["parameters"] == 23_345_859
+    assert modules["discriminators.identity"]["parameters"] == 3_312_705 + 1025 * 100
+    assert modules["discriminators.identity"]["shapes"] == biased(
+        [32, 3, 1, 1], [64, 32, 4, 4], [128, 64, 4, 4], [256, 128, 4, 4], [512, 256, 4, 4], [1024, 512], [1, 1024], [100, 1024])
+
+
+def test_sf2f_deconv_with_batch_norm(capsys: pytest.CaptureFixture[str]) -> None:
+    modules = inspected(capsys, "sf2f-v2f-baseline", "decoder.batch_norm=true")
+    plain, (*hidden, last, last_bias) = [], deconv_shapes(512)
+    for weight, bias in zip(hidden[::2], hidden[1::2], strict=True):
+        plain += [weight, bias, *norm(bias[0])]
+    assert sorted(map(str, modules["decoder"]["shapes"])) == sorted(map(str, [*plain, last, last_bias]))
+    assert modules["decoder"]["parameters"] == 19_535_875
+
+
+def test_voice2face(capsys: pytest.CaptureFixture[str]) -> None:
+    modules = inspected(capsys, "voice2face")
+    assert modules["encoder"]["parameters"] == 2_670_720
+    assert modules["encoder"]["shapes"] == cnn1d_shapes(64, 64)
+    assert modules["decoder"]["parameters"] == 12_191_875
+    assert modules["decoder"]["shapes"] == deconv_shapes(64)
+    face = modules["discriminators.face"]
+    assert face["parameters"] == 3_310_720 + 64 + 59_136
+    assert face["shapes"] == [*biased([32, 3, 1, 1], [64, 32, 4, 4], [128, 64, 4, 4], [256, 128, 4, 4], [512, 256, 4, 4],
+                                      [64, 512, 4, 4]), [1, 64], [924, 64]]
+    speaker = inspected(capsys, "voice2face-speaker")
+    assert speaker["encoder"]["shapes"] == modules["encoder"]["shapes"]
+    assert speaker["losses.speaker"]["shapes"] == [[924, 64], [924]]
+
+
+@pytest.mark.slow
+def test_speech2face(capsys: pytest.CaptureFixture[str]) -> None:
+    modules = inspected(capsys, "speech2face")
+    encoder = modules["encoder"]
+    channels = [2, 64, 64, 128, 128, 128, 256, 512, 512, 512]
+    shapes: list[list[int]] = []
+    for a, b in zip(channels, channels[1:], strict=False):
+        shapes += [[b, a, 4, 4], [b], *norm(b)]
+    assert encoder["shapes"] == [*shapes, [4096, 29_184], [4096], [4096, 4096], [4096]]
+    assert encoder["parameters"] == 148_062_976
+    assert encoder["buffers"] == 4_608 + 9                              # torch counts batches in a tenth number a norm
+    assert encoder["flops"] == pytest.approx(2 * 89.2e9, rel=0.01)
+    assert modules["decoder"]["parameters"] == 57_055_275
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("recipe", "parameters"), [("cole", 57_055_275), ("cole-released", 125_596_403)])
+def test_cole(recipe: str, parameters: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inspected(capsys, recipe)["decoder"]["parameters"] == parameters
+
+
 def test_the_single_128_px_decoder(capsys: pytest.CaptureFixture[str]) -> None:
     modules = inspected(capsys, "sf2f-64", "decoder.image_sizes=[128]", "discriminators.image.image_size=128",
                         "discriminators.identity.image_size=128")

@@ -34,3 +34,23 @@ class FaceNet(nn.Module, ABC):
         if images.shape[-2:] != size:
             images = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
         return images * 2 - 1
+
+
+class VectorNet(FaceNet):
+    """A face net whose penultimate layer describes a face as one vector: what a voice encoder can be trained to predict.
+
+    vector_dim: length of the vector.
+    """
+
+    vector_dim: int
+
+    @abstractmethod
+    def vector(self, images: Tensor) -> Tensor:
+        """The penultimate layer (B, vector_dim), before its ReLU, of pictures in [0, 1]. Differentiable."""
+
+    @abstractmethod
+    def name(self, vector: Tensor) -> Tensor:
+        """The last layer: identity logits (B, num_identities) of a penultimate layer after its ReLU."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.name(F.relu(self.vector(images)))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from evaluation.face_nets.base import FaceNet
+from evaluation.face_nets.base import VectorNet
 
 
-class Vgg(FaceNet):
+class Vgg(VectorNet):
     """Four blocks of convolutions, each halving the picture and doubling the channels, and two dense layers.
 
     width: channels of the first block. dense_dim: length of the penultimate layer.
@@ -30,21 +30,29 @@ class Vgg(FaceNet):
             _block(before, after, convolutions=1 if at == 0 else 2)
             for at, (before, after) in enumerate(zip([3, *widths], widths, strict=False))
         )
+        self.vector_dim = dense_dim
         self.dense = nn.Linear(widths[-1] * (input_size // 16) ** 2, dense_dim)
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Linear(dense_dim, num_identities)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The four blocks' outputs and the penultimate layer (B, dense_dim), after its ReLU."""
-        taps = []
+        taps = self._maps(images)
+        return [*taps, F.relu(self.dense(taps[-1].flatten(1)))]
+
+    def vector(self, images: Tensor) -> Tensor:
+        return self.dense(self._maps(images)[-1].flatten(1))
+
+    def name(self, vector: Tensor) -> Tensor:
+        return self.classify(self.dropout(vector))
+
+    def _maps(self, images: Tensor) -> list[Tensor]:
+        maps = []
         hidden = self.prepare(images)
         for block in self.blocks:
             hidden = block(hidden)
-            taps.append(hidden)
-        return [*taps, F.relu(self.dense(hidden.flatten(1)))]
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.classify(self.dropout(self.features(images)[-1]))
+            maps.append(hidden)
+        return maps
 
 
 def _block(before: int, after: int, convolutions: int) -> nn.Sequential:

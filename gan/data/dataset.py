@@ -20,7 +20,7 @@ STREAM_BATCH, STREAM_VOICES, STREAM_FACES = range(3)
 
 
 class Batch(NamedTuple):
-    """B items; with segments N > 1 the first two have a second axis N.
+    """B items; with segments N > 1 the first two have a second axis N, and num_samples is 0 where a speaker has fewer.
 
     waveform: (B, S) float32 in [-1, 1], zero beyond num_samples; num_samples: (B,) int64.
     face, mismatched_face: (B, 3, H, W) in the decoder's pixel space; mismatched_face is of another speaker (empty if not asked).
@@ -49,6 +49,10 @@ class BySpeaker:
         order = np.argsort(speaker_of_row, kind="stable")
         self.rows = rows[order]
         self.speakers, self.starts, self.counts = np.unique(speaker_of_row[order], return_index=True, return_counts=True)
+
+    def of(self, position: int) -> np.ndarray:
+        """All rows of one speaker."""
+        return self.rows[self.starts[position]:self.starts[position] + self.counts[position]]
 
     def draw(self, positions: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         """One row for each position in self.speakers; uniform in [0, 1) chooses among the speaker's rows."""
@@ -84,7 +88,8 @@ class Batches(Dataset):
     """batches[step] is the batch of that step.
 
     pairing: `aligned` (a face with what was said while it was seen), `identity` (any face with any clip of the speaker),
-    `independent` (voices and faces of unrelated speakers). clip_seconds: shortest and longest crop, one length a batch.
+    `independent` (voices and faces of unrelated speakers). clip_seconds: shortest and longest crop, one length a batch. segments
+    above 1: from each of the speaker's clips, in random order, windows one after another from a random start, up to so many (SF2F).
     face_size in px; pixel_space as in gan/data/faces.py. Raises ValueError if the corpus cannot give such batches.
     """
 
@@ -121,36 +126,57 @@ class Batches(Dataset):
         random = rng(self.seed, STREAM_BATCH, step)
         length = int(random.integers(self.samples[0], self.samples[1], endpoint=True))
         if self.pairing == "aligned":
-            clips = self.pairs[self._voices.take(step * size, size)][:, None]
-            faces = self.corpus.clips["face"][clips[:, 0]].astype(np.int64)
+            clips = self.pairs[self._voices.take(step * size, size)]
+            faces = self.corpus.clips["face"][clips].astype(np.int64)
         else:
             speakers = self.shared[self._voices.take(step * size, size)]
             where = np.searchsorted(self.clips.speakers, speakers)
-            clips = self.clips.draw(where[:, None], random.random((size, self.segments)))
+            clips = self.clips.draw(where, random.random(size))
             face_speakers = speakers if self.pairing == "identity" else self.shared[self._faces.take(step * size, size)]
             faces = self.faces.draw(np.searchsorted(self.faces.speakers, face_speakers), random.random(size))
-        waveform, num_samples = self._crop(clips, length, random)
+        if self.segments == 1:
+            waveform, num_samples = self._crop(clips, length, random)
+        else:
+            waveform, num_samples = self._windows(where, length, random)
         mismatched = torch.empty(0)
         if self.mismatched:
             others = len(self.faces.speakers)
             own = np.searchsorted(self.faces.speakers, self.corpus.faces["speaker"][faces])
             other = (own + random.integers(1, others, size)) % others
             mismatched = self._faces_of(self.faces.draw(other, random.random(size)))
-        if self.segments == 1:
-            waveform, num_samples = waveform[:, 0], num_samples[:, 0]
         return Batch(
             torch.from_numpy(waveform), torch.from_numpy(num_samples), self._faces_of(faces), mismatched,
-            torch.from_numpy(self.labels[self.corpus.clips["speaker"][clips[:, 0]]]),
+            torch.from_numpy(self.labels[self.corpus.clips["speaker"][clips]]),
             torch.from_numpy(self.labels[self.corpus.faces["speaker"][faces]]), torch.from_numpy(faces))
 
     def _crop(self, clips: np.ndarray, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """A random crop of each clip; clips shorter than it are whole, zeros after. (B, N, length), (B, N)."""
-        num_samples = np.minimum(self.corpus.clips["length"][clips].astype(np.int64), length)
-        spare = self.corpus.clips["length"][clips].astype(np.int64) - num_samples
-        starts = (random.random(clips.shape) * (spare + 1)).astype(np.int64)
-        out = np.zeros((*clips.shape, length), np.float32)
-        for row, clip, start, count in zip(out.reshape(-1, length), clips.flat, starts.flat, num_samples.flat, strict=True):
+        """A random crop of each clip; clips shorter than it are whole, zeros after. (B, length), (B,)."""
+        lengths = self.corpus.clips["length"][clips].astype(np.int64)
+        num_samples = np.minimum(lengths, length)
+        starts = (random.random(clips.shape) * (lengths - num_samples + 1)).astype(np.int64)
+        out = np.zeros((len(clips), length), np.float32)
+        for row, clip, start, count in zip(out, clips, starts, num_samples, strict=True):
             row[:count] = self.corpus.waveform(clip)[start:start + count]
+        out *= INT16_SCALE
+        return out, num_samples
+
+    def _windows(self, speakers: np.ndarray, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Up to self.segments windows of each speaker; who has no clip as long as a window gives one clip whole.
+
+        speakers: positions in self.clips. Returns (B, segments, length), (B, segments).
+        """
+        out = np.zeros((len(speakers), self.segments, length), np.float32)
+        num_samples = np.zeros((len(speakers), self.segments), np.int64)
+        for item, speaker in enumerate(speakers):
+            clips = random.permutation(self.clips.of(speaker))
+            lengths = self.corpus.clips["length"][clips].astype(np.int64)
+            starts = (random.random(len(clips)) * np.maximum(lengths - length, 1)).astype(np.int64)
+            cuts = [(clip, at) for clip, start, end in zip(clips, starts, lengths, strict=True)
+                    for at in range(start, end - length + 1, length)] or [(clips[0], 0)]
+            for segment, (clip, at) in enumerate(cuts[:self.segments]):
+                window = self.corpus.waveform(clip)[at:at + length]
+                out[item, segment, :len(window)] = window
+                num_samples[item, segment] = len(window)
         out *= INT16_SCALE
         return out, num_samples
 

@@ -2,16 +2,20 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 
 class Features(nn.Module, ABC):
     """Deterministic, without trained parameters.
 
-    num_channels: channels of the output (1 for a waveform, mel bins for a spectrogram).
+    num_channels: channels of the output (1 for a waveform, mel bins for a mel spectrogram, 2 for a complex one).
+    reads: `waveform`, or `face` for a front end of face-to-face systems, whose forward gets faces (B, 3, H, W), RGB in [0, 1],
+    and their rows in the corpus (B,), -1 where unknown.
     """
 
     num_channels: int
+    reads: str = "waveform"
 
     @abstractmethod
     def samples(self, frames: int) -> int:
@@ -21,5 +25,37 @@ class Features(nn.Module, ABC):
     def forward(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
         """waveform: (B, S) float32 in [-1, 1], zero beyond each item's num_samples (B,), 16 kHz.
 
-        Returns features (B, C, F) and the number of valid frames of each item (B,), int64.
+        Returns features (B, C, F), a spectrogram's (B, C, F, bins), and the number of valid frames of each item (B,), int64.
         """
+
+
+def window_and_hop(window_ms: float, hop_ms: float, fft_size: int, sample_rate_hz: int) -> tuple[int, int]:
+    """In samples. Raises ValueError where the window is empty or does not fit the transform, or frames would not move on."""
+    window, hop = round(window_ms * sample_rate_hz / 1000), round(hop_ms * sample_rate_hz / 1000)
+    if not 0 < window <= fft_size:
+        raise ValueError(f"window_ms {window_ms} is {window} samples, 1 to fft_size {fft_size} are allowed.")
+    if hop < 1:
+        raise ValueError(f"hop_ms {hop_ms} is {hop} samples, at least 1 is needed.")
+    return window, hop
+
+
+def beyond(lengths: Tensor, size: int) -> Tensor:
+    """(B,) -> (B, size), true where an item has ended."""
+    return torch.arange(size, device=lengths.device) >= lengths[:, None]
+
+
+def repeated(sequence: Tensor, lengths: Tensor, least: int) -> tuple[Tensor, Tensor]:
+    """Items shorter than `least` repeated end to end and cut there; longer ones stay as they are.
+
+    sequence: (B, ..., L), zero beyond each item's lengths (B,). Returns (B, ..., max(L, least)), zero beyond each item's new
+    length, and the new lengths. An item of length 0 becomes `least` zeros.
+    """
+    size = max(sequence.shape[-1], least)
+    index = torch.arange(size, device=sequence.device).expand(len(lengths), size)
+    short = (lengths < least)[:, None]
+    source = torch.where(short, index % lengths.clamp_min(1)[:, None], index.clamp_max(sequence.shape[-1] - 1))
+    lengths = lengths.clamp_min(least)
+    over = beyond(lengths, size)
+    between = (1,) * (sequence.ndim - 2)
+    source, over = (t.unflatten(1, (*between, size)).expand(*sequence.shape[:-1], size) for t in (source, over))
+    return sequence.gather(-1, source).masked_fill_(over, 0.0), lengths

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gan.features.base import Features
+from gan.features.base import Features, beyond, window_and_hop
 
 INT16_SCALE = 32768.0
 
@@ -32,16 +32,18 @@ class LogMel(Features):
 
     Output (B, num_mels, F), 1 + ceil((S - window) / hop) frames, the tail padded with zeros; one frame if S <= window.
     mean, std: the published global figures for 40 bands. Frames beyond an item's own end hold digital silence.
+    legacy_padding: they hold 0 before standardising, far above silence, and count as valid, as published: an item's embedding
+    then depends on how far its batch is padded.
     """
 
     def __init__(self, num_mels: int = 40, window_ms: float = 25.0, hop_ms: float = 10.0, fft_size: int = 512,
-                 pre_emphasis: float = 0.97, mean: float = 10.9915, std: float = 3.1661, sample_rate_hz: int = 16_000):
+                 pre_emphasis: float = 0.97, mean: float = 10.9915, std: float = 3.1661, legacy_padding: bool = False,
+                 sample_rate_hz: int = 16_000):
         super().__init__()
         self.num_channels = num_mels
-        self.window, self.hop = round(window_ms * sample_rate_hz / 1000), round(hop_ms * sample_rate_hz / 1000)
-        if self.window > fft_size:
-            raise ValueError(f"window_ms {window_ms} is {self.window} samples, longer than fft_size {fft_size}.")
+        self.window, self.hop = window_and_hop(window_ms, hop_ms, fft_size, sample_rate_hz)
         self.fft_size, self.pre_emphasis, self.mean, self.std = fft_size, pre_emphasis, mean, std
+        self.legacy_padding = legacy_padding
         filters = mel_filters(num_mels, fft_size, sample_rate_hz)
         self.register_buffer("filters", torch.tensor(filters, dtype=torch.float32), persistent=False)
         self.filters: Tensor
@@ -59,8 +61,8 @@ class LogMel(Features):
         signal = waveform.float() * INT16_SCALE
         emphasised = signal.clone()
         emphasised[:, 1:] -= self.pre_emphasis * signal[:, :-1]
-        beyond = torch.arange(signal.shape[1], device=signal.device) >= num_samples[:, None]
-        emphasised = emphasised.masked_fill(beyond, 0.0)
+        # The sample after an item's end would echo its last one.
+        emphasised.masked_fill_(beyond(num_samples, signal.shape[1]), 0.0)
         frames_here = int(self.num_frames(torch.tensor(signal.shape[1])))
         padded = F.pad(emphasised, (0, (frames_here - 1) * self.hop + self.window - signal.shape[1]))
         windows = padded.unfold(1, self.window, self.hop)                               # (B, F, window)
@@ -69,4 +71,8 @@ class LogMel(Features):
         mel = power @ self.filters.T
         # Zero energy becomes float64's epsilon before the log, as published.
         log_mel = torch.where(mel > 0, mel, torch.finfo(torch.float64).eps).log()
-        return ((log_mel - self.mean) / self.std).transpose(1, 2), self.num_frames(num_samples)
+        num_frames = self.num_frames(num_samples)
+        if self.legacy_padding:
+            log_mel = log_mel.masked_fill(beyond(num_frames, frames_here)[:, :, None], 0.0)
+            num_frames = torch.full_like(num_frames, frames_here)
+        return ((log_mel - self.mean) / self.std).transpose(1, 2), num_frames

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gan.features.base import Features
+from gan.features.base import Features, beyond
 
 
 class Raw(Features):
@@ -34,5 +34,4 @@ class Raw(Features):
         emphasised = scaled.clone()
         emphasised[:, 1:] -= self.pre_emphasis * scaled[:, :-1]
         # The sample after an item's end would echo its last one; what is beyond the end is silence.
-        beyond = torch.arange(waveform.shape[1], device=waveform.device) >= num_samples[:, None]
-        return emphasised.masked_fill(beyond, 0.0)[:, None], num_samples
+        return emphasised.masked_fill_(beyond(num_samples, waveform.shape[1]), 0.0)[:, None], num_samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -16,8 +16,8 @@ class Step:
     """Everything a loss may read.
 
     embedding: (B, E). real, fake: {px: (B, 3, px, px)} in the decoder's pixel space.
-    judged: judged["real" | "fake" | "mismatched"][discriminator name]; real in the generator's half and mismatched are there
-    only if a loss needs them.
+    judged: judged["real" | "fake" | "mismatched" | "interpolated"][discriminator name]. parts: the decoder's intermediate results.
+    interpolated: random mixtures of real and fake. What only some losses look at is there only if one of them needs it.
     """
 
     batch: Batch
@@ -25,16 +25,23 @@ class Step:
     real: dict[int, Tensor]
     fake: dict[int, Tensor]
     judged: dict[str, dict[str, Judgement]]
+    parts: dict[str, Tensor] = field(default_factory=dict)
+    interpolated: dict[int, Tensor] = field(default_factory=dict)
 
 
 class Loss(nn.Module, ABC):
     """weight multiplies the generator's half, discriminator_weight the other. A half a loss has no part in returns None.
 
-    needs: of "mismatched" (faces of other speakers, judged) and "real" (real faces judged in the generator's half too).
+    needs: what the step must provide.
+        fake            faces are drawn; a loss on the embedding alone does without
+        mismatched      faces of other speakers, judged
+        real            real faces, judged in the generator's half too
+        real_gradient   in the discriminator's half real faces carry a gradient
+        interpolated    mixtures of real and fake, carrying a gradient, judged in the discriminator's half
     Parameters a loss has are trained with the generator.
     """
 
-    needs: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset({"fake"})
     weight: float
     discriminator_weight: float = 1.0
 

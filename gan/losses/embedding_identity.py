@@ -1,4 +1,4 @@
-"""Wav2Pix's identity head: the speech embedding must tell who speaks. Written from its published facts."""
+"""The speech embedding must tell who speaks: Wav2Pix's identity head, voice2face's pretraining. Written from published facts."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -7,13 +7,19 @@ from gan.losses.base import Loss, Step
 
 
 class EmbeddingIdentity(Loss):
-    """Linear to `hidden`, batch norm, LeakyReLU 0.2, linear to the identities, batch norm on the logits (as published); the
-    cross-entropy against the speaker. Trained with the generator.
+    """Cross-entropy of a classifier on the embedding against the speaker. Trained with the generator; no face is drawn for it.
+
+    hidden: width of Wav2Pix's classifier: linear, batch norm, LeakyReLU 0.2, linear to the identities, batch norm on the logits
+    too (as published). None: one linear layer to the identities, the head of a plain speaker classifier.
     """
 
-    def __init__(self, embedding_dim: int, num_identities: int, weight: float, hidden: int = 200):
+    needs = frozenset()
+
+    def __init__(self, embedding_dim: int, num_identities: int, weight: float, hidden: int | None = 200):
         super().__init__(weight)
-        self.classifier = nn.Sequential(
+        if hidden is not None and hidden < 1:
+            raise ValueError(f"hidden {hidden} came, 1 or more, or null for one linear layer, is allowed.")
+        self.classifier: nn.Module = nn.Linear(embedding_dim, num_identities) if hidden is None else nn.Sequential(
             nn.Linear(embedding_dim, hidden), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.2),
             nn.Linear(hidden, num_identities), nn.BatchNorm1d(num_identities))
 

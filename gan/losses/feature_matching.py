@@ -9,7 +9,7 @@ from gan.losses.base import Loss, Step
 class FeatureMatching(Loss):
     """Mean squared difference of the batch means of features on fake and on real faces, summed over `discriminators`."""
 
-    needs = frozenset({"real"})
+    needs = frozenset({"fake", "real"})
 
     def __init__(self, discriminators: list[str], weight: float):
         super().__init__(weight)
@@ -19,7 +19,7 @@ class FeatureMatching(Loss):
         terms = []
         for name in self.discriminators:
             fake, real = (step.judged[which][name].features for which in ("fake", "real"))
-            assert fake is not None, f"{name} gives no features"
-            assert real is not None, f"{name} gives no features"
+            if fake is None or real is None:
+                raise ValueError(f"discriminators: {name} gives no features.")
             terms.append(F.mse_loss(fake.float().mean(0), real.float().mean(0)))
         return sum(terms[1:], terms[0])

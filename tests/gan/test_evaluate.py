@@ -4,7 +4,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -65,7 +64,7 @@ def two_speakers(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 class Numbered:
     """Stands in for a generator: the face of the n-th request is all n, so that it is seen where a face went."""
 
-    decoder = SimpleNamespace(image_sizes=(8,))
+    image_sizes, reads = (8,), "waveform"
 
     def draw(self, waveforms: list[np.ndarray], seed: int = 0) -> np.ndarray:
         numbers = np.arange(seed, seed + len(waveforms), dtype=np.uint8)

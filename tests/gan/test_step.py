@@ -49,14 +49,14 @@ def test_each_half_leaves_the_other_alone(recipe: str, tiny: Corpus, tmp_path) -
 
     made, batch = trainer(recipe, tiny, tmp_path)
     model = made.model
-    embedding, fake = model.generator(batch.waveform, batch.num_samples)
+    drawing = model.generator(batch.waveform, batch.num_samples)
     before = snapshot(model)
-    discriminator_half(model, made.losses, made.optimizers, batch, embedding, fake, False)
+    discriminator_half(model, made.losses, made.optimizers, batch, drawing, False)
     assert all(p.grad is None for p in model.generator.parameters())
     middle = snapshot(model)
     assert all(torch.equal(before[k], middle[k]) for k in before if k.startswith("generator."))
     made.optimizers.discriminator.zero_grad(set_to_none=True)
-    generator_half(model, made.losses, made.optimizers, batch, embedding, fake, False)
+    generator_half(model, made.losses, made.optimizers, batch, drawing, False)
     assert all(p.grad is None for p in model.discriminators.parameters())
     after = snapshot(model)
     assert all(torch.equal(middle[k], after[k]) for k in before if k.startswith("discriminators."))
@@ -69,7 +69,8 @@ def test_generator_gradient_equals_a_step_written_out(tiny: Corpus, tmp_path) ->
     made, batch = trainer("wav2pix-64", tiny, tmp_path, "decoder.dropout=0.0")
     model, losses = made.model, made.losses
     model.discriminators.eval()         # spectral norm stands still, so that both ways see one discriminator
-    embedding, fake = model.generator(batch.waveform, batch.num_samples)
+    drawing = model.generator(batch.waveform, batch.num_samples)
+    embedding, fake, _ = drawing
     judge, classify = model.discriminators["conditional"], losses["embedding_identity"].classifier
     score, real = judge(fake[64], embedding), judge(batch.face, embedding)
     by_formula = ((score.realness - 1) ** 2).mean() \
@@ -81,7 +82,7 @@ def test_generator_gradient_equals_a_step_written_out(tiny: Corpus, tmp_path) ->
 
 
     made.optimizers.generator = torch.optim.SGD(made.optimizers.generator.param_groups[0]["params"], lr=0.0)
-    logs = generator_half(model, losses, made.optimizers, batch, embedding, fake, False)
+    logs = generator_half(model, losses, made.optimizers, batch, drawing, False)
     assert logs["loss/g"].item() == pytest.approx(by_formula.item(), rel=1e-5)
     for (name, parameter), gradient in zip(parameters.items(), expected, strict=True):
         assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-5), name
@@ -90,7 +91,7 @@ def test_generator_gradient_equals_a_step_written_out(tiny: Corpus, tmp_path) ->
 def test_joint_judging_equals_separate_passes(tiny: Corpus, tmp_path) -> None:
     made, batch = trainer("wav2pix-64", tiny, tmp_path)
     model: Model = made.model.eval()
-    embedding, fake = model.generator(batch.waveform, batch.num_samples)
+    embedding, fake, _ = model.generator(batch.waveform, batch.num_samples)
     faces = {"real": {64: batch.face}, "fake": fake, "mismatched": {64: batch.mismatched_face}}
     together = model.judge(faces, embedding)
     for which, by_size in faces.items():

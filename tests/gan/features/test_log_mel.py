@@ -51,8 +51,14 @@ def test_filters_peak_at_one_and_cover_the_band() -> None:
     assert (filters[:, 1:256].sum(axis=0) > 0).all()
 
 
-def test_bfloat16_training_still_hears_in_float32() -> None:
-    waveform = torch.randn(1, 3200) * 0.01
-    with torch.autocast("cpu", torch.bfloat16):
-        low, _ = LogMel()(waveform, torch.tensor([3200]))
-    assert torch.equal(low, LogMel()(waveform, torch.tensor([3200]))[0])
+def test_legacy_padding_is_the_raw_zero_and_counts_as_valid() -> None:
+    waveform = torch.randn(2, 3200) * 0.1
+    waveform[1, 1000:] = 0.0
+    num_samples = torch.tensor([3200, 1000])
+    features, frames = LogMel()(waveform, num_samples)
+    legacy, all_valid = LogMel(legacy_padding=True)(waveform, num_samples)
+    assert frames.tolist() == [19, 5]
+    assert all_valid.tolist() == [19, 19]
+    assert torch.equal(legacy[0], features[0])
+    assert torch.equal(legacy[1, :, :5], features[1, :, :5])
+    assert (legacy[1, :, 5:] + 3.4716).abs().max() < 5e-5

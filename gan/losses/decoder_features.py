@@ -1,0 +1,33 @@
+"""speech2face's decoder term: the predicted vector must mean the same face to a frozen face decoder (Oh et al. 2019)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from decoders.base import Decoder
+from gan.data.corpus import Corpus
+from gan.face_nets import VGG_FACE_DIM, VectorLoss
+from gan.losses.base import Step
+
+
+class DecoderFeatures(VectorLoss):
+    """Sum of |difference| of the decoder's first layer (its trunk_features) on the true and on the predicted vector, mean over
+    the batch. The decoder must be frozen: it could else make both sides nothing.
+    """
+
+    def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, decoder: Decoder | None, network: str = "auto",
+                 dimension: int = VGG_FACE_DIM, relu: bool = True):
+        super().__init__(weight, embedding_dim, corpus, network, dimension, relu)
+        if not hasattr(decoder, "trunk_features"):
+            raise ValueError(f"the decoder's trunk_features are compared, {type(decoder).__name__} has none: use decoder cole.")
+        self._decoder: list[Any] = [decoder]        # in a list: it is not this loss's to train or to save
+
+    def generator(self, step: Step) -> Tensor:
+        decoder = self._decoder[0]
+        if any(parameter.requires_grad for parameter in decoder.parameters()):
+            raise ValueError("losses: decoder_features needs a frozen decoder, this one is being trained. "
+                             "Set train.frozen=[decoder], and train.init_from to a trained one.")
+        true, predicted = decoder.trunk_features(self.target(step)), decoder.trunk_features(step.embedding)
+        return (true.float() - predicted.float()).abs().sum(1).mean()

@@ -1,0 +1,13 @@
+"""speech2face's plain regression to the face's vector."""
+
+from torch import Tensor
+
+from gan.face_nets import VectorLoss
+from gan.losses.base import Step
+
+
+class FeatureL1(VectorLoss):
+    """Sum over the vector of |true - predicted|, mean over the batch."""
+
+    def generator(self, step: Step) -> Tensor:
+        return (self.target(step) - step.embedding.float()).abs().sum(1).mean()

@@ -1,0 +1,23 @@
+"""Cole et al.'s landmark term."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gan.data.corpus import Corpus
+from gan.face_nets import landmarks
+from gan.losses.base import Loss, Step
+
+
+class Landmarks(Loss):
+    """Mean squared error of the decoder's 68 landmarks against those of the true face, x and y as fractions of the picture, so
+    that a weight holds at any size.
+    """
+
+    def __init__(self, weight: float, corpus: Corpus | None):
+        super().__init__(weight)
+        self._true = [] if corpus is None else [landmarks(corpus)]
+
+    def generator(self, step: Step) -> Tensor:
+        drawn = step.parts["landmarks"].float()
+        return (drawn - self._true[0](step.batch.face_index, drawn.device)).square().mean()
