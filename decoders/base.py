@@ -24,7 +24,7 @@ class Decoder(nn.Module, ABC):
         """The faces, and by name the intermediate results that losses of this decoder compare; most have none."""
         return self(embedding), {}
 
-    def settle(self, landmarks: Callable[[], np.ndarray]) -> None:  # noqa: B027
+    def settle(self, landmarks: Callable[[], np.ndarray]) -> None:
         """Called once before a new run trains. landmarks() gives those of the training faces, (N, 68, 2) x and y as fractions of
         the picture, at a cost: a decoder that needs none does not ask.
         """

@@ -24,15 +24,15 @@ _OF_72 = [*range(48), *range(48, 55), 64, 63, 62, 61, 60, *range(54, 60), 48, 60
 # x, y in thousandths of the picture: the mean of the toy world's faces, made symmetric and its lips parted.
 _TEMPLATE = (
     (241, 492), (245, 558), (253, 625), (267, 690), (292, 751), (333, 804), (383, 847), (439, 881), (500, 892), (561, 881),
-    (617, 847), (667, 804), (708, 751), (733, 690), (747, 625), (755, 558), (759, 492),                                      # jaw
-    (290, 445), (324, 419), (368, 414), (413, 420), (455, 436),                                                              # brows
+    (617, 847), (667, 804), (708, 751), (733, 690), (747, 625), (755, 558), (759, 492),  # jaw
+    (290, 445), (324, 419), (368, 414), (413, 420), (455, 436),  # brows
     (545, 436), (587, 420), (632, 414), (676, 419), (710, 445),
-    (500, 500), (500, 547), (500, 594), (500, 642), (454, 675), (476, 681), (500, 686), (524, 681), (546, 675),              # nose
-    (341, 502), (370, 485), (406, 488), (435, 514), (402, 522), (366, 520),                                                  # eyes
+    (500, 500), (500, 547), (500, 594), (500, 642), (454, 675), (476, 681), (500, 686), (524, 681), (546, 675),  # nose
+    (341, 502), (370, 485), (406, 488), (435, 514), (402, 522), (366, 520),  # eyes
     (565, 514), (594, 488), (630, 485), (659, 502), (634, 520), (598, 522),
-    (413, 757), (447, 747), (477, 740), (500, 747), (523, 740), (553, 747), (587, 757),                                      # outer lip
+    (413, 757), (447, 747), (477, 740), (500, 747), (523, 740), (553, 747), (587, 757),  # outer lip
     (554, 783), (524, 794), (500, 797), (476, 794), (446, 783),
-    (428, 759), (477, 763), (500, 766), (523, 763), (572, 759), (523, 771), (500, 773), (477, 771),                          # inner lip
+    (428, 759), (477, 763), (500, 766), (523, 763), (572, 759), (523, 771), (500, 773), (477, 771),  # inner lip
 )
 
 
@@ -163,15 +163,16 @@ def _settings(given: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _mean_shape(shapes: np.ndarray) -> np.ndarray:
-    """Mean of shapes aligned by rotation, scale and position (Procrustes), at their mean size and position. (N, 68, 2) -> (68, 2).
+    """Mean of shapes aligned by rotation, scale and position (Procrustes), at their mean size and position.
 
-    A point is a complex number here, so that one factor turns and scales a shape.
+    (N, 68, 2) -> (68, 2), in fractions of a square picture. A point is a complex number here, so that one factor
+    turns and scales a shape.
     """
     points = shapes[..., 0].astype(np.float64) + 1j * shapes[..., 1]
     centred = points - points.mean(1, keepdims=True)
     size = np.linalg.norm(centred, axis=1).mean()
     mean = centred.mean(0)
-    for _ in range(10):                                     # the toy world's stands still after three
+    for _ in range(10):             # the toy world's moves by 1e-8 at the third
         turned = centred * (centred.conj() @ mean / np.square(np.abs(centred)).sum(1))[:, None]
         mean = turned.mean(0)
         mean *= size / np.linalg.norm(mean)

@@ -1,6 +1,5 @@
 """1-D convolutional encoder of voice2face (NeurIPS 2019) on log-mel, also SF2F's baseline. Written from its published facts."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -44,8 +44,11 @@ def landmarks68(faces: np.ndarray, face_box: FaceBox) -> np.ndarray:
     check_face_box(face_box)
     path = find_weights(FILE)
     detector = _detector()
-    label = (f"dlib 68 landmarks, weights {file_checksum(path)[:12]}, at {SMALLEST} px or more, {detector.label}, "
-             f"median of {RECTANGLES}, overlap {OVERLAP} with {RECTANGLE} of face box {tuple(round(float(edge), 6) for edge in face_box)}")
+    box = tuple(round(float(edge), 6) for edge in face_box)
+    label = (
+        f"dlib 68 landmarks, weights {file_checksum(path)[:12]}, at {SMALLEST} px or more, {detector.label}, "
+        f"median of {RECTANGLES}, overlap {OVERLAP} with {RECTANGLE} of face box {box}"
+    )
 
     def predict(batch: np.ndarray) -> np.ndarray:
         predictor = _predictor(str(path))

@@ -201,6 +201,34 @@ def _table(args: argparse.Namespace) -> int:
     return 0
 
 
+# -- experiment -------------------------------------------------------------------------------------------------------
+
+
+def _experiment_arguments(parser: argparse.ArgumentParser) -> None:
+    from gan.experiments.base import experiments, overview
+
+    parser.epilog = overview()
+    parser.add_argument("name", metavar="NAME", help=", ".join(experiments()))
+    parser.add_argument("run", type=Path, help="a run's folder, or one checkpoint's")
+    parser.add_argument("--corpus", help="a corpus folder or toy:SIZE whose voices are drawn (default: the run's own)")
+    parser.add_argument("--split", help="whose voices (default: unseen_speech; of unseen-voices: unseen_speaker)")
+    parser.add_argument("--audio", nargs="+", type=Path, default=[], metavar="SOUND",
+                        help="voices of your own instead: a file is a voice, a folder one voice of several clips")
+    parser.add_argument("--speakers", type=int, default=100, metavar="N", help="most voices (default: 100)")
+    parser.add_argument("--seed", type=int, default=0, help="chooses voices, clips and the decoder's noise (default: 0)")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where NAME.png and NAME.csv go (default: here)")
+    _device_arguments(parser)
+
+
+def _experiment(args: argparse.Namespace) -> int:
+    from gan.experiments.base import perform
+    from gan.generate import load
+
+    perform(args.name, load(args.run, args.device, args.allow_code), args.corpus, args.split, args.audio, args.speakers, args.seed,
+            args.out)
+    return 0
+
+
 # -- inspect ----------------------------------------------------------------------------------------------------------
 
 
@@ -270,6 +298,8 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[
     "evaluate": ("run(s) -> results rows, beside control systems under the same protocol",
                  _evaluate_arguments, _evaluate),
     "table": ("results rows -> Markdown", _table_arguments, _table),
+    "experiment": ("run + voices -> one of the papers' experiments: a sheet of faces and its numbers",
+                   _experiment_arguments, _experiment),
     "inspect": ("recipe -> modules, parameters, shapes, FLOPs", _inspect_arguments, _inspect),
     "assets": ("weight files of others: list, add, verify; nothing is ever downloaded", _assets_arguments, _assets),
 }

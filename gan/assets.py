@@ -62,7 +62,7 @@ ASSETS: tuple[Asset, ...] = (
     Asset("vgg-face", "vgg_face_dag.pth", None, None,
           "non-commercial research, by the Visual Geometry Group, Oxford",
           "https://www.robots.ox.ac.uk/~albanie/pytorch-models.html (about 580 MB)",
-          "identity accuracy; perceptual loss; speech2face's target features (fc7)"),
+          "speech2face's and cole's face features (fc7)"),
     Asset("mediapipe-face-landmarker", "face_landmarker.task", 3_758_596,
           "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
           "Apache-2.0",

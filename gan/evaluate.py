@@ -65,7 +65,7 @@ class Drawn(System):
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
         face_to_face = self.generator.reads == "face"      # such a system gets the true face: the bound of its decoder
-        items = corpus.pixels(requests.target, max(corpus.face_sizes)) if face_to_face else requests.waveforms
+        items = list(corpus.pixels(requests.target, max(corpus.face_sizes))) if face_to_face else requests.waveforms
         batches = range(0, len(items), settings.batch_size)
         faces = np.concatenate([
             self.generator.draw(items[start:start + settings.batch_size], settings.seed + start)
@@ -225,8 +225,9 @@ def rows(evaluated: Evaluated, system: System, run: Run | None, corpus: Corpus, 
     origin = dict(system=system.name, run=None if run is None else run.path.name, step=None if run is None else run.step,
                   weights=None if run is None else run.weights_checksum,
                   training_seed=None if run is None else run.config.train.seed,
-                  # The frozen nets of its losses: a score by one of them would be no judgement.
-                  trained_against=[] if run is None else [s["network"] for s in run.config.losses.values() if "network" in s],
+                  # The frozen nets of its features and losses: a score by one of them would be no judgement.
+                  trained_against=[] if run is None else sorted({
+                      s["network"] for s in (run.config.features, *run.config.losses.values()) if "network" in s}),
                   corpus=corpus.name, corpus_checksum=corpus.checksum, split="seen_speech" if split == "train" else split,
                   results_version=RESULTS_VERSION,
                   protocol=dict(runs=settings.runs, seconds=seconds, seed=settings.seed,

@@ -93,11 +93,11 @@ def picture_net(network: str, corpus: Corpus) -> FaceNet:
 def vector_net(network: str, corpus: Corpus | None, dimension: int) -> VectorNet:
     """A frozen net whose penultimate layer, of `dimension` numbers, describes a face: `auto`, `vggface` or `corpus`.
 
-    corpus: on whose faces `corpus` is trained; `vggface` does without. Raises ValueError for a dimension VGG-Face does not have,
+    corpus: on whose faces `corpus` is trained; `vggface` does without. Raises ValueError for a dimension VGG-Face does not have
     and, saying how to get them, if the weights it needs were not added.
     """
     network = settle_network(network, VECTOR_NETWORKS)
-    check_dimension(network, dimension)
+    check_dimension(network, dimension, "dimension")
 
     def make() -> FaceNet:
         if network == "vggface":
@@ -117,10 +117,11 @@ def empty_vector_net(dimension: int) -> VectorNet:
     return net.eval().requires_grad_(False)
 
 
-def check_dimension(network: str, dimension: int) -> None:
+def check_dimension(network: str, dimension: int, key: str) -> None:
+    """Raises ValueError, naming the key that sets the dimension, if the network has another."""
     if network == "vggface" and dimension != VGG_FACE_DIM:
-        raise ValueError(f"dimension {dimension} came, network vggface gives {VGG_FACE_DIM} numbers a face. "
-                         f"Set dimension to {VGG_FACE_DIM}, or network to corpus.")
+        raise ValueError(f"network vggface gives {VGG_FACE_DIM} numbers a face, {key} is {dimension}. "
+                         f"Set {key} to {VGG_FACE_DIM}, or network to corpus.")
 
 
 def describe(net: VectorNet, images: Tensor, relu: bool) -> Tensor:
@@ -192,9 +193,8 @@ def landmarks(corpus: Corpus) -> OfFaces:
     def make(rows: list[int], device: torch.device) -> Tensor:
         if not table:
             table.append(training_landmarks(corpus))
-        at = np.searchsorted(rows_of_table, rows)
-        assert (rows_of_table[at] == rows).all(), "landmarks are known of training faces only"
-        return torch.from_numpy(table[0][at]).to(device)
+        assert np.isin(rows, rows_of_table).all(), "landmarks are known of training faces only"
+        return torch.from_numpy(table[0][np.searchsorted(rows_of_table, rows)]).to(device)
 
     return _share(("landmarks", corpus.checksum), lambda: OfFaces(make))
 
@@ -212,26 +212,22 @@ def training_landmarks(corpus: Corpus) -> np.ndarray:
 class VectorLoss(Loss):
     """A loss on the embedding alone, which is to become the vector a frozen face net gives the speaker's face.
 
-    network: `vggface`, `corpus` or `auto`, as above. dimension: length of the vector, hence of the embedding. relu: the vector
-    is the net's penultimate layer after its ReLU, not before.
+    network: `vggface`, `corpus` or `auto`, as above; `corpus` is built to the embedding's length. relu: the vector is the net's
+    penultimate layer after its ReLU, not before.
     Losses and face_net features with the same keys share one net and one store of true vectors.
     """
 
     needs: frozenset[str] = frozenset()
     networks = VECTOR_NETWORKS
 
-    def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, network: str = "auto",
-                 dimension: int = VGG_FACE_DIM, relu: bool = True):
+    def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, network: str = "auto", relu: bool = True):
         super().__init__(weight)
-        if dimension != embedding_dim:
-            raise ValueError(f"dimension {dimension} came, but the encoder's embedding has {embedding_dim} numbers. "
-                             "Set encoder.embedding_dim and this dimension to one number.")
         network = settle_network(network, VECTOR_NETWORKS)
-        check_dimension(network, dimension)
+        check_dimension(network, embedding_dim, "encoder.embedding_dim")
         self.relu = relu
         # In lists: neither is trained with this module or written into every checkpoint.
-        self._vectors = [] if corpus is None else [vectors(network, corpus, dimension, relu)]
-        self._net = [] if corpus is None else [vector_net(network, corpus, dimension)]
+        self._vectors = [] if corpus is None else [vectors(network, corpus, embedding_dim, relu)]
+        self._net = [] if corpus is None else [vector_net(network, corpus, embedding_dim)]
 
     def target(self, step: Step) -> Tensor:
         """(B, E) vectors of the batch's true faces, without gradient."""

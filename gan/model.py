@@ -267,10 +267,11 @@ def build_losses(config: Config, model: Model, num_identities: int, corpus: Corp
 def initialise_normal(module: nn.Module) -> None:
     """N(0, 0.02) for convolutions and linear layers, N(1, 0.02) for batch norm's scale, 0 for its shift (DCGAN, Wav2Pix).
 
-    Spectral-normalised layers keep torch's default, as they did in the published code, and so do the other biases.
+    Spectral-normalised layers keep torch's default, as they did in the published code, and so do the other biases; what is
+    frozen, such as a face net, keeps what it learned.
     """
     for layer in module.modules():
-        if parametrize.is_parametrized(layer):
+        if parametrize.is_parametrized(layer) or not all(p.requires_grad for p in layer.parameters(recurse=False)):
             continue
         if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, 0.0, 0.02)

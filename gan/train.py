@@ -21,7 +21,6 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from evaluation.landmarks import landmarks68
 from gan import checkpoint
 from gan import config as configuration
 from gan.config import Config, nearest
@@ -29,7 +28,7 @@ from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, write_atomically
 from gan.data.dataset import INT16_SCALE, Batches, identity_labels, loader
 from gan.evaluate import Drawn, evaluate_system
-from gan.face_nets import settle_networks
+from gan.face_nets import settle_networks, training_landmarks
 from gan.generate import choose_device, middle
 from gan.logger import Logger
 from gan.model import Generator, Model, build_losses, build_model, initialise_normal, pixel_space
@@ -128,7 +127,9 @@ class Trainer:
             pixel_space=pixel_space(generator.decoder), segments=config.data.segments, mismatched="mismatched" in self.losses.needs)
         self.step = 0
         if settings.compile:
-            for module in (generator.encoder, generator.decoder, *self.model.discriminators.values()):
+            # Compiled code has no second derivative, which gradient penalties take through the discriminators.
+            twice = self.losses.needs & {"real_gradient", "interpolated"}
+            for module in (generator.encoder, generator.decoder, *(() if twice else self.model.discriminators.values())):
                 if module is not None:
                     module.compile()
 
@@ -187,9 +188,7 @@ class Trainer:
         """A new run: what the corpus settles, and the parts another run has trained."""
         generator, taken = self.model.generator, self.config.train.init_modules
         if generator.decoder is not None and "decoder" not in taken:
-            faces = self.corpus.in_split(self.corpus.faces, "train")
-            generator.decoder.settle(lambda: landmarks68(
-                self.corpus.pixels(faces, max(generator.image_sizes)), self.corpus.face_box))
+            generator.decoder.settle(lambda: training_landmarks(self.corpus))
         for name in taken:
             assert self.initial is not None
             checkpoint.load_trained(self.model.part(name, "train.init_modules"), self.initial, name)
@@ -332,11 +331,11 @@ class Trainer:
 
     def _describe(self, resumed: bool) -> None:
         def count(module: nn.Module) -> int:
-            return sum(p.numel() for p in module.parameters())
+            return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
         megabytes = 4e-6 * (3 * (count(self.model) + count(self.losses)) + (count(self.average) if self.average else 0))
         print(f"{'Going on with' if resumed else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
-              f"generator {count(self.model.generator):,} parameters, discriminators {count(self.model.discriminators):,}, "
+              f"training a generator of {count(self.model.generator):,} parameters, discriminators of {count(self.model.discriminators):,}, "
               f"{self.num_identities} identities, {self.device}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
 
 
@@ -364,7 +363,7 @@ class _FixedVoices:
         self.reads = generator.reads
         of_speaker = [faces[corpus.faces["speaker"][faces] == corpus.clips["speaker"][clip]][0] for clip in chosen]
         self.real = corpus.pixels(of_speaker, max(generator.image_sizes if self.shown else corpus.face_sizes))
-        self.items = self._items(chosen, of_speaker)
+        self.items = self._items(chosen.tolist(), of_speaker)
         self.names = [corpus.speakers[corpus.clips["speaker"][clip]]["speaker"] for clip in chosen]
 
     def _items(self, clips: Sequence[int], faces: Sequence[int]) -> list[np.ndarray]:
@@ -387,7 +386,7 @@ class _FixedVoices:
         speakers = self.corpus.clips["speaker"][clips]
         first = {s: faces[self.corpus.faces["speaker"][faces] == s][0] for s in np.unique(speakers)}
         shown = [first[s] for s in speakers]
-        logger.embeddings(step, generator.embeddings(self._items(clips, shown)),
+        logger.embeddings(step, generator.embeddings(self._items(clips.tolist(), shown)),
                           [self.corpus.speakers[s]["speaker"] for s in speakers],
                           self.corpus.pixels(shown, min(self.corpus.face_sizes)))
 

@@ -9,10 +9,10 @@ import pytest
 import gan
 from evaluation.table import markdown
 from gan import checkpoint
+from gan.__main__ import main
 from gan.config import load, recipes
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
-from gan.__main__ import main
 from gan.data.faces import read_face, write_face
 from gan.evaluate import evaluate_runs, read_rows, trained_against_all
 from gan.train import train

@@ -21,7 +21,11 @@ def open_corpus(name: str) -> Corpus:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         print(f"Rendering the toy world {size} once, into {path}")
-        toy.prepare_toy(path, size)
+        try:
+            toy.prepare_toy(path, size)
+        except ValueError:
+            if not path.exists():       # another process was faster: the same world, which does as well
+                raise
     return Corpus(path)
 
 

@@ -186,6 +186,8 @@ class CorpusWriter:
         self.path = Path(path)
         if self.path.exists():
             raise ValueError(f"{self.path}: exists already. Remove it or name another folder.")
+        if not face_sizes or min(face_sizes) < 1:
+            raise ValueError(f"face sizes: {list(face_sizes)} came. Allowed: one or more, in pixels from 1 on.")
         self._info: dict[str, Any] = dict(
             schema_version=SCHEMA_VERSION, name=name, source=source, licence=licence, consent=consent,
             sample_rate_hz=SAMPLE_RATE_HZ, face_sizes=list(face_sizes), face_box=list(face_box), extra=extra or {})

@@ -393,12 +393,13 @@ INK, PAPER = (20, 20, 20), (255, 255, 255)
 
 
 def draw_sheet(finding: Finding, title: str) -> Image.Image:
-    """Title, column captions, rows of faces with their captions before them, notes below."""
+    """Title, column captions, rows of faces with their captions before them, notes below. A column without a face is left out."""
     face = next(face for _, row in finding.pictures for face in row if face is not None)
+    kept = [at for at in range(len(finding.columns)) if any(row[at] is not None for _, row in finding.pictures)]
     factor = math.ceil(SMALLEST_CELL / face.shape[0])
     cell = face.shape[0] * factor
     font, bold = ImageFont.load_default(size=13), ImageFont.load_default(size=16)
-    heads = [_wrapped(caption, font, cell) for caption in finding.columns]
+    heads = [_wrapped(finding.columns[at], font, cell) for at in kept]
     sides = [_wrapped(caption, font, 150) for caption, _ in finding.pictures]
     left = GAP + math.ceil(max(font.getlength(line) for side in sides for line in side)) + GAP
     width = max(left + len(heads) * (cell + GAP), 560)
@@ -419,8 +420,8 @@ def draw_sheet(finding: Finding, title: str) -> Image.Image:
         y = top + number * (cell + GAP)
         for at, line in enumerate(side):
             pen.text((GAP, y + (cell - len(side) * line_height) / 2 + at * line_height), line, INK, font)
-        for column, picture in enumerate(row):
-            if picture is not None:
+        for column, at in enumerate(kept):
+            if (picture := row[at]) is not None:
                 large = Image.fromarray(picture).resize((cell, cell), Image.Resampling.NEAREST)
                 sheet.paste(large, (left + column * (cell + GAP), y))
     for number, line in enumerate(below):
@@ -430,7 +431,10 @@ def draw_sheet(finding: Finding, title: str) -> Image.Image:
 
 def _wrapped(text: str, font: Any, width: float) -> list[str]:
     """Lines no wider than that; a word that is wider alone is cut. Letters that Pillow's own font lacks lose their accents."""
-    text = unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode() if not text.isascii() else text
+    if "\n" in text:
+        return [line for part in text.splitlines() for line in _wrapped(part, font, width)]
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    text = plain.encode("ascii", "replace").decode()
     narrowest = max(1, int(width / max(font.getlength("m"), 1)))
     for characters in range(max(len(text), narrowest), narrowest - 1, -1):
         lines = textwrap.wrap(text, characters) or [""]

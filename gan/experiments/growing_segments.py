@@ -53,7 +53,8 @@ class GrowingSegments(Experiment):
                     shown.append([faces[at] if at in voice else None for at in range(len(voices))])
         pictures = [(voice.name, [real_picture(voice), *(of_count[at] for of_count in shown)])
                     for at, voice in enumerate(voices[:SHOWN])]
-        titles = [f"{row['segments']} ({row['seconds']:.3g} s)" for row in rows[:len(shown)]]
+        titles = [f"{row['segments']} {'segment' if row['segments'] == 1 else 'segments'}\n({row['seconds']:.3g} s)"
+                  for row in rows[:len(shown)]]
         return Finding(["real", *titles], pictures, rows, [
             f"Segments of {study.window / SAMPLE_RATE_HZ:g} s, each half a segment after the one before; of each voice its "
             f"recordings end to end. Joined by: {ways[0]}."], [WAYS, COLUMNS])

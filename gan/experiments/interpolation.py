@@ -44,7 +44,7 @@ class Interpolation(Experiment):
                              to_real_a=judge.measure(judge.to_real(units, first)[0], first),
                              to_real_b=judge.measure(judge.to_real(units, second)[0], first),
                              found=judge.measure(judge.found(faces), first), real_found=judge.real_found()))
-        pictures = [(f"A: {voices[a].name}  B: {voices[b].name}",
+        pictures = [(f"A: {voices[a].name}\nB: {voices[b].name}",
                      [real_picture(voices[a]), *(faces[pair] for faces in drawn), real_picture(voices[b])])
                     for pair, (a, b) in enumerate(zip(first[:SHOWN], second, strict=False))]
         return Finding(["real A", *(f"a = {weight:g}" for weight in WEIGHTS), "real B"], pictures, rows, [

@@ -66,7 +66,7 @@ class Windows(Experiment):
             chosen = [faces[number] for number in np.linspace(0, len(faces) - 1, DRAWN).round().astype(int)]
             pictures.append((f"{voice.name} ({len(faces)} windows)",
                              [real_picture(voice), *(joined[at] for joined in ways.values()), *chosen]))
-        titles = ["first window", *[""] * (DRAWN - 2), "last window"]
+        titles = ["first window", *["..."] * (DRAWN - 2), "last window"]
         return Finding(["real", *ways, *titles], pictures, rows, [
             f"Windows of {study.window / SAMPLE_RATE_HZ:g} s, each half a window after the one before, {MOST} at most; the sheet "
             f"shows {DRAWN} of them in order, evenly spread. fused: by the run's fuser; whole: all that the windows cover, as "

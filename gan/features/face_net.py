@@ -37,7 +37,7 @@ class FaceNet(Features):
     def __init__(self, corpus: Corpus | None, network: str = "auto", dimension: int = VGG_FACE_DIM, relu: bool = True):
         super().__init__()
         network = settle_network(network, VECTOR_NETWORKS)
-        check_dimension(network, dimension)
+        check_dimension(network, dimension, "dimension")
         self.num_channels, self.relu = dimension, relu
         self._vectors = [] if corpus is None else [vectors(network, corpus, dimension, relu)]
         self.net: VectorNet | None = None       # VGG-Face's 580 MB are the user's already: no checkpoint repeats them

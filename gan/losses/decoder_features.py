@@ -8,7 +8,7 @@ from torch import Tensor
 
 from decoders.base import Decoder
 from gan.data.corpus import Corpus
-from gan.face_nets import VGG_FACE_DIM, VectorLoss
+from gan.face_nets import VectorLoss
 from gan.losses.base import Step
 
 
@@ -18,8 +18,8 @@ class DecoderFeatures(VectorLoss):
     """
 
     def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, decoder: Decoder | None, network: str = "auto",
-                 dimension: int = VGG_FACE_DIM, relu: bool = True):
-        super().__init__(weight, embedding_dim, corpus, network, dimension, relu)
+                 relu: bool = True):
+        super().__init__(weight, embedding_dim, corpus, network, relu)
         if not hasattr(decoder, "trunk_features"):
             raise ValueError(f"the decoder's trunk_features are compared, {type(decoder).__name__} has none: use decoder cole.")
         self._decoder: list[Any] = [decoder]        # in a list: it is not this loss's to train or to save

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gan.data.corpus import Corpus
-from gan.face_nets import VGG_FACE_DIM, VectorLoss
+from gan.face_nets import VectorLoss
 from gan.losses.base import Step
 
 
@@ -18,8 +18,8 @@ class Distillation(VectorLoss):
     """
 
     def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, network: str = "auto",
-                 dimension: int = VGG_FACE_DIM, relu: bool = True, temperature: float = 2.0):
-        super().__init__(weight, embedding_dim, corpus, network, dimension, relu)
+                 relu: bool = True, temperature: float = 2.0):
+        super().__init__(weight, embedding_dim, corpus, network, relu)
         if not temperature > 0:
             raise ValueError(f"temperature {temperature} came, above 0 is allowed.")
         self.temperature = temperature

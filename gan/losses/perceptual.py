@@ -9,19 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from evaluation.face_nets.base import FaceNet
-from evaluation.face_training import trained_face_net
 from evaluation.faces import FaceBox, check_face_box, crop_and_resize
-from gan import assets
-from gan.build import build, find
-from gan.config import Config
 from gan.data.corpus import Corpus
 from gan.data.faces import from_pixel_space
+from gan.face_nets import PICTURE_NETWORKS, picture_net, settle_network
 from gan.losses.base import Loss, Step
-
-NETWORKS = ("auto", "facenet", "corpus")
-# Not 0: the nets that judge are trained from other seeds, besides being of other architectures.
-SEED = 9173
 
 
 class Perceptual(Loss):
@@ -37,12 +29,13 @@ class Perceptual(Loss):
     cache_mb: real faces' features are kept, up to this much memory, instead of being computed again each step.
     """
 
+    networks = PICTURE_NETWORKS
+
     def __init__(self, weight: float, pixel_space: str, corpus: Corpus | None, network: str = "auto",
                  taps: list[int] | None = None, face_box: list[float] | None = None, embedding_weight: float = 0.0,
                  cache_mb: int = 1024):
         super().__init__(weight)
-        if network not in NETWORKS:
-            raise ValueError(f"network {network} came, {', '.join(NETWORKS)} are allowed.")
+        network = settle_network(network, PICTURE_NETWORKS)
         if taps is not None and (not taps or len(set(taps)) != len(taps)):
             raise ValueError(f"taps {taps} came, one or more different numbers are allowed, or null for all.")
         if embedding_weight < 0:
@@ -56,7 +49,7 @@ class Perceptual(Loss):
         # Depth of each feature map that is kept, and its weight.
         self._weights: dict[int, float] = {}
         if corpus is not None:
-            self._look_through(_frozen_network(network, corpus), taps)
+            self._look_through(picture_net(network, corpus), taps)
 
     def _look_through(self, net: Any, taps: list[int] | None) -> None:
         if self.face_box is not None and hasattr(net, "face_box"):
@@ -117,32 +110,3 @@ def _face_box(numbers: list[float]) -> FaceBox:
     left, top, right, bottom = map(float, numbers)
     check_face_box((left, top, right, bottom))
     return left, top, right, bottom
-
-
-def _frozen_network(network: str, corpus: Corpus) -> nn.Module:
-    if network == "auto":
-        network = _choose()
-    if network == "facenet":
-        weights = str(assets.find("facenet-vggface2"))
-        net: nn.Module = build(FaceNet, {"name": "inception", "weights": weights, "face_box": list(corpus.face_box)},
-                               "losses.perceptual.network")
-    else:
-        faces = corpus.in_split(corpus.faces, "train")
-        net, _ = trained_face_net(find(FaceNet, "residual", "losses.perceptual.network"),
-                                  corpus.pixels(faces, min(corpus.face_sizes)), corpus.faces["speaker"][faces], SEED)
-    return net.eval().requires_grad_(False)
-
-
-def _choose() -> str:
-    try:
-        assets.find("facenet-vggface2")
-    except ValueError:
-        return "corpus"
-    return "facenet"
-
-
-def settle_network(config: Config) -> None:
-    """Write into the config which network `auto` stands for here, so that run hash and saved config name it."""
-    for section in config.losses.values():
-        if section.get("name") == "perceptual" and section.get("network", "auto") == "auto":
-            section["network"] = _choose()

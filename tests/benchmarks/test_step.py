@@ -28,7 +28,7 @@ def small_face_net(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.manual_seed(0)
         return Residual(12, width=4).eval().requires_grad_(False)
 
-    monkeypatch.setattr(perceptual, "_frozen_network", network)
+    monkeypatch.setattr(perceptual, "picture_net", network)
 
 
 def generator_parameters(made: Trainer) -> list[torch.nn.Parameter]:

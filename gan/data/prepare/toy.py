@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from gan.data.toy.faces import BACKGROUNDS, FACE_BOX, draw_picture, render_face
 from gan.data.toy.speakers import Speaker, draw_speaker
 from gan.data.toy.voices import draw_recording, synthesise
 
-FACE_SIZE = 128  # px, rendered; smaller ones are made of it by the writer
+FACE_SIZES = (64, 128)  # px; the largest is rendered, the writer makes the smaller ones of it
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class _Session:
 
 
 def prepare_toy(path: str | Path, size: str = "demo", seed: int = 0, coupling: float = 1.0, background: str = "white",
-                processes: int | None = None) -> None:
+                processes: int | None = None, face_sizes: Sequence[int] = FACE_SIZES) -> None:
     """Write the toy world `seed` to the folder path.
 
     size: tiny, demo or bench. coupling in [0, 1]: see gan/data/toy/speakers.py. background: white or textured.
-    processes: that render side by side; by default 2 for worlds worth it. The corpus does not depend on it.
+    processes: that render side by side; by default 2 for worlds worth it. The corpus does not depend on it. face_sizes in px.
     Raises ValueError for an unknown size or background, a coupling outside [0, 1], or a path that exists.
     """
     if size not in SIZES:
@@ -67,13 +67,13 @@ def prepare_toy(path: str | Path, size: str = "demo", seed: int = 0, coupling: f
     world = SIZES[size]
     splits = ["train"] * world.train + ["val_speaker"] * world.val_speaker + ["unseen_speaker"] * world.unseen_speaker
     speakers = [draw_speaker(seed, index, coupling) for index in range(len(splits))]
-    render = partial(_render_speaker, world=world, seed=seed, background=background)
+    render = partial(_render_speaker, world=world, seed=seed, background=background, face_size=max(face_sizes))
     if processes is None:
         processes = 2 if len(splits) > 50 else 1
     extra = {"toy": {"size": size, "seed": seed, "coupling": coupling, "background": background, **asdict(world)}}
     with CorpusWriter(path, name=f"toy-{size}", source=f"voxface toy world, seed {seed}, coupling {coupling:g}",
                       licence="CC0-1.0", consent="None needed: faces and voices are synthetic, of nobody.",
-                      face_sizes=(64, FACE_SIZE), face_box=FACE_BOX, extra=extra) as writer, \
+                      face_sizes=face_sizes, face_box=FACE_BOX, extra=extra) as writer, \
             _mapped(render, list(enumerate(speakers)), processes) as rendered:
         progress = tqdm(rendered, desc=f"toy:{size}", total=len(splits), unit="speaker", disable=None)
         for index, sessions in enumerate(progress):
@@ -91,15 +91,15 @@ def _write_speaker(writer: CorpusWriter, index: int, split: str, speaker: Speake
             writer.add_clip(recording, clip, face=writer.add_face(recording, face))
 
 
-def _render_speaker(numbered: tuple[int, Speaker], world: Size, seed: int, background: str) -> list[_Session]:
+def _render_speaker(numbered: tuple[int, Speaker], world: Size, seed: int, background: str, face_size: int) -> list[_Session]:
     index, speaker = numbered
-    return [_render_session(speaker, np.random.default_rng([seed, index, 1 + number]), world, background)
+    return [_render_session(speaker, np.random.default_rng([seed, index, 1 + number]), world, background, face_size)
             for number in range(world.recordings)]
 
 
-def _render_session(speaker: Speaker, rng: np.random.Generator, world: Size, background: str) -> _Session:
+def _render_session(speaker: Speaker, rng: np.random.Generator, world: Size, background: str, face_size: int) -> _Session:
     recording = draw_recording(rng)
-    faces = [render_face(speaker, draw_picture(rng, background), FACE_SIZE) for _ in range(world.clips)]
+    faces = [render_face(speaker, draw_picture(rng, background), face_size) for _ in range(world.clips)]
     return _Session(faces, [synthesise(speaker, recording, world.clip_seconds, rng) for _ in range(world.clips)])
 
 
@@ -122,6 +122,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="0 to 1: how far voices tell of faces; at 0 nothing about an unseen speaker can be "
                              "learned (default: 1)")
     parser.add_argument("--background", choices=BACKGROUNDS, default="white", help="behind the heads (default: white)")
+    parser.add_argument("--face-sizes", nargs="+", type=int, default=list(FACE_SIZES), metavar="PX",
+                        help="sizes at which every face is stored, in pixels (default: 64 128)")
     parser.add_argument("--out", type=Path, metavar="PATH",
                         help="the folder to write (default: corpora/toy-<size>, or toy-report)")
     parser.add_argument("--report", action="store_true",
@@ -138,6 +140,6 @@ def main(args: argparse.Namespace) -> int:
         return 0
     path = args.out or Path("corpora") / f"toy-{args.size}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    prepare_toy(path, args.size, args.seed, args.coupling, args.background)
+    prepare_toy(path, args.size, args.seed, args.coupling, args.background, face_sizes=args.face_sizes)
     print(f"Wrote {path}. Train on it with data.corpus={path}")
     return 0

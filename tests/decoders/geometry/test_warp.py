@@ -110,7 +110,7 @@ def test_regularisation_lowers_the_bending_energy(order: int) -> None:
     squared = (controls[:, :, None] - controls[:, None]).square().sum(-1)
     energies, misses = [], []
     for smoothing in (0.0, 1e-3, 1e-2, 1e-1):
-        weights, linear = solve(controls, values, order, smoothing)
+        weights, _ = solve(controls, values, order, smoothing)
         assert weights.sum(1).abs().max() < 1e-6 * weights.abs().max()
         assert (controls.mT @ weights).abs().max() < 1e-6 * weights.abs().max()
         energies.append((weights * (module._phi(squared, order) @ weights)).sum().item())

@@ -93,7 +93,7 @@ def test_a_sheet_and_numbers(name: str, family: str, loaded: dict[str, Run], tmp
             if key == "speakers":
                 assert value == "4"
     said = capsys.readouterr().out
-    assert said.startswith(f"### {name}: {loaded[family].path.name}, step 30, toy-tiny, ")
+    assert said.startswith(f"### {name}: {loaded[family].path.name}, step {loaded[family].step}, toy-tiny, ")
     assert said.count("\n| ") == len(found) + 2
     assert str(picture) in said
     again, _ = perform(name, loaded[family], limit=4, out=tmp_path / "again")
@@ -102,7 +102,10 @@ def test_a_sheet_and_numbers(name: str, family: str, loaded: dict[str, Run], tmp
 
 def test_every_experiment_is_tested_and_explained() -> None:
     assert set(base.experiments()) == set(COLUMNS)
-    assert all(f"  {name} " in base.overview() for name in COLUMNS)
+    page = (Path(__file__).parents[3] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    for name in COLUMNS:
+        assert f"  {name} " in base.overview()
+        assert f"voxface experiment {name} RUN" in page
 
 
 @pytest.mark.parametrize("name", sorted(COLUMNS))
@@ -137,8 +140,8 @@ class First(Fuser):
         return -embeddings[:, 0]
 
 
-def test_a_run_with_a_fuser(runs: dict[str, Path], loaded: dict[str, Run], tmp_path: Path) -> None:
-    run = next(run for path in runs.values() if (run := gan.load(path, "cpu")).generator.encoder.input_frames is None)
+def test_a_run_with_a_fuser(loaded: dict[str, Run], tmp_path: Path) -> None:
+    run = gan.load(loaded["free"].path, "cpu")
     run.generator.fuser = First()
     run.generator.window_samples = study(loaded["free"], open_corpus("toy:tiny")).window
     _, numbers = perform("growing-segments", run, limit=3, out=tmp_path)
@@ -323,6 +326,27 @@ def test_the_sheet_holds_every_picture_enlarged() -> None:
     assert (sheet[:, 0] == 255).all()
     assert (sheet[:, -1] == 255).all()           # no caption runs over the edge
     assert (sheet[-1] == 255).all()
+
+
+@pytest.mark.parametrize(("text", "lines"), [
+    ("A: one\nB: two", ["A: one", "B: two"]), ("Zoë", ["Zoe"]), ("王", ["?"]), ("", [""]),
+    ("one two three", ["one two", "three"])])
+def test_captions_are_broken_into_lines(text: str, lines: list[str]) -> None:
+    assert base._wrapped(text, base.ImageFont.load_default(size=13), 55) == lines
+
+
+def test_a_word_too_wide_is_cut() -> None:
+    font = base.ImageFont.load_default(size=13)
+    found = base._wrapped("m" * 50, font, 55)
+    assert "".join(found) == "m" * 50
+    assert all(font.getlength(line) <= 55 for line in found)
+
+
+def test_a_column_without_a_face_is_left_out() -> None:
+    face = plain(0, 0, 0)
+    wide = draw_sheet(Finding(["real", *"abcdef"], [("x", [face] * 7)], [], [], []), "t")
+    narrow = draw_sheet(Finding(["real", *"abcdef"], [("x", [None, *[face] * 6])], [], [], []), "t")
+    assert wide.width - narrow.width == base.SMALLEST_CELL + base.GAP
 
 
 def test_large_faces_are_not_enlarged_and_names_may_be_foreign() -> None:

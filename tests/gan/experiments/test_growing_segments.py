@@ -1,5 +1,9 @@
 import numpy as np
+import pytest
 
+import gan
+from encoders.fusers.base import Fuser
+from gan.build import build
 from gan.data.corpus import Corpus
 from gan.experiments.growing_segments import COUNTS, GrowingSegments
 from gan.generate import Run
@@ -19,6 +23,17 @@ def test_ever_more_of_the_same_speech(loaded: dict[str, Run], tiny: Corpus) -> N
         for count, picture in zip(COUNTS, row[1:], strict=True):
             assert picture is not None
             assert np.abs(picture.astype(int) - run.generate(speech[:(count - 1) * hop + window])).max() <= 1
+
+
+def test_the_fuser_that_takes_the_mean_is_the_mean(loaded: dict[str, Run], tiny: Corpus) -> None:
+    run = gan.load(loaded["free"].path, "cpu")
+    run.generator.fuser = build(Fuser, {"name": "mean"}, "fuser", embedding_dim=run.generator.encoder.embedding_dim)
+    rows = GrowingSegments()(study(run, tiny, limit=3)).rows
+    half = len(rows) // 2
+    assert [row["joined_by"] for row in rows] == ["fused"] * half + ["mean embedding"] * half
+    for fused, mean in zip(rows[:half], rows[half:], strict=True):
+        assert fused["segments"] == mean["segments"]
+        assert fused["similarity"].value == pytest.approx(mean["similarity"].value, abs=1e-3)       # a pixel rounds differently
 
 
 def test_one_fixed_length_is_joined_by_its_mean_embedding(loaded: dict[str, Run], tiny: Corpus) -> None:

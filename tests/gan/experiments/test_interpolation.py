@@ -16,7 +16,7 @@ def test_the_ends_are_the_plain_faces_and_the_middle_is_the_mixture(painter: Pai
     assert len(found.pictures) == 5
     for number, (caption, row) in enumerate(found.pictures):
         a, b = voices[number], voices[(number + 1) % 5]
-        assert caption == f"A: {a.name}  B: {b.name}"
+        assert caption == f"A: {a.name}\nB: {b.name}"
         speech_a, speech_b = middle(a.clips[0], 0.5), middle(b.clips[0], 0.5)
         assert np.array_equal(row[0], a.faces[0])
         assert np.array_equal(row[-1], b.faces[0])

@@ -14,7 +14,7 @@ def test_a_face_for_each_window(loaded: dict[str, Run], tiny: Corpus) -> None:
     found = Windows()(own)
     assert [row["drawn_from"] for row in found.rows] == ["one window", "whole", "mean embedding", "mean of the windows' faces"]
     assert found.rows[0]["faces"] == 40
-    assert found.columns == ["real", "whole", "mean embedding", "first window", *[""] * (DRAWN - 2), "last window"]
+    assert found.columns == ["real", "whole", "mean embedding", "first window", *["..."] * (DRAWN - 2), "last window"]
     for voice, (_, row) in zip(own.voices("unseen_speech"), found.pictures, strict=True):
         speech = voice.clips[0]
         span = 19 * hop + window

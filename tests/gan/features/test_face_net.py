@@ -75,7 +75,7 @@ def test_vgg_face_is_not_in_checkpoints_and_is_read_when_used(monkeypatch: pytes
     front = FaceNet(None, network="vggface")
     assert front.num_channels == 4096
     assert front.state_dict() == {}
-    with pytest.raises(ValueError, match="vgg_face_dag.pth.*voxface assets add vgg-face"):
+    with pytest.raises(ValueError, match=r"vgg_face_dag\.pth.*voxface assets add vgg-face"):
         front(torch.zeros(1, 3, 8, 8), torch.tensor([-1]))
     net = Vgg(12, width=4, dense_dim=4096).eval()
     monkeypatch.setattr(module, "vector_net", lambda *_: net)
@@ -84,7 +84,7 @@ def test_vgg_face_is_not_in_checkpoints_and_is_read_when_used(monkeypatch: pytes
 
 @pytest.mark.parametrize(("keys", "said"), [
     (dict(network="facenet"), "features: network facenet came, auto, vggface, corpus are allowed"),
-    (dict(network="vggface", dimension=16), "features: dimension 16 came, network vggface gives 4096"),
+    (dict(network="vggface", dimension=16), "features: network vggface gives 4096 numbers a face, dimension is 16"),
     (dict(size=3), "features.size: face_net takes no such argument")])
 def test_mistakes(keys: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -36,7 +36,7 @@ def found(monkeypatch: pytest.MonkeyPatch, tiny: Corpus) -> np.ndarray:
 
 
 def cole(**keys) -> Decoder:
-    section = dict(name="cole", image_size=64, trunk=[8], landmark_hidden=[8], width=8)
+    section = dict(name="cole", image_size=64, trunk=[16], landmark_hidden=[16], width=64)
     return build(Decoder, section | keys, "decoder", embedding_dim=4)
 
 
@@ -77,7 +77,7 @@ def test_registered_photos_are_kept_while_there_is_room(tiny: Corpus, monkeypatc
     for megabytes, registered in ((1, 2), (0, 3)):
         calls.clear()
         loss = Texture(weight=1.0, pixel_space="unit", corpus=tiny, decoder=decoder, cache_mb=megabytes)
-        for rows in ([0, 3], [3, 0], [3, 7]):
+        for rows in ([0, 3], [3, 0], [3, 4]):
             assert loss.generator(case(tiny, rows, texture=faces(tiny, rows))).item() == 0
         assert calls == [face_nets.CHUNK] * registered
 

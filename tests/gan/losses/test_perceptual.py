@@ -8,15 +8,16 @@ from evaluation.face_nets.residual import Residual
 from gan.config import load
 from gan.data.corpus import Corpus
 from gan.data.faces import to_pixel_space
+from gan.face_nets import settle_networks
 from gan.losses import perceptual as module
-from gan.losses.perceptual import Perceptual, settle_network
+from gan.losses.perceptual import Perceptual
 from tests.gan.losses.cases import step
 
 
 @pytest.fixture
 def loss(tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> Perceptual:
     torch.manual_seed(0)
-    monkeypatch.setattr(module, "_frozen_network", lambda *_: Residual(12, width=4).eval().requires_grad_(False))
+    monkeypatch.setattr(module, "picture_net", lambda *_: Residual(12, width=4).eval().requires_grad_(False))
     return Perceptual(weight=1.0, pixel_space="unit", corpus=tiny, network="corpus")
 
 
@@ -70,7 +71,7 @@ class _Colours(FaceNet):
     (dict(embedding_weight=3.0), 2 / 3 / 4 + 2 / 3 + 3), (dict(taps=[0], embedding_weight=3.0), 2 / 3 / 4 + 3)])
 def test_red_for_green_by_hand(tiny: Corpus, monkeypatch: pytest.MonkeyPatch, keys: dict, by_hand: float) -> None:
     """Two of three channels differ by 1 at both taps, of weights 1/4 and 1; the cosine is 0."""
-    monkeypatch.setattr(module, "_frozen_network", lambda *_: _Colours())
+    monkeypatch.setattr(module, "picture_net", lambda *_: _Colours())
     _, this = case(tiny, [0, 3])
     red, green = (torch.full((2, 3, 64, 64), -1.0) for _ in range(2))
     red[:, 0], green[:, 1] = 1, 1
@@ -103,7 +104,7 @@ def test_a_net_that_cuts_the_face_box_itself_gets_ours_and_is_not_changed_for_ot
         tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     net = Residual(12, width=4).eval().requires_grad_(False)
     net.face_box = tuple(tiny.face_box)             # as FaceNet's
-    monkeypatch.setattr(module, "_frozen_network", lambda *_: net)
+    monkeypatch.setattr(module, "picture_net", lambda *_: net)
     ours = made(tiny, face_box=[0.25, 0.25, 0.75, 0.75])
     assert ours._network[0].face_box == (0.25, 0.25, 0.75, 0.75)
     assert ours.face_box is None                    # not cut twice
@@ -157,7 +158,7 @@ def test_without_room_nothing_is_kept(tiny: Corpus, loss: Perceptual) -> None:
 
 def test_auto_is_settled_in_the_config() -> None:
     config = load("sf2f-64")
-    settle_network(config)
+    settle_networks(config)
     assert config.losses["perceptual"]["network"] == "corpus"
 
 
@@ -169,7 +170,7 @@ def test_facenet_without_weights_says_how_to_get_them(tiny: Corpus) -> None:
 def test_the_corpus_net_names_its_training_faces(tiny: Corpus) -> None:
     from evaluation.face_training import name_faces
 
-    net = module._frozen_network("corpus", tiny)
+    net = module.picture_net("corpus", tiny)
     faces = tiny.in_split(tiny.faces, "train")
     named = name_faces(net, tiny.pixels(faces, 64))
     assert (named == tiny.faces["speaker"][faces]).mean() > 0.9
