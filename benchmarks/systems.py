@@ -50,8 +50,8 @@ def systems() -> list[str]:
 
 def train_and_score(recipe: str, folder: Path) -> None:
     """One system, from nothing or from where it stopped, to rows in folder/results.jsonl."""
-    _voxface(folder, recipe, "train", recipe, f"data.corpus={CORPUS}", "train.device=cpu", "train.threads=1", "logging.embeddings=0",
-             "--runs", str(folder))
+    _voxface(folder, recipe, "train", recipe, f"data.corpus={CORPUS}", "train.device=cpu", "train.threads=1",
+             "logging.embeddings=0", "--runs", str(folder))
     run = run_of(recipe, folder)
     if load(recipe).decoder and not _scored(folder, f"shuffled {run.name}"):
         _evaluate(folder, recipe, str(run), "shuffled")
@@ -72,9 +72,9 @@ def _voxface(folder: Path, label: str, verb: str, *words: str) -> None:
     seconds = time.perf_counter() - start
     with open(folder / "times.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(dict(recipe=label, verb=verb, seconds=round(seconds, 1))) + "\n")
-    print(f"{verb} {label}: {seconds / 60:.1f} min" + ("" if code == 0 else f", exit code {code}; see {folder / label}.log"), flush=True)
+    print(f"{verb} {label}: {seconds / 60:.1f} min", flush=True)
     if code:
-        raise RuntimeError(label)
+        raise RuntimeError(f"{verb} {label}: exit code {code}; see {folder / label}.log")
 
 
 def run_of(recipe: str, folder: Path) -> Path:
@@ -110,8 +110,8 @@ def _renamed(row: dict[str, Any], runs: dict[str, Path]) -> dict[str, Any]:
 def _taken(folder: Path) -> str:
     seconds = sum(json.loads(line)["seconds"] for line in (folder / "times.jsonl").read_text().splitlines())
     return (f"Taken by `python -m benchmarks.systems`, {date.today().isoformat()}: {seconds / 60:.0f} minutes of single-threaded "
-            f"processes, two at a time, on {os.cpu_count()} cores, torch {torch.__version__}. Corpus {CORPUS}; every generator saw "
-            "the number of samples in the table, all as in its recipe but for width and length. Faces compared at "
+            f"processes, two at a time, on {os.cpu_count()} cores, torch {torch.__version__}. Corpus {CORPUS}, training seed 0. "
+            "All is as in the published recipe but for width and length. Faces are compared at "
             f"{FACE_SIZE} px; every encoder is offered {SECONDS:g} s of speech and hears what it can of it.")
 
 
@@ -161,8 +161,9 @@ def write_picture(folder: Path, num_speakers: int = 8) -> None:
         items = true if generator.reads == "face" else [asked[split].waveforms[item] for split, item in columns]
         pictures.append((recipe.removesuffix("-small"), [resize(face, FACE_SIZE) for face in generator.draw(items)]))
     captions = [f"new {split.removeprefix('unseen_')} {item + 1}" for split, item in columns]
-    finding = Finding(captions, pictures, [], [f"{SECONDS:g} s of speech each; the left half are voices heard in training, in new "
-                                               "recordings, the right half new voices. cole draws from the true face."], [])
+    note = (f"{SECONDS:g} s of speech each; the left half are voices heard in training, in new recordings, the right half new "
+            "voices. cole draws from the true face.")
+    finding = Finding(captions, pictures, [], [note], [])
     draw_sheet(finding, f"The small form of every system, {CORPUS}").save(PICTURE)
 
 

@@ -224,8 +224,8 @@ def _experiment(args: argparse.Namespace) -> int:
     from gan.experiments.base import perform
     from gan.generate import load
 
-    perform(args.name, load(args.run, args.device, args.allow_code), args.corpus, args.split, args.audio, args.speakers, args.seed,
-            args.out)
+    run = load(args.run, args.device, args.allow_code)
+    perform(args.name, run, args.corpus, args.split, args.audio, args.speakers, args.seed, args.out)
     return 0
 
 

@@ -70,8 +70,8 @@ class Train:
     update_order: list[str] = field(default_factory=lambda: ["discriminator", "generator"])
     initialisation: str = "default"     # default: torch's own | normal: N(0, 0.02), as DCGAN and Wav2Pix
     init_from: str | None = None        # a run's folder or checkpoint, or a recipe, which is trained first if it was not yet
-    init_modules: list[str] = field(default_factory=list)   # what is taken from there: encoder, fuser, decoder, discriminators, ...
-    frozen: list[str] = field(default_factory=list)         # parts of the same names that are not trained, batch norm included
+    init_modules: list[str] = field(default_factory=list)   # what is taken from there: encoder, decoder, discriminators, ...
+    frozen: list[str] = field(default_factory=list)         # parts of such names that are not trained, batch norm included
     freeze_norm_from: int | None = None # step from which the generator's batch norm stays as it is and its Adam starts anew
     ema_decay: float | None = None      # e.g. 0.999: keep a moving average of the generator and draw with it
     precision: str = "float32"          # float32 | bfloat16 (autocast)
@@ -130,8 +130,8 @@ ALLOWED = {
 
 # What changes where or how fast a run computes, what it writes, or how long it goes on: not what it computes.
 NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.published_identities", "train.device",
-               "train.threads", "train.init_from", "train.save_every", "train.keep_last", "train.validate_every", "train.validate_metrics",
-               "train.best")
+               "train.threads", "train.init_from", "train.save_every", "train.keep_last", "train.validate_every",
+               "train.validate_metrics", "train.best")
 
 
 def cache_folder() -> Path:

@@ -20,7 +20,7 @@ from gan.config import Config, from_dict
 from gan.data.audio import LARGEST_AMPLITUDE, read_waveform
 from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.data.faces import read_face, write_face
-from gan.model import Generator, build_model
+from gan.model import NO_DECODER, Generator, build_model
 
 
 class Run:
@@ -54,7 +54,8 @@ class Run:
         """Speech -> its face. (S,) -> uint8 (H, W, 3); (B, S) -> uint8 (B, H, W, 3).
 
         waveform: float in [-1, 1], 16 kHz, mono. seed: for decoders that draw noise.
-        Raises ValueError for a run that draws from faces, an empty waveform, other shapes, integers, and values that are not finite or far too large.
+        Raises ValueError for a run that draws from faces, an empty waveform, other shapes, integers, and values that are not
+        finite or far too large.
         """
         if self.generator.reads == "face":
             raise ValueError(f"{self.path.name}: draws from faces, not from speech; give generate_from a picture file.")
@@ -101,7 +102,8 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     Writes out/<name>.png, in a folder's own structure. Returns the pictures written and one line for each file that could not
     be drawn: the others are not held up by it.
     """
-    run.face_size       # a run that draws no faces says so once
+    if run.generator.decoder is None:
+        raise ValueError(f"{run.path.name}: {NO_DECODER}")
     kind, suffixes = ("pictures", PICTURES) if run.generator.reads == "face" else ("sound files", SOUND)
     files, failed = [], []
     for source in sources:

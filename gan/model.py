@@ -24,6 +24,8 @@ from gan.data.faces import from_pixel_space, to_uint8
 from gan.features.base import Features
 from gan.losses.base import Loss, Losses
 
+NO_DECODER = "it has no decoder and draws no faces; it trains an encoder, which other runs take over with train.init_from."
+
 
 class Drawing(NamedTuple):
     """embedding: (B, E). faces: {px: (B, 3, px, px)} in the decoder's pixel space. parts: the decoder's intermediate results."""
@@ -53,8 +55,7 @@ class Generator(nn.Module):
     def image_sizes(self) -> tuple[int, ...]:
         """px of the faces it draws, ascending. Raises ValueError if it draws none."""
         if self.decoder is None:
-            raise ValueError("decoder: this model has none and draws no faces; it trains an encoder, which other runs take over "
-                             "with train.init_from.")
+            raise ValueError(f"decoder: {NO_DECODER}")
         return self.decoder.image_sizes
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -120,8 +121,8 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def draw(self, items: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
-        """float32 (S,) waveforms in [-1, 1] at 16 kHz (or, face to face, uint8 (H, W, 3) faces) -> uint8 (B, H, W, 3) faces of the
-        largest size.
+        """Waveforms, float32 (S,) in [-1, 1] at 16 kHz, or, face to face, uint8 (H, W, 3) faces -> uint8 (B, H, W, 3) faces of
+        the largest size.
 
         Evaluation mode: batch norm on its running statistics. Where the decoder draws noise, seed chooses it.
         """
@@ -181,7 +182,10 @@ class Model(nn.Module):
                 for size in self.generator.image_sizes}
 
     def part(self, name: str, key: str) -> nn.Module:
-        """encoder, fuser, decoder, features, discriminators or discriminators.NAME. key: where the name stands, for the message."""
+        """features, encoder, fuser, decoder, discriminators or discriminators.NAME.
+
+        key: where the name stands, for the message of the ValueError if there is no such part.
+        """
         parts = {**{n: m for n, m in self.generator.named_children()}, "discriminators": self.discriminators,
                  **{f"discriminators.{n}": m for n, m in self.discriminators.items()}}
         if name not in parts:
@@ -247,8 +251,8 @@ def _check_lengths(config: Config, features: Features, encoder: Encoder) -> None
         with torch.no_grad():
             _, frames = features(torch.zeros(1, crops[0]), torch.tensor([crops[0]]))
         if int(frames) < encoder.min_frames:
-            raise ValueError(f"data.clip_seconds: the shortest crop, {config.data.clip_seconds[0]:g} s, gives {int(frames)} frames; "
-                             f"encoder {config.encoder['name']} reads {encoder.min_frames} or more.")
+            raise ValueError(f"data.clip_seconds: the shortest crop, {config.data.clip_seconds[0]:g} s, gives {int(frames)} "
+                             f"frames; encoder {config.encoder['name']} reads {encoder.min_frames} or more.")
 
 
 def build_losses(config: Config, model: Model, num_identities: int, corpus: Corpus | None) -> Losses:

@@ -68,8 +68,8 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
 
 
 def _initial(config: Config, runs: Path) -> checkpoint.Checkpoint | None:
-    """The checkpoint train.init_from names. A recipe there is a stage before this one: trained now, on the same corpus and with the
-    same seed, unless it already was.
+    """The checkpoint train.init_from names. A recipe there is a stage before this one: trained now, unless it already was, on the
+    same corpus and with the same seed.
     """
     name = config.train.init_from
     if name is None:
@@ -124,7 +124,8 @@ class Trainer:
         self.batches = Batches(
             corpus, pairing=config.data.pairing, clip_seconds=(config.data.clip_seconds[0], config.data.clip_seconds[1]),
             batch_size=settings.batch_size, seed=settings.seed, face_size=max(sizes),
-            pixel_space=pixel_space(generator.decoder), segments=config.data.segments, mismatched="mismatched" in self.losses.needs)
+            pixel_space=pixel_space(generator.decoder), segments=config.data.segments,
+            mismatched="mismatched" in self.losses.needs)
         self.step = 0
         if settings.compile:
             # Compiled code has no second derivative, which gradient penalties take through the discriminators.
@@ -199,12 +200,12 @@ class Trainer:
 
     def train(self) -> Path:
         settings = self.config.train
-        self.run.mkdir(parents=True, exist_ok=True)
         saved = checkpoint.load_latest(self.run / "checkpoints")
         if saved is not None:
             self.restore(saved)
         else:
             self._start()
+        self.run.mkdir(parents=True, exist_ok=True)
         self._describe(resumed=saved is not None)
         if self.step >= settings.steps:
             print(f"Already at step {self.step}. A larger train.steps goes on from there.")
@@ -330,12 +331,14 @@ class Trainer:
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def _describe(self, resumed: bool) -> None:
-        def count(module: nn.Module) -> int:
-            return sum(p.numel() for p in module.parameters() if p.requires_grad)
+        def count(*modules: nn.Module | None, trained: bool = True) -> int:
+            return sum(p.numel() for m in modules if m is not None for p in m.parameters() if p.requires_grad or not trained)
 
-        megabytes = 4e-6 * (3 * (count(self.model) + count(self.losses)) + (count(self.average) if self.average else 0))
+        generator, discriminators = self.model.generator, self.model.discriminators
+        # Adam keeps two numbers for each that is trained.
+        megabytes = 4e-6 * (count(self.model, self.losses, self.average, trained=False) + 2 * count(self.model, self.losses))
         print(f"{'Going on with' if resumed else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
-              f"training a generator of {count(self.model.generator):,} parameters, discriminators of {count(self.model.discriminators):,}, "
+              f"generator {count(generator):,} trained parameters, discriminators {count(discriminators):,}, "
               f"{self.num_identities} identities, {self.device}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
 
 

@@ -89,7 +89,7 @@ class Batches(Dataset):
 
     pairing: `aligned` (a face with what was said while it was seen), `identity` (any face with any clip of the speaker),
     `independent` (voices and faces of unrelated speakers). clip_seconds: shortest and longest crop, one length a batch. segments
-    above 1: from each of the speaker's clips, in random order, windows one after another from a random start, up to so many (SF2F).
+    above 1: from each of the speaker's clips, in random order, windows one after another from a random start, up to so many.
     face_size in px; pixel_space as in gan/data/faces.py. Raises ValueError if the corpus cannot give such batches.
     """
 

@@ -16,8 +16,9 @@ class Step:
     """Everything a loss may read.
 
     embedding: (B, E). real, fake: {px: (B, 3, px, px)} in the decoder's pixel space.
-    judged: judged["real" | "fake" | "mismatched" | "interpolated"][discriminator name]. parts: the decoder's intermediate results.
-    interpolated: random mixtures of real and fake. What only some losses look at is there only if one of them needs it.
+    judged: judged["real" | "fake" | "mismatched" | "interpolated"][discriminator name].
+    parts: the decoder's intermediate results. interpolated: random mixtures of real and fake.
+    What only some losses look at is there only if one of them needs it.
     """
 
     batch: Batch

@@ -1,0 +1,130 @@
+"""Runs that start from another run's parts, and parts that stay as they are."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan import checkpoint
+from gan.config import load
+from gan.data.corpus import Corpus
+from gan.generate import load as load_run
+from gan.model import build_model
+from gan.train import Trainer, train
+
+QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "logging.num_images=2", "logging.embeddings=0"]
+
+
+def run_of(recipe: str, folder: Path, *overrides: str) -> Path:
+    return train(load(recipe, [*QUICK, *overrides]), recipe, folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tiny: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stage-1 run of sf2f-64-tiny lies after the fuser's."""
+    runs = tmp_path_factory.mktemp("runs")
+    run_of("sf2f-64-fuser-tiny", runs)
+    return runs
+
+
+def only(folder: Path, recipe: str) -> Path:
+    (run,) = folder.glob(f"{recipe}-????????")
+    return run
+
+
+def test_a_stage_named_by_recipe_is_trained_first_and_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage_1 = only(folder, "sf2f-64-tiny")
+    assert run_of("sf2f-64-fuser-tiny", folder) == only(folder, "sf2f-64-fuser-tiny")
+    assert "Already at step" in capsys.readouterr().out
+    assert only(folder, "sf2f-64-tiny") == stage_1
+
+
+def test_stage_2_starts_from_stage_1_and_moves_nothing_of_its_generator(folder: Path) -> None:
+    """Weights and batch norm statistics of the frozen encoder and decoder are stage 1's to the bit; the fuser and the
+    discriminators, which stage 2 trains, are not what they were."""
+    before = checkpoint.of_run(only(folder, "sf2f-64-tiny")).weights
+    after = checkpoint.of_run(only(folder, "sf2f-64-fuser-tiny")).weights
+    generator = [name for name in before if name.startswith(("model.generator.encoder.", "model.generator.decoder."))]
+    assert any(name.endswith("running_mean") for name in generator)
+    assert all(torch.equal(before[name], after[name]) for name in generator)
+    moved = [name for name in after if name.startswith(("model.generator.fuser.", "model.discriminators."))]
+    fresh = {f"model.{k}": v for k, v in _fresh("sf2f-64-fuser-tiny").items()}
+    for name in moved:
+        if not name.endswith("num_batches_tracked"):
+            assert not torch.equal(before[name] if name in before else fresh[name], after[name]), name
+
+
+def _fresh(recipe: str) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return build_model(load(recipe), 12).state_dict()
+
+
+def test_frozen_batch_norm_stays_in_evaluation_mode_while_pictures_are_drawn(folder: Path, tiny: Corpus, tmp_path: Path) -> None:
+    config = load("sf2f-64-fuser-tiny", QUICK)
+    trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"), checkpoint.of_run(only(folder, "sf2f-64-tiny")))
+    trainer.training_mode()
+    trainer.model.generator.draw([tiny.waveform(0) / 32768])
+    generator = trainer.model.generator
+    assert not any(layer.training for part in (generator.encoder, generator.decoder) for layer in part.modules())
+    assert generator.fuser is not None
+    assert generator.fuser.training
+    trained = {id(p) for group in trainer.optimizers.generator.param_groups for p in group["params"]}
+    assert trained == {id(p) for p in generator.fuser.parameters()}
+
+
+def test_the_hash_knows_the_weights_a_run_starts_from(folder: Path, tmp_path: Path) -> None:
+    stage_1 = only(folder, "sf2f-64-tiny")
+    fuser = only(folder, "sf2f-64-fuser-tiny")
+    by_path = run_of("sf2f-64-fuser-tiny", tmp_path, f"train.init_from={stage_1}")
+    assert by_path.name == fuser.name           # the same start, however it is named
+    other = run_of("sf2f-64-tiny", tmp_path, "train.seed=5")
+    assert run_of("sf2f-64-fuser-tiny", tmp_path, f"train.init_from={other}").name != fuser.name
+
+
+def test_fine_tuning_takes_the_moving_average_where_there_is_one(tiny: Corpus, tmp_path: Path) -> None:
+    first = run_of("sf2f-64-tiny", tmp_path, "train.ema_decay=0.5")
+    config = load("sf2f-64-tiny", [*QUICK, "train.ema_decay=0.5", f"train.init_from={first}", "train.init_modules=[encoder,decoder]"])
+    trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"), checkpoint.of_run(first))
+    trainer._start()
+    average, own = load_run(first, "cpu").generator.state_dict(), trainer.model.generator.state_dict()
+    assert all(torch.equal(average[name], own[name]) for name in own)
+    assert trainer.average is not None
+    assert all(torch.equal(average[name], value) for name, value in trainer.average.generator.state_dict().items())
+
+
+@pytest.mark.parametrize(("overrides", "said"), [
+    (["train.init_from=sf2f-64-tni"], "train.init_from: sf2f-64-tni is neither a run, nor a checkpoint, nor a recipe. "
+                                      "Did you mean sf2f-64-tiny"),
+    (["train.init_modules=[encoder,decodr]"], "train.init_modules: this model has no part decodr.*Did you mean decoder"),
+    (["train.frozen=[encoder,heads]"], "train.frozen: this model has no part heads"),
+    (["train.frozen=[encoder,fuser,decoder]"], "leaves nothing to train"),
+    (["train.init_from=null"], "both or neither"),
+    (["fuser=null"], "fuser: none came with data.segments 3"),
+    (["data.segments=1"], "fuser: attention_v1 came with data.segments 1"),
+    (["decoder.width=64"], r"train.init_modules: decoder of .* does not fit this recipe's \(size mismatch"),
+    (["train.init_modules=[encoder,decoder,fuser]"], "has no fuser"),
+])
+def test_what_cannot_be_is_one_line(overrides: list[str], said: str, folder: Path) -> None:
+    with pytest.raises(ValueError, match=said) as caught:
+        run_of("sf2f-64-fuser-tiny", folder, f"train.init_from={only(folder, 'sf2f-64-tiny')}", *overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_without_a_decoder_cannot_look_at_faces() -> None:
+    config = load("voice2face-speaker-tiny", [*QUICK, "losses.pixel={name: l1, weight: 1.0}"])
+    with pytest.raises(ValueError, match="losses.pixel: looks at drawn faces, but the recipe has no decoder"):
+        train(config, "x")
+
+
+def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:
+    generator = load_run(only(folder, "sf2f-64-fuser-tiny"), "cpu").generator
+    speech = tiny.waveform(0)[:32_000] / 32768
+    window = generator.window_samples
+    first, second = generator.fit([speech, speech[:100]])
+    assert window == 6400
+    assert first.shape == (2, 9, window)                    # (32,000 - 6,400) / 3,200 + 1 windows, each half a window on
+    assert second[0].tolist() == [window] * 9
+    assert second[1].tolist() == [100] + [0] * 8            # too short for a window: whole
+    assert torch.equal(first[0, 3], torch.from_numpy(speech[9600:16_000].astype("float32")))
+    alone = generator.embeddings([speech[:100]])
+    assert torch.allclose(torch.from_numpy(generator.embeddings([speech, speech[:100]])[1:]), torch.from_numpy(alone), atol=1e-5)
