@@ -1,6 +1,7 @@
 """The contract of a speech encoder: features -> one embedding an item."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -30,3 +31,17 @@ def masked_mean(sequence: Tensor, num_frames: Tensor) -> Tensor:
     """Mean over each item's own frames: (B, C, F), (B,) -> (B, C)."""
     mask = frame_mask(num_frames, sequence.shape[2])
     return sequence.masked_fill(~mask, 0.0).sum(2) / num_frames[:, None]
+
+
+def mean_of_halvings(features: Tensor, num_frames: Tensor, blocks: Iterable[nn.Module], last: nn.Module) -> Tensor:
+    """Layers that each make T frames ceil(T / 2), then each item's mean over time: (B, C, F), (B,) -> (B, E).
+
+    Frames beyond an item's end are zeroed before and after every block and left out of the mean, so that an item is the same
+    alone and padded in a batch (in evaluation mode).
+    """
+    x = features.masked_fill(~frame_mask(num_frames, features.shape[2]), 0.0)
+    for block in blocks:
+        x = block(x)
+        num_frames = (num_frames + 1) // 2
+        x = x.masked_fill(~frame_mask(num_frames, x.shape[2]), 0.0)
+    return masked_mean(last(x), (num_frames + 1) // 2)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from encoders.base import Encoder, frame_mask, masked_mean
+from encoders.base import Encoder, mean_of_halvings
 
 
 class _Block(nn.Module):
@@ -22,8 +22,6 @@ class Cnn1d(Encoder):
     """(B, C, F) -> (B, embedding_dim): convolutions of stride 2, mean over time, L2 norm if normalise.
 
     SF2F: 40 bands, 512 wide, normalised. voice2face: 64 bands, 64 wide, the plain mean. channels: width after each block.
-    Frames beyond an item's end are zeroed after every block and left out of the mean, so that an item is the same alone and
-    padded in a batch (in evaluation mode).
     """
 
     def __init__(self, num_channels: int, embedding_dim: int = 512, channels: list[int] | None = None,
@@ -36,10 +34,5 @@ class Cnn1d(Encoder):
         self.last = nn.Conv1d(channels[-1], embedding_dim, 3, stride=2, padding=1)
 
     def forward(self, features: Tensor, num_frames: Tensor) -> Tensor:
-        x = features.masked_fill(~frame_mask(num_frames, features.shape[2]), 0.0)
-        for block in self.blocks:
-            x = block(x)
-            num_frames = (num_frames + 1) // 2
-            x = x.masked_fill(~frame_mask(num_frames, x.shape[2]), 0.0)
-        embedding = masked_mean(self.last(x), (num_frames + 1) // 2)
+        embedding = mean_of_halvings(features, num_frames, self.blocks, self.last)
         return F.normalize(embedding, dim=1) if self.normalise else embedding

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from encoders.base import Encoder, frame_mask, masked_mean
+from encoders.base import Encoder, mean_of_halvings
 
 KERNELS = (2, 3, 5, 7)
 
@@ -36,8 +36,7 @@ class _InceptionBlock(nn.Module):
 class Inception1d(Encoder):
     """(B, C, F) -> (B, embedding_dim) unit vectors: inception blocks, a last convolution, mean over time, L2 norm.
 
-    channels: width after each block, divisible by 4. Frames beyond an item's end are zeroed after every block and left out of
-    the mean, so that an item is the same alone and padded in a batch (in evaluation mode).
+    channels: width after each block, divisible by 4.
     """
 
     def __init__(self, num_channels: int, embedding_dim: int = 512, channels: list[int] | None = None):
@@ -51,10 +50,4 @@ class Inception1d(Encoder):
         self.last = nn.Conv1d(channels[-1], embedding_dim, 3, stride=2, padding=1)
 
     def forward(self, features: Tensor, num_frames: Tensor) -> Tensor:
-        x = features.masked_fill(~frame_mask(num_frames, features.shape[2]), 0.0)
-        for block in self.blocks:
-            x = block(x)
-            num_frames = (num_frames + 1) // 2
-            x = x.masked_fill(~frame_mask(num_frames, x.shape[2]), 0.0)
-        x = self.last(x)
-        return F.normalize(masked_mean(x, (num_frames + 1) // 2), dim=1)
+        return F.normalize(mean_of_halvings(features, num_frames, self.blocks, self.last), dim=1)

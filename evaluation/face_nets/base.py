@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -54,3 +58,18 @@ class VectorNet(FaceNet):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.name(F.relu(self.vector(images)))
+
+
+def read_weights(path: Path, error: Callable[[str], ValueError]) -> dict[str, Any]:
+    """A weight file made by torch.save, read without running what it may hold. error: makes the ValueError of a reason."""
+    if not path.is_file():
+        raise error("no such weight file")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as reason:
+        raise error(f"cannot be read ({reason.strerror})") from None
+    except Exception:  # what a file of another kind raises in the unpickler may be anything
+        raise error("is not a weight file") from None
+    if not isinstance(state, dict):
+        raise error("is not a weight file")
+    return state

@@ -5,14 +5,14 @@ The architecture is facenet-pytorch's (MIT). The weights are not part of any pac
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-import torch
 from facenet_pytorch import InceptionResnetV1
 from torch import Tensor
 from torch.nn import functional as F
 
-from evaluation.face_nets.base import FaceNet
+from evaluation.face_nets.base import FaceNet, read_weights
 from evaluation.faces import FaceBox, check_face_box
 
 SIZE = 140
@@ -77,15 +77,8 @@ class Inception(FaceNet):
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise _error(path, "no such weight file")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise _error(path, f"cannot be read ({error.strerror})") from None
-    except Exception:  # what a file of another kind raises in the unpickler may be anything
-        raise _error(path, "is not a weight file") from None
-    if not isinstance(state, dict) or not isinstance(state.get("logits.weight"), Tensor):
+    state = read_weights(path, partial(_error, path))
+    if not isinstance(state.get("logits.weight"), Tensor):
         raise _error(path, "is not a weight file of facenet-pytorch's InceptionResnetV1")
     return state
 

@@ -5,13 +5,14 @@ The weights are not part of any package: the user adds vgg_face_dag.pth, the por
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from evaluation.face_nets.base import VectorNet
+from evaluation.face_nets.base import VectorNet, read_weights
 
 SIZE = 224
 IDENTITIES = 2622
@@ -77,14 +78,7 @@ class VggFace(VectorNet):
         return self.fc7(self.dropout(F.relu(self.fc6(maps.flatten(1)))))
 
     def _load(self, path: Path) -> None:
-        if not path.is_file():
-            raise _error(path, "no such weight file")
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except OSError as error:
-            raise _error(path, f"cannot be read ({error.strerror})") from None
-        except Exception:  # what a file of another kind raises in the unpickler may be anything
-            raise _error(path, "is not a weight file") from None
+        state = read_weights(path, partial(_error, path))
         try:
             self.load_state_dict(state)
         except (RuntimeError, TypeError, AttributeError):

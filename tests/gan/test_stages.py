@@ -83,7 +83,8 @@ def test_the_hash_knows_the_weights_a_run_starts_from(folder: Path, tmp_path: Pa
 
 def test_fine_tuning_takes_the_moving_average_where_there_is_one(tiny: Corpus, tmp_path: Path) -> None:
     first = run_of("sf2f-64-tiny", tmp_path, "train.ema_decay=0.5")
-    config = load("sf2f-64-tiny", [*QUICK, "train.ema_decay=0.5", f"train.init_from={first}", "train.init_modules=[encoder,decoder]"])
+    config = load("sf2f-64-tiny", [*QUICK, "train.ema_decay=0.5", f"train.init_from={first}",
+                                   "train.init_modules=[encoder,decoder]"])
     trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"), checkpoint.of_run(first))
     trainer._start()
     average, own = load_run(first, "cpu").generator.state_dict(), trainer.model.generator.state_dict()
@@ -112,7 +113,7 @@ def test_what_cannot_be_is_one_line(overrides: list[str], said: str, folder: Pat
 
 def test_a_recipe_without_a_decoder_cannot_look_at_faces() -> None:
     config = load("voice2face-speaker-tiny", [*QUICK, "losses.pixel={name: l1, weight: 1.0}"])
-    with pytest.raises(ValueError, match="losses.pixel: looks at drawn faces, but the recipe has no decoder"):
+    with pytest.raises(ValueError, match=r"losses\.pixel: looks at drawn faces, but the recipe has no decoder"):
         train(config, "x")
 
 

@@ -62,7 +62,7 @@ def test_a_weight_file_is_read_and_frozen(small: VggFace, tmp_path: Path) -> Non
 
 def test_another_file_is_refused_in_one_line(small: VggFace, tmp_path: Path) -> None:
     files = {"text": "is not a weight file", "other": "does not hold the layers conv1_1 to fc8", "absent": "no such weight file",
-             "list": "does not hold the layers", "code": "is not a weight file"}
+             "list": "is not a weight file", "code": "is not a weight file"}
     (tmp_path / "text").write_text("no weights")
     torch.save({"conv1_1.weight": torch.zeros(1)}, tmp_path / "other")
     torch.save([1, 2], tmp_path / "list")
