@@ -79,4 +79,5 @@ def test_links_and_pictures_exist() -> None:
 
 def test_recipes_named_are_the_recipes_there_are() -> None:
     rows = [line for line in README.splitlines() if line.startswith("| `")]
-    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == set(recipes())
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == {
+        recipe for recipe in recipes() if not recipe.endswith(("-small", "-tiny"))}

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 # What a user can find in each verb's help.
 HELP = {
     "prepare": ["toy", "youtubers", "folder", "corpus"],
-    "prepare toy": ["tiny", "demo", "bench", "--seed", "--coupling", "--background", "--out", "--report"],
+    "prepare toy": ["tiny", "demo", "bench", "--seed", "--coupling", "--background", "--face-sizes", "--out", "--report"],
     "prepare youtubers": ["preprocessed_frame_N.wav", "--keep-split", "--no-swap-red-blue", "--unseen-fraction", "--out"],
     "prepare folder": ["speaker, recording, file", "--consent", "--face-box", "--unseen-speaker", "--out"],
     "train": ["key=value", "--runs", "runs/<recipe>-<hash>", *recipes()],
@@ -30,6 +30,7 @@ HELP = {
     "evaluate": ["--corpus", "--split", "unseen_speaker", "--no-controls", "--out", "prior", "shuffled", "oracle-voice",
                  "oracle-identity", "evaluation.runs"],
     "table": ["results.jsonl", "--compare"],
+    "experiment": ["NAME", "interpolation", "averaging", "unseen-voices", "audio-length", "windows", "growing-segments", "--audio"],
     "inspect": ["recipe", "--identities", "--json"],
     "assets": ["list", "add", "verify", "docs/weights.md"],
     "assets list": ["--long"],
@@ -76,7 +77,7 @@ def test_help_names_every_verb(voxface) -> None:
     assert said.code == 0
     assert "face" in said.out
     for verb in VERBS:
-        assert re.search(rf"^ +{verb} +\w", said.out, re.MULTILINE), verb
+        assert re.search(rf"^ +{verb}\s+\w", said.out, re.MULTILINE), verb
 
 
 def test_the_first_run_of_the_help_is_of_a_recipe_there_is() -> None:
