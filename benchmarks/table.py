@@ -52,6 +52,14 @@ TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] 
         "steps a second": lambda row: f"{1 / row['seconds'][1]:.2f}",
         "seconds a step": lambda row: _spread(row["seconds"]),
         "time, as a multiple": _times}),
+    "frechet": ("Frechet distance, beside pytorch-fid's", ("dimensions", "faces", "given"), {
+        "dimensions": lambda row: str(row["dimensions"]),
+        "faces a set": lambda row: str(row["faces"]),
+        "given": lambda row: row["given"],
+        "seconds": lambda row: _spread(row["seconds"]),
+        "seconds, pytorch-fid": lambda row: _spread(row["seconds_pytorch_fid"]),
+        "times faster": lambda row: _spread(row["times_faster"], ".1f"),
+        "relative difference": lambda row: f"{row['relative_difference']:.0e}"}),
 }
 
 

@@ -1,9 +1,10 @@
-"""Training a small face net on a corpus's real faces: once, then kept by content."""
+"""Training a face net on a corpus's real faces, whole or its last layers only: once, then kept by content."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import trange
 
-from evaluation.cache import cache_folder, write_atomically
+from evaluation.cache import cache_folder, file_checksum, write_atomically
 from evaluation.face_nets.base import FaceNet
 from evaluation.faces import check_faces
 
 RESULTS_VERSION = 1  # raise when training changes, so that nets kept by older code are not taken for this one's
 BATCH_SIZE = 32
+LEARNING_RATE = 2e-3  # of a net from scratch; one that starts from a weight file wants less
 
 
 def trained_face_net(
@@ -30,30 +32,42 @@ def trained_face_net(
     seed: int = 0,
     steps: int | None = None,
     device: str = "cpu",
+    tuned: Sequence[str] = (),
+    learning_rate: float = LEARNING_RATE,
     **net_arguments: Any,
 ) -> tuple[FaceNet, str]:
     """A net trained on these faces, and the checksum of its weights; trained once for the same arguments and content.
 
     faces: uint8 (T, H, W, 3). labels: int (T,), any numbers; logit i belongs to the i-th of the distinct ones, sorted.
-    net_arguments: for net_class, besides num_identities. The net is frozen and in evaluation mode.
+    tuned, learning_rate: as train_face_net has them; only the layers that were trained are kept on disk.
+    net_arguments: for net_class, besides num_identities; of a weight file, `weights`, the content counts, not the path.
+    The net is frozen and in evaluation mode.
     """
     identities = _check(faces, labels)
     architecture = f"{net_class.__module__}.{net_class.__qualname__}"
-    recipe = json.dumps([architecture, net_arguments, seed, steps, RESULTS_VERSION], sort_keys=True)
-    digest = hashlib.sha256(recipe.encode())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = net_class(num_identities=identities, **net_arguments)
+    trained = _tuned_parameters(net, tuned)
+
+    told = dict(net_arguments)
+    if told.get("weights") is not None:
+        told["weights"] = file_checksum(Path(told["weights"]))
+    recipe = [architecture, told, seed, steps, RESULTS_VERSION]
+    if tuned or learning_rate != LEARNING_RATE:  # so that nets kept before there were these arguments are still found
+        recipe += [sorted(tuned), learning_rate]
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode())
     digest.update(str(faces.shape).encode() + np.ascontiguousarray(faces).tobytes())
     digest.update(np.unique(labels, return_inverse=True)[1].astype(np.int64).tobytes())
     path = cache_folder("face_nets") / f"{net_class.__name__.lower()}-{digest.hexdigest()[:16]}.safetensors"
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = net_class(identities, **net_arguments)
     net = net.to(torch.device(device))
-    if not _load(net, path):
-        train_face_net(net, faces, labels, seed, steps)
-        state = {name: value.contiguous() for name, value in net.state_dict().items()}
+    frozen = {name for name, _ in net.named_parameters()} - trained
+    if not _load(net, path, frozen):
+        train_face_net(net, faces, labels, seed, steps, learning_rate=learning_rate, tuned=tuned)
+        state = {name: value.contiguous() for name, value in net.state_dict().items() if name not in frozen}
         write_atomically(path, lambda temporary: save_file(state, temporary))
-    return net.requires_grad_(False).eval(), _weights_checksum(net)
+    return net.requires_grad_(False).eval(), weights_checksum(net)
 
 
 def train_face_net(
@@ -63,16 +77,18 @@ def train_face_net(
     seed: int = 0,
     steps: int | None = None,
     batch_size: int = BATCH_SIZE,
-    learning_rate: float = 2e-3,
+    learning_rate: float = LEARNING_RATE,
+    tuned: Sequence[str] = (),
 ) -> FaceNet:
     """Train `net` in place to name these faces, and return it, frozen and in evaluation mode.
 
     faces: uint8 (T, H, W, 3). labels: int (T,), any numbers; logit i belongs to the i-th of the distinct ones, sorted.
     steps: of the optimiser; by default 300, more from 800 faces on (12 passes over the faces).
+    tuned: the layers that are trained, such as ["fc7", "fc8"], the others staying as they are; none named means all.
     The pictures are turned, moved, mirrored, relit, blurred and made noisy, so that the net knows the person in other
     pictures, and in drawn ones. The same seed gives the same net (same processor type and number of threads).
     Shows a progress bar on a terminal.
-    Raises ValueError if faces and labels do not fit, or the net has another number of identities.
+    Raises ValueError if faces and labels do not fit, the net has another number of identities, or no layer so named.
     """
     identities = _check(faces, labels)
     if net.num_identities != identities:
@@ -84,8 +100,13 @@ def train_face_net(
     generator = torch.Generator().manual_seed(seed)
     order = _draw(len(faces), steps * batch_size, generator).view(steps, batch_size)
 
-    net.train().requires_grad_(True)
-    optimizer = torch.optim.AdamW(net.parameters(), learning_rate, weight_decay=0.01)
+    trained = _tuned_parameters(net, tuned)
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name in trained)
+    net.train()
+    for layer in net.children():  # what stays as it is keeps its batch statistics too
+        layer.train(all(parameter.requires_grad for parameter in layer.parameters()))
+    optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], learning_rate, weight_decay=0.01)
     # With fewer than ten steps the warm-up would be shorter than one.
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 10), pct_start=0.2)
     with torch.random.fork_rng(devices=[]):  # dropout draws from torch's own state
@@ -159,18 +180,29 @@ def _draw(faces: int, count: int, generator: torch.Generator) -> Tensor:
     return torch.cat(passes)[:count]
 
 
-def _load(net: FaceNet, path: Path) -> bool:
-    """Fill the net from a kept file; False if it is not there or is damaged (then it is made again)."""
+def _tuned_parameters(net: FaceNet, tuned: Sequence[str]) -> set[str]:
+    """The names of the parameters that training changes."""
+    names = {name for name, _ in net.named_parameters()}
+    layers = [name for name, _ in net.named_children()]
+    if unknown := [layer for layer in tuned if layer not in layers]:
+        raise ValueError(f"tuned: {', '.join(unknown)}; {type(net).__name__} has {', '.join(layers)}.")
+    return {name for name in names if name.partition(".")[0] in tuned} if tuned else names
+
+
+def _load(net: FaceNet, path: Path, frozen: set[str]) -> bool:
+    """Fill all but the frozen parameters from a kept file; False if it is not there or is damaged (then it is made again)."""
     if not path.exists():
         return False
     try:
-        net.load_state_dict(load_file(path))
+        kept = load_file(path)
+        net.load_state_dict({name: value for name, value in net.state_dict().items() if name in frozen} | kept)
     except (SafetensorError, RuntimeError, OSError):
         return False
     return True
 
 
-def _weights_checksum(net: FaceNet) -> str:
+def weights_checksum(net: FaceNet) -> str:
+    """sha256 of a net's weights, hexadecimal."""
     digest = hashlib.sha256()
     for name, value in sorted(net.state_dict().items()):
         digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())

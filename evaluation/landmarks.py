@@ -28,10 +28,16 @@ OVERLAP = 0.3
 
 
 def landmarks68(faces: np.ndarray, face_box: FaceBox) -> np.ndarray:
-    """The 68 landmarks of each face, cached by content; 11 ms a face of 64 or 128 px on one core.
+    """The points of find68, float32 (N, 68, 2), whether or not the detector saw a face."""
+    return find68(faces, face_box)[0]
+
+
+def find68(faces: np.ndarray, face_box: FaceBox) -> tuple[np.ndarray, np.ndarray]:
+    """The 68 landmarks of each face, and was a face seen there? Cached by content; 11 ms a face of 64 or 128 px on one core.
 
     faces: uint8 (N, H, W, 3). face_box: (left, top, right, bottom), fractions of the picture inside which the face lies.
-    Returns float32 (N, 68, 2): x and y as fractions of the picture; the centre of a 64 px picture's first pixel is 0.5 / 64.
+    Returns float32 (N, 68, 2): x and y as fractions of the picture; the centre of a 64 px picture's first pixel is 0.5 / 64;
+    and bool (N,).
 
     There is always an answer: the predictor looks inside and round the detector's rectangle that overlaps best with the one
     expected from the face box or, where the detector sees no face there, the expected one. Pictures below 256 px are
@@ -47,14 +53,15 @@ def landmarks68(faces: np.ndarray, face_box: FaceBox) -> np.ndarray:
     box = tuple(round(float(edge), 6) for edge in face_box)
     label = (
         f"dlib 68 landmarks, weights {file_checksum(path)[:12]}, at {SMALLEST} px or more, {detector.label}, "
-        f"median of {RECTANGLES}, overlap {OVERLAP} with {RECTANGLE} of face box {box}"
+        f"median of {RECTANGLES} and whether one was seen, overlap {OVERLAP} with {RECTANGLE} of face box {box}"
     )
 
     def predict(batch: np.ndarray) -> np.ndarray:
         predictor = _predictor(str(path))
         return np.stack([_points(image, face_box, detector.detector, predictor) for image in batch])
 
-    return cached_features(faces, label, predict, 68 * 2, progress="landmarks").reshape(-1, 68, 2)
+    found = cached_features(faces, label, predict, 68 * 2 + 1, progress="landmarks")
+    return found[:, :-1].reshape(-1, 68, 2), found[:, -1] > 0.5
 
 
 @functools.cache
@@ -69,17 +76,18 @@ def _predictor(path: str) -> Any:
 
 
 def _points(image: np.ndarray, face_box: FaceBox, detector: Any, predictor: Any) -> np.ndarray:
-    """uint8 (H, W, 3) -> float32 (136,): x, y of each point, as fractions."""
+    """uint8 (H, W, 3) -> float32 (137,): x, y of each point, as fractions, and 1 if the detector saw a face there, else 0."""
     enlarged = _enlarge(image)
     size = np.array(enlarged.shape[1::-1])
     corner, extent = np.array(face_box[:2]), np.subtract(face_box[2:], face_box[:2])
     edges = np.concatenate([(corner + extent * RECTANGLE[:2]) * size, (corner + extent * RECTANGLE[2:]) * size - 1])
     rectangle = dlib.rectangle(*(round(edge) for edge in edges.tolist()))
     seen = max(detector(enlarged, 0), key=lambda one: _overlap(one, rectangle), default=rectangle)
-    seen = seen if _overlap(seen, rectangle) >= OVERLAP else rectangle
+    is_face = seen is not rectangle and _overlap(seen, rectangle) >= OVERLAP
+    seen = seen if is_face else rectangle
     shapes = [predictor(enlarged, _moved(seen, down, times)).parts() for down, times in RECTANGLES]
     points = np.median([[(point.x, point.y) for point in shape] for shape in shapes], axis=0)
-    return ((points + 0.5) / size).astype(np.float32).ravel()
+    return np.append(((points + 0.5) / size).ravel(), is_face).astype(np.float32)
 
 
 def _moved(rectangle: Any, down: float, times: float) -> Any:

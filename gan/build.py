@@ -125,6 +125,6 @@ def refuse_foreign_code(config: Config, allowed: tuple[str, ...]) -> None:
             for inner, entry in value.items():
                 walk(entry, f"{key}.{inner}")
 
-    for section in ("features", "encoder", "decoder", "discriminators", "losses"):
+    for section in ("features", "encoder", "fuser", "decoder", "discriminators", "losses"):
         walk(getattr(config, section), section)
     walk(config.evaluation.metrics, "evaluation.metrics")

@@ -17,6 +17,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy
@@ -124,9 +125,9 @@ def load_trained(module: nn.Module, saved: Checkpoint, name: str) -> None:
     try:
         module.load_state_dict(found or {})
     except RuntimeError as error:
-        raise ValueError(f"train.init_modules: {name} of {saved.path} does not fit this recipe's "
-                         f"({' '.join(str(error).splitlines()[1:2]).strip()}). Use one architecture, and for discriminators that "
-                         "name identities the same corpus.") from None
+        first = shorten(" ".join(str(error).splitlines()[1:2]), 120)
+        raise ValueError(f"train.init_modules: {name} of {saved.path} does not fit this recipe's ({first}). "
+                         "Use one architecture, and for discriminators that name identities the same corpus.") from None
 
 
 def of_run(path: Path) -> Checkpoint:

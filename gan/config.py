@@ -32,6 +32,7 @@ class Data:
     clip_seconds: list[float] = field(default_factory=lambda: [1.0, 1.0])   # shortest, longest crop; one length a batch
     segments: int = 1                   # windows a speaker; above 1 they are cut one after another from the speaker's clips,
                                         # up to this many, and a fuser joins them
+    flip: float = 0.0                   # probability that a training face is mirrored
     workers: int = 0                    # loader processes; the batches are the same whatever the number
     published_identities: int = 10      # training speakers of the paper, for inspect without a corpus
 
@@ -133,6 +134,10 @@ NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.pub
                "train.threads", "train.init_from", "train.save_every", "train.keep_last", "train.validate_every",
                "train.validate_metrics", "train.best")
 
+# Keys younger than runs there are, and the value that means what was done before: at it they count as absent, so that a run made
+# then is still found.
+ADDED_LATER = {"data.flip": 0.0}
+
 
 def cache_folder() -> Path:
     """Where rendered corpora, face nets and features are kept: $VOXFACE_CACHE, else ~/.cache/voxface."""
@@ -173,7 +178,7 @@ def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
 def _overridden(merged: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
         key, equals, _ = override.partition("=")
-        if not equals or not key:
+        if not equals or not key.strip(".[]"):
             raise ValueError(f"{override}: an override reads key=value, e.g. train.steps=1000.")
         try:
             change = OmegaConf.to_container(OmegaConf.from_dotlist([override]), resolve=False)
@@ -216,12 +221,13 @@ def run_hash(config: Config, corpus_checksum: str, initial_checksum: str | None 
     """
     plain = to_dict(config)
     left_out = (*NOT_IN_HASH, *(("train.steps",) if config.optimizer.decay_from is None else ()))
-    for key in left_out:
+    for key in (*left_out, *ADDED_LATER):
         *parents, last = key.split(".")
         section = plain
         for parent in parents:
             section = section[parent]
-        del section[last]
+        if key not in ADDED_LATER or section[last] == ADDED_LATER[key]:
+            del section[last]
     content = json.dumps([RESULTS_VERSION, corpus_checksum, initial_checksum, plain], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:8]
 
@@ -285,6 +291,8 @@ def _check_keys(section: type, values: Any, prefix: str) -> None:
         default = known[key].default_factory
         if is_dataclass(default):
             _check_keys(default, value, f"{prefix}{key}.")
+        elif isinstance(value, dict) != (default is dict):
+            raise ValueError(f"{prefix}{key}: {value!r} came. A mapping is {'expected' if default is dict else 'not allowed'}.")
 
 
 def _check_values(config: Config) -> None:
@@ -301,6 +309,8 @@ def _check_values(config: Config) -> None:
                         ("logging.images_every", config.logging.images_every)):
         if number < 1:
             raise ValueError(f"{key}: {number} came. Allowed: 1 or more.")
+    if not 0 <= config.data.flip <= 1:
+        raise ValueError(f"data.flip: {config.data.flip} came. Allowed: a probability, 0 to 1.")
     low_high = config.data.clip_seconds
     if len(low_high) != 2 or not 0 < low_high[0] <= low_high[1]:
         raise ValueError(f"data.clip_seconds: {low_high} came. Allowed: [shortest, longest], in seconds above 0.")

@@ -25,6 +25,7 @@ from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, resize
 from gan.data.dataset import INT16_SCALE, BySpeaker, rng
 from gan.data.toy.faces import draw_picture, render_face
 from gan.data.toy.speakers import Speaker, given_audible
+from gan.face_nets import networks
 from gan.generate import Run
 from gan.model import Generator
 
@@ -225,9 +226,8 @@ def rows(evaluated: Evaluated, system: System, run: Run | None, corpus: Corpus, 
     origin = dict(system=system.name, run=None if run is None else run.path.name, step=None if run is None else run.step,
                   weights=None if run is None else run.weights_checksum,
                   training_seed=None if run is None else run.config.train.seed,
-                  # The frozen nets of its features and losses: a score by one of them would be no judgement.
-                  trained_against=[] if run is None else sorted({
-                      s["network"] for s in (run.config.features, *run.config.losses.values()) if "network" in s}),
+                  # The frozen nets it and its earlier stages learned from: a score by one of them would be no judgement.
+                  trained_against=[] if run is None else sorted(networks(run.config).union(run.inherited_networks)),
                   corpus=corpus.name, corpus_checksum=corpus.checksum, split="seen_speech" if split == "train" else split,
                   results_version=RESULTS_VERSION,
                   protocol=dict(runs=settings.runs, seconds=seconds, seed=settings.seed,
@@ -283,7 +283,8 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
     if add_controls:
         names += [name for name in CONTROLS if name not in names and (name != "shuffled" or runs)
                   and (not name.startswith("oracle") or "toy" in corpus.info["extra"])]
-    size = settings.face_size or (runs[0].face_size if runs else max(corpus.face_sizes))
+    sizes = [run.face_size for run in runs]     # of all, so that one without faces is named before the others are scored
+    size = settings.face_size or (sizes or [max(corpus.face_sizes)])[0]
     entries: list[tuple[System, Run | None]] = []
     for run in runs:
         entries += [(system, run) for system in systems(run, ["shuffled"] if "shuffled" in names else [], corpus)]

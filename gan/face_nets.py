@@ -74,6 +74,11 @@ def settle_networks(config: Config) -> None:
             section["network"] = settle_network("auto", allowed)
 
 
+def networks(config: Config) -> set[str]:
+    """The frozen nets a settled config's features and losses name."""
+    return {section["network"] for section in (config.features, *config.losses.values()) if "network" in section}
+
+
 def picture_net(network: str, corpus: Corpus) -> FaceNet:
     """A frozen net for comparing pictures: `auto`, `facenet` or `corpus`.
 

@@ -27,6 +27,7 @@ class Run:
     """A trained generator and where it came from.
 
     path: the run's folder; step: of the checkpoint; config: what it was trained with; num_identities: training speakers.
+    inherited_networks: frozen nets that the runs it started from were trained against.
     """
 
     def __init__(self, path: Path, loaded: Checkpoint, config: Config, device: torch.device):
@@ -34,6 +35,7 @@ class Run:
         self.corpus: dict[str, str] = loaded.info["corpus"]
         self.num_identities: int = loaded.info["num_identities"]
         self.weights_checksum: str = loaded.weights_checksum
+        self.inherited_networks: list[str] = loaded.info.get("inherited_networks", [])
         model = build_model(config, self.num_identities)
         load_part(model, loaded, "model")
         if config.train.ema_decay is not None:
@@ -42,7 +44,10 @@ class Run:
 
     @property
     def face_size(self) -> int:
-        return max(self.generator.image_sizes)
+        """px of the faces it draws. Raises ValueError, naming the run, if it draws none."""
+        if self.generator.decoder is None:
+            raise ValueError(f"{self.path.name}: {NO_DECODER}")
+        return self.generator.image_sizes[-1]
 
     def generate_from(self, path: Path, seed: int = 0) -> np.ndarray:
         """A sound file (or a picture, if the run draws from faces) -> uint8 (H, W, 3)."""

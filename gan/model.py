@@ -206,7 +206,8 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def build_model(config: Config, num_identities: int, corpus: Corpus | None = None) -> Model:
-    """The model of a recipe. corpus: on which a frozen net of its features may be trained; None if weights will be loaded.
+    """The model of a recipe, its train.frozen without gradient. corpus: on which a frozen net of its features may be trained;
+    None if weights will be loaded.
 
     Raises ValueError naming the key where parts do not fit.
     """
@@ -215,6 +216,8 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
     encoder = build(Encoder, config.encoder, "encoder", num_channels=features.num_channels)
     fuser = build(Fuser, config.fuser, "fuser", embedding_dim=encoder.embedding_dim) if config.fuser else None
     decoder = build(Decoder, config.decoder, "decoder", embedding_dim=encoder.embedding_dim) if config.decoder else None
+    if features.reads == "face" and (decoder is None or fuser is not None):
+        raise ValueError(f"features: {config.features['name']} reads one face, to be drawn again: give a decoder and no fuser.")
     discriminators = {
         name: build(Discriminator, section, f"discriminators.{name}", embedding_dim=encoder.embedding_dim,
                     num_identities=num_identities)
@@ -232,9 +235,10 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
                                  f"Have: {', '.join(discriminators) or 'none'}.")
     window_samples = round(config.data.clip_seconds[1] * SAMPLE_RATE_HZ)
     model = Model(Generator(features, encoder, fuser, decoder, window_samples), discriminators)
-    for key, named in (("train.frozen", config.train.frozen), ("train.init_modules", config.train.init_modules)):
-        for part in named:
-            model.part(part, key)
+    for part in config.train.init_modules:
+        model.part(part, "train.init_modules")
+    for part in config.train.frozen:
+        model.part(part, "train.frozen").requires_grad_(False)
     return model
 
 

@@ -53,7 +53,8 @@ def discriminator_half(model: Model, losses: Losses, optimizers: Optimizers, bat
         faces["mismatched"] = model.resolutions(batch.mismatched_face)
     if "interpolated" in losses.needs:
         share = torch.rand(len(batch.face), 1, 1, 1, device=batch.face.device)
-        faces["interpolated"] = {size: torch.lerp(fake[size], real[size].detach(), share).requires_grad_() for size in real}
+        faces["interpolated"] = {size: torch.lerp(fake[size].float(), real[size].detach(), share).requires_grad_()
+                                 for size in real}
     judged = model.judge(faces, condition)
     logs = descend("discriminator", optimizers.discriminator, optimizers.clip_gradient, losses,
                    Step(batch, condition, real, fake, judged, interpolated=faces.get("interpolated", {})), measure)
@@ -84,13 +85,15 @@ def descend(half: str, optimizer: torch.optim.Optimizer, clip_gradient: float | 
     total, logs = losses.terms(half, step)
     if total is None:
         return logs
+    if not total.requires_grad:
+        raise ValueError(f"losses: those of the {half}'s half depend on nothing that is trained. See train.frozen.")
     optimizer.zero_grad(set_to_none=True)
     total.backward()
     parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     if clip_gradient is not None:
         logs[f"gradient/{half[0]}"] = nn.utils.clip_grad_norm_(parameters, clip_gradient)
     elif measure:
-        logs[f"gradient/{half[0]}"] = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        logs[f"gradient/{half[0]}"] = nn.utils.get_total_norm([p.grad for p in parameters])
     optimizer.step()
     return logs | {f"loss/{half[0]}": total.detach()}
 

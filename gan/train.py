@@ -28,10 +28,10 @@ from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, write_atomically
 from gan.data.dataset import INT16_SCALE, Batches, identity_labels, loader
 from gan.evaluate import Drawn, evaluate_system
-from gan.face_nets import settle_networks, training_landmarks
+from gan.face_nets import networks, settle_networks, training_landmarks
 from gan.generate import choose_device, middle
 from gan.logger import Logger
-from gan.model import Generator, Model, build_losses, build_model, initialise_normal, pixel_space
+from gan.model import NO_DECODER, Generator, Model, build_losses, build_model, initialise_normal, pixel_space
 from gan.step import Optimizers, gan_step
 
 
@@ -80,15 +80,28 @@ def _initial(config: Config, runs: Path) -> checkpoint.Checkpoint | None:
         stage.data.corpus, stage.data.workers = config.data.corpus, config.data.workers
         stage.train.seed, stage.train.device, stage.train.threads = config.train.seed, config.train.device, config.train.threads
         path = train(stage, name, runs)
-    if not path.exists():
+    elif not path.exists():
         raise ValueError(f"train.init_from: {name} is neither a run, nor a checkpoint, nor a recipe."
                          + nearest(name, configuration.recipes()))
-    return checkpoint.of_run(path)
+    try:
+        return checkpoint.of_run(path)
+    except ValueError as error:
+        raise ValueError(f"train.init_from: {error}") from None
 
 
 def _check(config: Config) -> None:
     """Build every part once without data, so that what a recipe gets wrong is said before a corpus is made or read."""
-    build_losses(config, build_model(config, num_identities=2), num_identities=2, corpus=None)
+    model = build_model(config, num_identities=2)
+    losses = build_losses(config, model, num_identities=2, corpus=None)
+    if not losses:
+        raise ValueError("losses: none came, one or more is needed.")
+    if not any(p.requires_grad for module in (model.generator, losses) for p in module.parameters()):
+        raise ValueError(f"train.frozen: {config.train.frozen} leaves nothing to train.")
+    if model.discriminators and "fake" not in losses.needs:
+        raise ValueError(f"discriminators: {', '.join(model.discriminators)} came, but no loss looks at drawn faces.")
+    if model.generator.decoder is None and config.train.validate_every is not None:
+        raise ValueError(f"train.validate_every: {config.train.validate_every} came, but there are no faces to score: "
+                         + NO_DECODER)
     for name in config.train.validate_metrics if config.train.validate_every is not None else ():
         if name not in config.evaluation.metrics:
             raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
@@ -112,7 +125,7 @@ class Trainer:
             initialise_normal(self.model)
             initialise_normal(self.losses)
         self.initial = initial
-        self.frozen = [self.model.part(name, "train.frozen").requires_grad_(False) for name in settings.frozen]
+        self.frozen = [self.model.part(name, "train.frozen") for name in settings.frozen]
         self.model.to(device)
         if settings.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -125,7 +138,8 @@ class Trainer:
             corpus, pairing=config.data.pairing, clip_seconds=(config.data.clip_seconds[0], config.data.clip_seconds[1]),
             batch_size=settings.batch_size, seed=settings.seed, face_size=max(sizes),
             pixel_space=pixel_space(generator.decoder), segments=config.data.segments,
-            mismatched="mismatched" in self.losses.needs)
+            mismatched="mismatched" in self.losses.needs,
+            flip=config.data.flip)
         self.step = 0
         if settings.compile:
             # Compiled code has no second derivative, which gradient penalties take through the discriminators.
@@ -140,21 +154,19 @@ class Trainer:
     def _generator_adam(self) -> torch.optim.Optimizer:
         adam = self.config.optimizer.generator
         parameters = [p for module in (self.model.generator, self.losses) for p in module.parameters() if p.requires_grad]
-        if not parameters:
-            raise ValueError(f"train.frozen: {self.config.train.frozen} leaves nothing to train.")
         return torch.optim.Adam([{"params": parameters, "spared": False}], lr=adam.learning_rate,
                                 betas=(adam.betas[0], adam.betas[1]), eps=adam.epsilon, fused=True)
 
     def _discriminator_adam(self) -> torch.optim.Optimizer | None:
-        if not self.model.discriminators:
-            return None
         adam, spares = self.config.optimizer.discriminator, self.config.optimizer.decay_spares
+        groups = [{"params": parameters, "spared": name in spares} for name, module in self.model.discriminators.items()
+                  if (parameters := [p for p in module.parameters() if p.requires_grad])]
+        if not groups:
+            return None
         for name in spares:
             if name not in self.model.discriminators:
                 raise ValueError(f"optimizer.decay_spares: no discriminator {name}. "
                                  f"Have: {', '.join(self.model.discriminators)}.")
-        groups = [{"params": list(module.parameters()), "spared": name in spares}
-                  for name, module in self.model.discriminators.items()]
         return torch.optim.Adam(groups, lr=adam.learning_rate, betas=(adam.betas[0], adam.betas[1]), eps=adam.epsilon,
                                 fused=True)
 
@@ -173,7 +185,15 @@ class Trainer:
         checkpoint.save(self.run / "checkpoints", self.step, self.weights(), state,
                         config=configuration.to_dict(self.config), num_identities=self.num_identities,
                         corpus={"name": self.corpus.name, "checksum": self.corpus.checksum},
+                        inherited_networks=self._inherited_networks(),
                         results_version=configuration.RESULTS_VERSION)
+
+    def _inherited_networks(self) -> list[str]:
+        """The frozen nets that the run this one starts from, and those before it, were trained against."""
+        if self.initial is None:
+            return []
+        info = self.initial.info
+        return sorted(networks(configuration.from_dict(info["config"])).union(info.get("inherited_networks", [])))
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
         checkpoint.load_part(self.model, saved, "model")

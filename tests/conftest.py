@@ -1,5 +1,9 @@
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import pytest
 
+from gan import face_nets
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 
@@ -16,3 +20,13 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
 def tiny(cache_of_the_tests: None) -> Corpus:
     """The toy world's smallest size."""
     return open_corpus("toy:tiny")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def full_training_of_face_nets() -> Iterator[Callable]:
+    """The corpus's face nets are trained for 20 steps only: that takes seconds, and few tests ask how good they are. Those put
+    back what this gives."""
+    full = face_nets._trained
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(face_nets, "_trained", partial(full, steps=20))
+        yield full

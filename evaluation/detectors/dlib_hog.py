@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import dlib
 import numpy as np
 
-from evaluation.detectors.base import Detector
+from evaluation.detectors.base import Detector, check_processes
 
 
 class DlibHog(Detector):
@@ -16,17 +16,17 @@ class DlibHog(Detector):
     upsampling: how often the picture is doubled before looking. Its window is 80 px, so without one doubling it finds
         hardly any face in a 64 px picture.
     threshold: how far above the detector's own threshold a window must score; 0 is dlib's default, lower finds more.
-    One core looks through a 64 px picture in 1 ms, so no worker processes are used.
+    processes: worker processes, null for one a core. One core looks through a 64 px picture in 1 ms, so that they are worth
+        their start (seconds) for many thousand pictures only.
     """
 
     name = "dlib_hog"
 
-    def __init__(self, upsampling: int = 1, threshold: float = 0.0):
-        if upsampling < 0:
-            raise ValueError(f"upsampling: {upsampling}; 0 or more doublings.")
-        self.upsampling, self.threshold = upsampling, float(threshold)
+    def __init__(self, upsampling: int = 1, threshold: float = 0.0, processes: int | None = 1):
+        self.upsampling, self.threshold = check_upsampling(upsampling), float(threshold)
+        self.processes = check_processes(processes)
         # The detector's weights are compiled into dlib, so its version is their name.
-        self.label = f"dlib HOG {_version()}, threshold {self.threshold:g}, upsampling {upsampling}"
+        self.label = f"dlib HOG {dlib_version()}, threshold {self.threshold:g}, upsampling {upsampling}"
         self.detector = dlib.get_frontal_face_detector()
 
     def detect(self, images: np.ndarray) -> np.ndarray:
@@ -35,7 +35,15 @@ class DlibHog(Detector):
         )
 
 
-def _version() -> str:
+def check_upsampling(upsampling: int) -> int:
+    """upsampling itself. Raises ValueError if it is negative."""
+    if upsampling < 0:
+        raise ValueError(f"upsampling: {upsampling}; 0 or more doublings.")
+    return upsampling
+
+
+def dlib_version() -> str:
+    """Of the installed package, which may be called dlib-bin."""
     for package in ("dlib-bin", "dlib"):
         try:
             return version(package)

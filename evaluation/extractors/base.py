@@ -40,3 +40,16 @@ class Embedder(ABC):
     @abstractmethod
     def embed(self, images: np.ndarray, face_box: FaceBox) -> np.ndarray:
         """The embeddings themselves, uncached. uint8 (B, H, W, 3) -> float32 (B, dim)."""
+
+
+class Classifier(Embedder):
+    """An embedder whose net also names what it sees: what an inception score is made of.
+
+    classes: how many it tells apart.
+    """
+
+    classes: int
+
+    @abstractmethod
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Embeddings (N, dim) -> class logits, float64 (N, classes), so that no picture goes through the net twice."""

@@ -25,8 +25,9 @@ CONVOLUTIONS = (2, 2, 3, 3, 3)
 class VggFace(VectorNet):
     """VGG-Face, frozen if its weights are given: 145,002,878 parameters at full width.
 
-    weights: vgg_face_dag.pth; None leaves random ones. width: channels of the first block, 64 as published; what
-    follows is in proportion, fc6 and fc7 (64 width) too.
+    weights: vgg_face_dag.pth; None leaves random ones. num_identities: another number than the file's leaves the last
+    layer, fc8, random, to be trained on other people. width: channels of the first block, 64 as published; what follows is
+    in proportion, fc6 and fc7 (64 width) too.
     Pictures: resized to 224 x 224, RGB in 0..255 less the mean of the training faces.
     Raises ValueError, naming the file and the command that adds it, if it is missing or is something else.
     """
@@ -79,6 +80,9 @@ class VggFace(VectorNet):
 
     def _load(self, path: Path) -> None:
         state = read_weights(path, partial(_error, path))
+        last = state.get("fc8.bias")
+        if isinstance(last, Tensor) and last.shape != (self.num_identities,):
+            state = state | {"fc8.weight": self.fc8.weight, "fc8.bias": self.fc8.bias}
         try:
             self.load_state_dict(state)
         except (RuntimeError, TypeError, AttributeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,8 @@ class Trial:
     gallery, gallery_speaker: real faces of the speakers of this split, from held-out recordings where it splits speech.
     training, training_speaker: real faces of the training speakers, from training recordings.
     face_box: (left, top, right, bottom) as fractions of the picture, where the face itself lies.
+    attributes: what is known of a speaker, such as sex, as text; of nobody where the corpus says nothing.
+    again: (N, H, W, 3), the same speech drawn once more with other noise; None where no metric asked for it.
     Raises ValueError where shapes or types do not fit together.
     """
 
@@ -39,6 +42,8 @@ class Trial:
     split: str
     face_box: FaceBox
     seed: int = 0
+    attributes: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    again: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ("generated", "gallery", "training"):
@@ -57,6 +62,8 @@ class Trial:
                 f"target: {self.target.dtype} {self.target.shape}; one uint8 face for each generated one is "
                 f"needed, {self.generated.shape}."
             )
+        if self.again is not None and (self.again.shape != self.generated.shape or self.again.dtype != np.uint8):
+            raise ValueError(f"again: {self.again.dtype} {self.again.shape}; it must be like generated, {self.generated.shape}.")
         for name in ("clip", "run"):
             if getattr(self, name).shape != self.speaker.shape:
                 raise ValueError(f"{name}: shape {getattr(self, name).shape}, but {len(self.speaker)} faces.")
@@ -72,6 +79,7 @@ class Score:
     chance: what knowing nothing scores. upper: the same metric on real faces. Either may be None.
     extractor: the frozen nets behind the number: name, threshold, upsampling, weight checksum; "" where none.
     items: (N,) one value per generated face, NaN where that face could not be scored; or None.
+    details: more that is stored beside the items, (N, ...) each, such as whom a classifier took a face for.
     """
 
     metric: str
@@ -81,6 +89,7 @@ class Score:
     upper: float | None = None
     extractor: str = ""
     items: np.ndarray | None = field(default=None, repr=False, compare=False)
+    details: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     note: str = ""
     higher_is_better: bool = True
 
@@ -90,7 +99,12 @@ class Score:
 
 
 class Metric(ABC):
-    """A metric. Its constructor's keyword arguments are its config keys; nested components arrive built."""
+    """A metric. Its constructor's keyword arguments are its config keys; nested components arrive built.
+
+    needs_again: whether trials must have `again`.
+    """
+
+    needs_again: bool = False
 
     @abstractmethod
     def __call__(self, trial: Trial) -> list[Score]:

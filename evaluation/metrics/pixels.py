@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
+from evaluation.true_faces import NOTE, real_ends
 
 NAME = "l1"
-OTHERS = 8  # faces of other people held against each true face for the chance level
 
 
 class Pixels(Metric):
@@ -20,25 +20,15 @@ class Pixels(Metric):
     def __call__(self, trial: Trial) -> list[Score]:
         if not len(trial.generated):
             return [skip(NAME, "no generated faces", higher_is_better=False)]
-        rng = np.random.default_rng(trial.seed)
-        same, other = np.full(len(trial.target), np.nan), np.full(len(trial.target), np.nan)
-        for at, (target, speaker) in enumerate(zip(trial.target, trial.speaker, strict=True)):
-            own = np.flatnonzero(trial.gallery_speaker == speaker)
-            own = own[(trial.gallery[own] != target).any(axis=(1, 2, 3))]
-            others = np.flatnonzero(trial.gallery_speaker != speaker)
-            if len(own):
-                same[at] = _distance(trial.gallery[own], target).mean()
-            if len(others):
-                drawn = rng.choice(others, min(OTHERS, len(others)), replace=False)
-                other[at] = _distance(trial.gallery[drawn], target).mean()
+        chance, upper = real_ends(trial, lambda rows, at: _distance(trial.gallery[rows], trial.target[at]))
         return [
             score_items(
                 NAME,
                 _distance(trial.generated, trial.target),
                 trial,
-                chance=mean_or_none(other, trial.speaker),
-                upper=mean_or_none(same, trial.speaker),
-                note="0..255; chance: a real face of another person; real faces: another one of the same person",
+                chance=chance,
+                upper=upper,
+                note=f"0..255; {NOTE}",
                 higher_is_better=False,
             )
         ]

@@ -25,7 +25,7 @@ class Batch(NamedTuple):
     waveform: (B, S) float32 in [-1, 1], zero beyond num_samples; num_samples: (B,) int64.
     face, mismatched_face: (B, 3, H, W) in the decoder's pixel space; mismatched_face is of another speaker (empty if not asked).
     voice_identity, face_identity: (B,) int64 labels among the training speakers; equal but for independent pairing.
-    face_index: (B,) int64, the face's row in the corpus, a key for caches.
+    face_index: (B,) int64, the face's row in the corpus, a key for caches; -1 for a mirrored face, which no cache knows.
     """
 
     waveform: Tensor
@@ -90,13 +90,15 @@ class Batches(Dataset):
     pairing: `aligned` (a face with what was said while it was seen), `identity` (any face with any clip of the speaker),
     `independent` (voices and faces of unrelated speakers). clip_seconds: shortest and longest crop, one length a batch. segments
     above 1: from each of the speaker's clips, in random order, windows one after another from a random start, up to so many.
-    face_size in px; pixel_space as in gan/data/faces.py. Raises ValueError if the corpus cannot give such batches.
+    flip: probability that a face is mirrored. face_size in px; pixel_space as in gan/data/faces.py. Raises ValueError if the corpus cannot give such batches.
     """
 
     def __init__(self, corpus: Corpus, *, pairing: str, clip_seconds: tuple[float, float], batch_size: int, seed: int,
-                 face_size: int, pixel_space: str, segments: int = 1, mismatched: bool = False, split: str = "train"):
+                 face_size: int, pixel_space: str, segments: int = 1, mismatched: bool = False, flip: float = 0.0,
+                 split: str = "train"):
         self.corpus, self.pairing, self.batch_size, self.seed = corpus, pairing, batch_size, seed
         self.face_size, self.pixel_space, self.segments, self.mismatched = face_size, pixel_space, segments, mismatched
+        self.flip = flip
         self.samples = [round(seconds * corpus.sample_rate_hz) for seconds in clip_seconds]
         clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
         self.clips = BySpeaker(corpus.clips["speaker"][clips], clips)
@@ -144,10 +146,15 @@ class Batches(Dataset):
             own = np.searchsorted(self.faces.speakers, self.corpus.faces["speaker"][faces])
             other = (own + random.integers(1, others, size)) % others
             mismatched = self._faces_of(self.faces.draw(other, random.random(size)))
+        shown, index = self._faces_of(faces), torch.from_numpy(faces)
+        if self.flip:
+            mirrored = torch.from_numpy(random.random(size) < self.flip)
+            shown = torch.where(mirrored[:, None, None, None], shown.flip(3), shown)
+            index = index.masked_fill(mirrored, -1)
         return Batch(
-            torch.from_numpy(waveform), torch.from_numpy(num_samples), self._faces_of(faces), mismatched,
+            torch.from_numpy(waveform), torch.from_numpy(num_samples), shown, mismatched,
             torch.from_numpy(self.labels[self.corpus.clips["speaker"][clips]]),
-            torch.from_numpy(self.labels[self.corpus.faces["speaker"][faces]]), torch.from_numpy(faces))
+            torch.from_numpy(self.labels[self.corpus.faces["speaker"][faces]]), index)
 
     def _crop(self, clips: np.ndarray, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """A random crop of each clip; clips shorter than it are whole, zeros after. (B, length), (B,)."""

@@ -57,17 +57,15 @@ class FaceNet(Features):
 
     @torch.no_grad()
     def forward(self, faces: Tensor, face_index: Tensor) -> tuple[Tensor, Tensor]:
-        """faces: (B, 3, H, W) RGB in [0, 1]. face_index: (B,) rows in the corpus, whose vectors are kept, or -1.
+        """faces: (B, 3, H, W) RGB in [0, 1]. face_index: (B,) rows in the corpus, whose vectors are kept; or -1, even if only one
+        is: then the pictures are looked at.
 
         Returns (B, dimension, 1), and 1 for each item.
         """
-        known = (face_index >= 0).cpu() & bool(self._vectors)
-        vector = faces.new_empty(len(faces), self.num_channels, dtype=torch.float32)
-        if known.any():
-            vector[known.to(faces.device)] = self._vectors[0](face_index.cpu()[known], faces.device)
-        if not known.all():
-            unknown = ~known.to(faces.device)
-            vector[unknown] = describe(self._net(faces.device), faces[unknown], self.relu)
+        if self._vectors and bool((face_index >= 0).all()):
+            vector = self._vectors[0](face_index, faces.device)
+        else:
+            vector = describe(self._net(faces.device), faces, self.relu)
         return vector[:, :, None], torch.ones(len(faces), dtype=torch.int64, device=faces.device)
 
     def _net(self, device: torch.device) -> VectorNet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from decoders.base import Decoder
 from gan.data.corpus import Corpus
 from gan.face_nets import landmarks
 from gan.losses.base import Loss, Step
@@ -14,8 +15,10 @@ class Landmarks(Loss):
     that a weight holds at any size.
     """
 
-    def __init__(self, weight: float, corpus: Corpus | None):
+    def __init__(self, weight: float, corpus: Corpus | None, decoder: Decoder | None):
         super().__init__(weight)
+        if not hasattr(decoder, "mean_landmarks"):
+            raise ValueError(f"the decoder's landmarks are compared, {type(decoder).__name__} has none: use decoder cole.")
         self._true = [] if corpus is None else [landmarks(corpus)]
 
     def generator(self, step: Step) -> Tensor:

@@ -1,7 +1,11 @@
 """What every encoder must do, over every file of encoders/."""
 
+from functools import cache
+
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from encoders.base import Encoder
@@ -87,6 +91,29 @@ def test_padding_changes_nothing(name: str, beyond: int) -> None:
     assert torch.allclose(together[0], run(encoder, longer)[0], atol=1e-5)
     assert torch.allclose(together[1], run(encoder, features)[0], atol=1e-5)
     assert not torch.allclose(together[0], together[1], atol=1e-3)
+
+
+@cache
+def of_any_length(name: str) -> Encoder:
+    return built(name)[0].eval()
+
+
+@pytest.mark.parametrize("name", [name for name in names(Encoder) if built(name)[0].input_frames is None])
+@settings(max_examples=20, deadline=None)
+@given(beyond=st.integers(0, 2 * SPARE), padding=st.integers(0, SPARE), seed=st.integers(0, 9))
+def test_any_length_and_any_padding(name: str, beyond: int, padding: int, seed: int) -> None:
+    """A batch as long as its longest item, the other one shorter by whatever."""
+    torch.manual_seed(seed)
+    encoder = of_any_length(name)
+    frames = encoder.min_frames + beyond
+    features, longer = drawn(name, 1, frames), drawn(name, 1, frames + padding)
+    alone = run(encoder, features)
+    padded = torch.cat([features, 10.0 * drawn(name, 1, padding)], dim=2)
+    together = encoder(torch.cat([padded, longer]), torch.tensor([frames, frames + padding]))
+    assert alone.shape == (1, encoder.embedding_dim)
+    assert together.isfinite().all()
+    assert torch.allclose(together[0], alone[0], atol=1e-5)
+    assert torch.allclose(together[1], run(encoder, longer)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", names(Encoder))

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from evaluation.cache import cache_folder
 from evaluation.face_nets.residual import Residual
 from evaluation.face_nets.vgg import Vgg
+from evaluation.face_nets.vgg_face import VggFace
 from evaluation.face_training import augment, name_faces, train_face_net, trained_face_net
 from tests.evaluation.world import person
 
@@ -78,6 +80,58 @@ def test_damaged_file_is_made_again(faces, labels, tmp_path, monkeypatch):
     (path,) = cache_folder("face_nets").iterdir()
     path.write_bytes(path.read_bytes()[:100])
     assert trained_face_net(Vgg, faces, labels, steps=2, width=4)[1] == first
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """A VGG-Face file that names four people, of a narrow net, and a cache of the test's own."""
+    monkeypatch.setenv("VOXFACE_CACHE", str(tmp_path / "cache"))
+    torch.manual_seed(0)
+    torch.save(VggFace(num_identities=4, width=1).state_dict(), tmp_path / "vgg_face_dag.pth")
+    return tmp_path / "vgg_face_dag.pth"
+
+
+def tune(start, faces, labels, **changes):
+    given = dict(steps=1, tuned=["fc7", "fc8"], learning_rate=1e-3, width=1, weights=str(start))
+    return trained_face_net(VggFace, faces, labels, **(given | changes))
+
+
+def test_last_layers_are_tuned_and_the_others_stay(start, faces, labels):
+    before, (net, checksum) = torch.load(start), tune(start, faces, labels)
+    assert net.fc8.bias.shape == (5,)
+    for name, value in net.state_dict().items():
+        if not name.startswith("fc8"):
+            assert torch.equal(value, before[name]) == (not name.startswith("fc7")), name
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+    (kept,) = cache_folder("face_nets").iterdir()
+    assert set(load_file(kept)) == {"fc7.weight", "fc7.bias", "fc8.weight", "fc8.bias"}
+    assert tune(start, faces, labels)[1] == checksum
+
+
+def test_a_weight_file_counts_by_its_content(start, faces, labels):
+    checksum = tune(start, faces, labels)[1]
+    moved = start.rename(start.with_name("elsewhere.pth"))
+    assert tune(moved, faces, labels)[1] == checksum
+    assert len(list(cache_folder("face_nets").iterdir())) == 1
+    for changes in (dict(tuned=["fc8"]), dict(learning_rate=1e-2)):
+        assert tune(moved, faces, labels, **changes)[1] != checksum
+    torch.save({name: 2 * value for name, value in torch.load(moved).items()}, moved)
+    tune(moved, faces, labels)
+    assert len(list(cache_folder("face_nets").iterdir())) == 4
+
+
+def test_layers_that_stay_keep_their_batch_statistics(faces, labels):
+    torch.manual_seed(0)
+    net = Vgg(5, width=4)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    train_face_net(net, faces, labels, steps=1, tuned=["classify"])
+    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"classify.weight", "classify.bias"}
+
+
+def test_unknown_layer(faces, labels):
+    with pytest.raises(ValueError, match="tuned: fc9; Vgg has blocks, dense, dropout, classify"):
+        train_face_net(Vgg(5, width=4), faces, labels, tuned=["fc9"])
 
 
 def test_changed_pictures_stay_pictures_and_follow_the_generator():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.detectors.base import Detector
-from evaluation.extractors.base import Embedder
+from evaluation.extractors.base import Classifier
 from evaluation.metrics.base import Trial
 
 BOX = (0.25, 0.25, 0.75, 0.75)
@@ -44,15 +44,18 @@ def trial(speakers: int = 12, runs: int = 3, shift: int = 0, seen: bool = True, 
     return Trial(**(content | changes))
 
 
-class Pooled(Embedder):
-    """The picture's mean colours in 4 x 4 fields, centred."""
+class Pooled(Classifier):
+    """The picture's mean colours in 4 x 4 fields, centred; its classes: which field is brightest in which colour."""
 
-    name, label, dim = "pooled", "mean colours", 48
+    name, label, dim, classes = "pooled", "mean colours", 48, 48
 
     def embed(self, images, face_box):
         count, size = len(images), images.shape[1] // 4
         fields = images.reshape(count, 4, size, 4, size, 3).mean(axis=(2, 4))
         return (fields.reshape(count, -1) / 127.5 - 1).astype(np.float32)
+
+    def logits(self, features):
+        return 4 * features.astype(np.float64)
 
 
 class Bright(Detector):

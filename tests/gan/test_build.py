@@ -83,6 +83,9 @@ def test_saved_configs_may_not_name_foreign_code() -> None:
     with pytest.raises(ValueError, match=r"encoder.name: my_lab.nets.Hubert.*--allow-code my_lab"):
         refuse_foreign_code(config, ())
     refuse_foreign_code(config, ("my_lab",))
+    fused = load("sf2f-64-fuser", ["fuser={name: my_lab.nets.Fuse}"])
+    with pytest.raises(ValueError, match=r"fuser.name: my_lab.nets.Fuse.*--allow-code my_lab"):
+        refuse_foreign_code(fused, ())
     nested = load("wav2pix-64", ["evaluation.metrics.recall.extractor.name=os.path.X"])
     with pytest.raises(ValueError, match="allow-code os"):
         refuse_foreign_code(nested, ())

@@ -1,9 +1,13 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from gan import config as configuration
-from gan.config import load, run_hash
+from gan.config import from_dict, load, run_hash
 
 
 def test_base_inheritance_and_overrides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +45,13 @@ def test_null_takes_a_component_away() -> None:
     (["train.update_order=[generator]"], ["train.update_order", "[discriminator, generator]"]),
     (["train=5"], ["train", "mapping"]),
     (["nonsense"], ["nonsense", "key=value"]),
+    (["[=1"], ["[=1", "key=value"]),
     (["train.steps=[1"], ["train.steps"]),
+    (["losses=[]"], ["losses", "[]", "mapping is expected"]),
+    (["evaluation.metrics=5"], ["evaluation.metrics", "5", "mapping is expected"]),
+    (["data.clip_seconds={a: 1}"], ["data.clip_seconds", "mapping is not allowed"]),
+    (["train.frozen.0=encoder"], ["train.frozen", "mapping is not allowed"]),
+    (["optimizer.step_decay.0=0.1"], ["optimizer.step_decay", "mapping is not allowed"]),
 ])
 def test_mistakes_are_one_line_that_names_the_key(overrides: list[str], said: list[str]) -> None:
     with pytest.raises(ValueError) as error:
@@ -50,6 +60,40 @@ def test_mistakes_are_one_line_that_names_the_key(overrides: list[str], said: li
     assert "\n" not in message
     for words in said:
         assert words in message
+
+
+def paths(section: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in section.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from paths(value, f"{prefix}{key}.")
+
+
+TINY = load("sf2f-64-tiny")
+KEYS = st.builds(str.__add__, st.sampled_from([*paths(configuration.to_dict(TINY)), "x", "train..steps", ""]),
+                 st.sampled_from(["", "", "", ".", ".x", ".0", "[0]", "[", "]", "..y", " "]))
+VALUES = st.one_of(
+    st.integers().map(str), st.floats().map(str), st.text(max_size=8),
+    st.text("[]{}:,&*!|>%@`'\"#?-${}~ \t\nab1.", max_size=12), st.lists(st.integers(-1, 2), max_size=3).map(str),
+    st.sampled_from(["", "null", "true", "{}", "[]", "[null]", "[[1]]", "{a: 1}", "{1: 2}", "{null: 1}", "{name: null}",
+                     "{name: x}", "{name: {a: 1}}", "{[1]: 2}", "${train.steps}", "${nope}", "${", "???", "&a [*a]", "2020-13-45",
+                     "1e400", "!!python/object:os.system x", "!!binary x", "9" * 5000]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(key=KEYS, value=VALUES)
+@example(key="data.clip_seconds", value="&a [*a]")
+@example(key="losses.x", value="&a {b: *a}")
+def test_whatever_comes_is_taken_or_refused_in_one_line(key: str, value: str) -> None:
+    try:
+        config = configuration.with_overrides(TINY, [f"{key}={value}"])
+    except ValueError as error:
+        refused = error
+    else:
+        assert repr(from_dict(configuration.to_dict(config))) == repr(config)       # not ==: nan is not itself
+        return
+    assert type(refused) is ValueError
+    assert len(str(refused).splitlines()) == 1
 
 
 def test_unknown_recipe_names_the_nearest() -> None:

@@ -437,6 +437,14 @@ def test_another_corpus_is_noted_and_has_no_oracles(runs: dict[str, Path], tiny:
     assert "\n" not in str(error.value)
 
 
+def test_a_run_without_faces_is_named_before_others_are_scored(runs: dict[str, Path], tiny: Corpus, tmp_path: Path) -> None:
+    good, other = gan.load(runs["sf2f-64"]), gan.load(runs["sf2f-64"])
+    other.generator.decoder, other.path = None, Path("speaker-encoder")
+    with pytest.raises(ValueError, match="speaker-encoder: it has no decoder and draws no faces"):
+        evaluate_runs([good, other], [], [*ONLY_L1, "evaluation.face_size=64"], None, ["unseen_speech"], True, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("overrides", "said"), [
     (["evaluation.run=3"], "evaluation.run: no such key"),
     (["evaluation.metrics.l1.name=pixel"], "no file evaluation/metrics/pixel.py"),

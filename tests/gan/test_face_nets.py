@@ -170,9 +170,12 @@ def test_what_is_missing_is_said_in_one_line(get: Callable, said: str, tiny: Cor
 
 
 @pytest.mark.slow
-def test_the_corpus_nets_name_its_training_faces(tiny: Corpus) -> None:
+def test_the_corpus_nets_name_its_training_faces(tiny: Corpus, full_training_of_face_nets: Callable,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     from evaluation.face_training import name_faces
 
+    monkeypatch.setattr(face_nets, "_trained", full_training_of_face_nets)
+    monkeypatch.setattr(face_nets, "_shared", WeakValueDictionary())
     faces = tiny.in_split(tiny.faces, "train")
     for net in (vector_net("corpus", tiny, 16), picture_net("corpus", tiny)):
         named = name_faces(net, tiny.pixels(faces, 64))

@@ -102,6 +102,7 @@ def test_fine_tuning_takes_the_moving_average_where_there_is_one(tiny: Corpus, t
     (["train.init_from=null"], "both or neither"),
     (["fuser=null"], "fuser: none came with data.segments 3"),
     (["data.segments=1"], "fuser: attention_v1 came with data.segments 1"),
+    (["train.init_from=."], r"train\.init_from: \.: not a run"),
     (["decoder.width=64"], r"train.init_modules: decoder of .* does not fit this recipe's \(size mismatch"),
     (["train.init_modules=[encoder,decoder,fuser]"], "has no fuser"),
 ])
@@ -111,10 +112,72 @@ def test_what_cannot_be_is_one_line(overrides: list[str], said: str, folder: Pat
     assert "\n" not in str(caught.value)
 
 
-def test_a_recipe_without_a_decoder_cannot_look_at_faces() -> None:
-    config = load("voice2face-speaker-tiny", [*QUICK, "losses.pixel={name: l1, weight: 1.0}"])
-    with pytest.raises(ValueError, match=r"losses\.pixel: looks at drawn faces, but the recipe has no decoder"):
-        train(config, "x")
+EMBEDDING = "losses.speaker={name: embedding_identity, weight: 1.0}"
+
+
+@pytest.mark.parametrize(("recipe", "overrides", "said"), [
+    ("voice2face-speaker-tiny", ["losses.pixel={name: l1, weight: 1.0}"],
+     r"losses\.pixel: looks at drawn faces, but the recipe has no decoder"),
+    ("voice2face-speaker-tiny", ["train.validate_every=1"], r"train\.validate_every: 1 came, but there are no faces to score"),
+    ("voice2face-speaker-tiny", ["losses.speaker=null"], "losses: none came"),
+    ("voice2face-tiny", ["losses.adversarial=null", "losses.identity=null", EMBEDDING],
+     "discriminators: face came, but no loss looks at drawn faces"),
+    ("sf2f-64-tiny", ["losses.points={name: landmarks, weight: 1.0}"], r"losses\.points: .*Upsample has none: use decoder cole"),
+    ("speech2face-paper-tiny", ["train.frozen=[]"], r"losses\.decoder: the decoder must be frozen"),
+    ("cole-tiny", ["decoder=null", "losses=null", EMBEDDING], "features: face_net reads one face.*give a decoder"),
+    ("cole-tiny", ["fuser={name: mean}", "data.segments=2"], "features: face_net reads one face.*no fuser"),
+])
+def test_what_does_not_fit_is_said_before_training(recipe: str, overrides: list[str], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said) as caught:
+        run_of(recipe, tmp_path, *overrides)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_frozen_discriminators_judge_and_do_not_learn(tiny: Corpus, tmp_path: Path) -> None:
+    for frozen, moved in (("[discriminators]", set()), ("[discriminators.image]", {"identity"})):
+        config = load("sf2f-64-tiny", [*QUICK, "losses.perceptual=null", f"train.frozen={frozen}"])
+        trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"))
+        discriminators = trainer.model.discriminators
+        before = {name: value.clone() for name, value in discriminators.state_dict().items()}
+        trainer.training_mode()
+        logs = trainer.one_step(trainer.batches[0], measure=True)
+        assert logs["loss/g"].isfinite()
+        assert ("loss/d" in logs) is bool(moved)
+        assert {name.partition(".")[0] for name, value in discriminators.state_dict().items()
+                if not torch.equal(before[name], value)} == moved
+
+
+def test_a_half_that_reaches_nothing_trained_is_named(tiny: Corpus, tmp_path: Path) -> None:
+    config = load("voice2face-tiny", [*QUICK, "train.init_from=null", "train.init_modules=[]", "train.frozen=[]",
+                                      "losses.adversarial=null", "losses.identity=null", "discriminators.face=null",
+                                      "losses.pixel={name: l1, weight: 1.0}"])
+    trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"))
+    trainer.model.requires_grad_(False)
+    with pytest.raises(ValueError, match="losses: those of the generator's half depend on nothing that is trained"):
+        trainer.one_step(trainer.batches[0], measure=False)
+
+
+def test_mixtures_of_faces_in_bfloat16(tiny: Corpus, tmp_path: Path) -> None:
+    config = load("sf2f-64-tiny", [*QUICK, "losses.perceptual=null", "train.precision=bfloat16",
+                                   "losses.penalty={name: gradient_penalty, discriminators: [image]}"])
+    trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"))
+    assert trainer.one_step(trainer.batches[0], measure=False)["loss/d/penalty"].isfinite()
+
+
+def test_a_run_remembers_what_its_stages_were_trained_against(tiny: Corpus, tmp_path: Path) -> None:
+    def run(name: str, network: str, initial: checkpoint.Checkpoint | None) -> checkpoint.Checkpoint:
+        config = load("sf2f-64-tiny", QUICK)
+        trainer = Trainer(config, tiny, tmp_path / name, torch.device("cpu"), initial)
+        config.losses["perceptual"]["network"] = network
+        trainer.save()
+        return checkpoint.of_run(tmp_path / name)
+
+    first = run("first", "facenet", None)
+    last = run("last", "corpus", run("second", "corpus", first))
+    assert first.info["inherited_networks"] == []
+    assert last.info["inherited_networks"] == ["corpus", "facenet"]
+    assert load_run(tmp_path / "last", "cpu").inherited_networks == ["corpus", "facenet"]
 
 
 def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:

@@ -176,6 +176,46 @@ def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_p
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(("overrides", "steps", "factors"), [
+    ([], [0, 1, 6, 99], [1, 1, 1, 1]),
+    # From step 2 of 10 down to a fifth: each step a tenth less.
+    (["optimizer.decay_from=2", "optimizer.decay_to=0.2"], [0, 2, 3, 6, 9, 10], [1, 1, 0.9, 0.6, 0.3, 0.2]),
+    (["optimizer.decay_from=0"], [0, 5, 10], [1, 0.5005, 0.001]),
+    (["optimizer.decay_from=10"], [0, 9, 10], [1, 1, 1]),
+    (["optimizer.inverse_decay=0.5"], [0, 1, 2, 6, 18], [1, 2 / 3, 0.5, 0.25, 0.1]),
+    (["optimizer.step_decay=[0.5, 3]"], [0, 2, 3, 5, 6, 9], [1, 1, 0.5, 0.5, 0.25, 0.125]),
+    (["optimizer.step_decay=[0.95, 1]"], [0, 1, 2], [1, 0.95, 0.9025]),
+])
+def test_learning_rates_by_hand(overrides: list[str], steps: list[int], factors: list[float], tiny: Corpus,
+                                tmp_path: Path) -> None:
+    """Of both halves, in any order of steps (a run goes on anywhere); a spared discriminator keeps its own."""
+    made = Trainer(config("sf2f-64", "train.steps=10", "optimizer.generator.learning_rate=0.4",
+                          "optimizer.discriminator.learning_rate=0.8", "optimizer.decay_spares=[identity]",
+                          "optimizer.decay_from=null", *overrides), tiny, tmp_path, torch.device("cpu"))
+    names = list(made.model.discriminators)
+    for step, factor in [*zip(steps, factors, strict=True), (steps[0], factors[0])]:
+        made.step = step
+        made._schedule()
+        assert [group["lr"] for group in made.optimizers.generator.param_groups] == pytest.approx([0.4 * factor])
+        rates = dict(zip(names, (group["lr"] for group in made.optimizers.discriminator.param_groups), strict=True))
+        assert rates == pytest.approx({"image": 0.8 * factor, "identity": 0.8})
+
+
+@pytest.mark.parametrize("schedules", [
+    ["decay_from=2", "inverse_decay=0.5"], ["decay_from=0", "step_decay=[0.5, 3]"], ["inverse_decay=0.0", "step_decay=[0.5, 3]"],
+    ["decay_from=2", "inverse_decay=0.5", "step_decay=[0.5, 3]"]])
+def test_schedules_exclude_each_other(schedules: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"^optimizer: decay_from, inverse_decay and step_decay exclude each other") as error:
+        config("sf2f-64", "optimizer.decay_from=null", *(f"optimizer.{schedule}" for schedule in schedules))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("came", ["[0.5]", "[0.5, 3, 1]", "[0.5, 0]", "[]"])
+def test_a_step_decay_is_a_factor_and_a_number_of_steps(came: str) -> None:
+    with pytest.raises(ValueError, match=r"^optimizer.step_decay: .* came. Allowed: \[factor, steps\]"):
+        config("sf2f-64", "optimizer.decay_from=null", f"optimizer.step_decay={came}")
+
+
 @pytest.mark.filterwarnings("ignore")       # the compiler's own
 @pytest.mark.parametrize(("recipe", "key"), [
     ("sf2f-64", "train.precision=bfloat16"), ("sf2f-64", "train.channels_last=true"),

@@ -2,6 +2,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -89,6 +91,47 @@ def test_affine_motion_is_reproduced() -> None:
     source = scattered(9, 33, 33)
     larger = warp(image, source, 2 * source - 16, 2)
     assert (larger[:, :, ::2, ::2] - image[:, :, 8:25, 8:25]).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), points=st.integers(3, 30), regularisation=st.sampled_from([0.0, 0.1]),
+       matrix=st.lists(st.floats(-0.4, 0.4), min_size=4, max_size=4), shift=st.lists(st.floats(-9, 9), min_size=2, max_size=2))
+def test_an_affine_map_of_all_points_is_one_of_the_picture(order: int, seed: int, points: int, regularisation: float,
+                                                           matrix: list[float], shift: list[float]) -> None:
+    """Without a border, output pixel q shows the picture at A q + b where source = A destination + b: it bends nothing, so that
+    smoothing changes nothing."""
+    torch.manual_seed(seed)
+    height, width = 19, 26
+    image, destination = torch.rand(1, 3, height, width, dtype=torch.float64), scattered(points, height, width)
+    turned = torch.eye(2, dtype=torch.float64) + torch.tensor(matrix, dtype=torch.float64).view(2, 2)
+    moved = torch.tensor(shift, dtype=torch.float64)
+    warped = warp(image, destination @ turned.T + moved, destination, order, regularisation)
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    read = torch.stack([columns, rows], -1).double() @ turned.T + moved
+    grid = 2 * read / torch.tensor([width - 1, height - 1]) - 1
+    wanted = F.grid_sample(image, grid[None], mode="bilinear", padding_mode="border", align_corners=True)
+    assert (warped - wanted).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), points=st.integers(3, 40), border=st.integers(0, 3), size=st.floats(0, 20))
+def test_any_displacements_are_met_exactly(order: int, seed: int, points: int, border: int, size: float) -> None:
+    """Nothing smoothed: output pixel destination shows the picture at source, and the border points show themselves."""
+    torch.manual_seed(seed)
+    height, width = 33, 41
+    steps = torch.meshgrid(torch.arange(width).double(), torch.arange(height).double(), indexing="xy")
+    ramps = torch.stack(steps)[None]            # a picture of its own coordinates
+    destination = scattered(points, height, width).round()
+    source = destination + size * torch.randn(points, 2, dtype=torch.float64)
+    warped = warp(ramps, source, destination, order, 0.0, border)[0]
+    within = torch.tensor([width - 1.0, height - 1.0], dtype=torch.float64)
+    x, y = destination.long().unbind(-1)
+    assert torch.allclose(warped[:, y, x].T, source.clamp(min=torch.zeros(2, dtype=torch.float64), max=within), atol=1e-6)
+    corners = border_points(height, width, min(border, 1))
+    x, y = corners.long().unbind(-1)
+    assert torch.allclose(warped[:, y, x].T, corners, atol=1e-6)
 
 
 def test_the_flow_scales_with_the_picture() -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from encoders.fusers.base import Fuser
@@ -49,6 +51,22 @@ def test_absent_segments_change_nothing(name: str, absent: float) -> None:
     for item, valid in enumerate(VALID):
         alone = embeddings[item, valid][None]
         assert torch.allclose(fuser(alone, torch.ones(1, len(alone[0]), dtype=torch.bool))[0], fused[item], atol=1e-6)
+
+
+@every_fuser
+@settings(max_examples=25, deadline=None)
+@given(valid=st.integers(1, 24).flatmap(lambda number: st.lists(
+    st.lists(st.booleans(), min_size=number, max_size=number).filter(any), min_size=1, max_size=4)),
+    absent=st.sampled_from([1e6, float("nan"), float("inf")]))
+def test_any_number_of_segments_and_any_mask(name: str, valid: list[list[bool]], absent: float) -> None:
+    fuser, mask = built(name), torch.tensor(valid)
+    embeddings = drawn(*mask.shape)
+    embeddings[~mask] = absent
+    fused = fuser(embeddings, mask)
+    assert fused.shape == (len(mask), 6)
+    for item, present in enumerate(mask):
+        alone = embeddings[item, present][None]
+        assert torch.allclose(fuser(alone, torch.ones(alone.shape[:2], dtype=torch.bool))[0], fused[item], atol=1e-6)
 
 
 @every_fuser

@@ -1,14 +1,23 @@
 """Every detector finds toy faces and nothing else."""
 
+import importlib.util
+import os
+import pickle
+
 import numpy as np
 import pytest
 
+from evaluation.detectors.base import Detector, check_processes
+from evaluation.detectors.dlib_cnn import DlibCnn
 from evaluation.detectors.dlib_hog import DlibHog
+from evaluation.detectors.mediapipe import Mediapipe
 from evaluation.detectors.mtcnn import Mtcnn
 from gan.data.toy.faces import draw_picture, render_face
 from gan.data.toy.speakers import draw_speaker
 
-DETECTORS = {"dlib_hog": DlibHog, "mtcnn": Mtcnn}
+DETECTORS = {"dlib_cnn": DlibCnn, "dlib_hog": DlibHog, "mtcnn": Mtcnn}
+if importlib.util.find_spec("mediapipe") and importlib.util.find_spec("mediapipe.python"):  # one that carries its models
+    DETECTORS["mediapipe"] = Mediapipe
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +37,7 @@ def test_faces_are_found(name, detector, faces):
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-@pytest.mark.parametrize("size", [8, 64])
+@pytest.mark.parametrize("size", [4, 8, 64])
 def test_nothing_is_found_where_nothing_is(name, size, detector):
     noise = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
     images = np.concatenate([np.zeros_like(noise), np.full_like(noise, 255), noise])
@@ -52,24 +61,72 @@ def test_label_says_what_decides(name, detector):
     assert "\n" not in detector[name].label
 
 
-def test_hog_needs_a_doubling_at_64_px():
+@pytest.mark.parametrize("kind", [DlibHog, DlibCnn])
+def test_dlib_needs_a_doubling_at_64_px(kind):
     rng = np.random.default_rng(0)
-    faces = np.stack([render_face(draw_speaker(0, index), draw_picture(rng), 64) for index in range(6)])
-    assert DlibHog(upsampling=1)(faces).sum() > DlibHog(upsampling=0)(faces).sum()
+    faces = np.stack([render_face(draw_speaker(0, index), draw_picture(rng), 64) for index in range(3)])
+    assert kind(upsampling=1)(faces).sum() > kind(upsampling=0)(faces).sum()
 
 
 def test_thresholds_change_label_and_finds():
     rng = np.random.default_rng(0)
-    faces = np.stack([render_face(draw_speaker(0, index), draw_picture(rng), 64) for index in range(3)])
-    assert not DlibHog(threshold=10.0)(faces).any()
-    assert DlibHog(threshold=10.0).label != DlibHog().label
+    faces = np.stack([render_face(draw_speaker(0, index), draw_picture(rng), 64) for index in range(2)])
+    for kind in (DlibHog, DlibCnn):
+        assert not kind(threshold=10.0)(faces).any()
+        assert kind(threshold=10.0).label != kind().label
     assert Mtcnn(thresholds=[0.6, 0.7, 0.9]).label != Mtcnn().label
+
+
+class Lit(Detector):
+    """Finds a face where the middle pixel is bright; says in which process it looked."""
+
+    name, label = "lit", "middle pixel above 127"
+
+    def __init__(self, processes, folder):
+        self.processes, self.folder = processes, folder
+
+    def detect(self, images):
+        for image in images:
+            (self.folder / f"{os.getpid()}-{image[0, 0, 0]}").touch()
+        return images[:, 2, 2, 0] > 127
+
+
+def test_worker_processes_find_the_same_once_each(tmp_path, monkeypatch):
+    monkeypatch.setenv("VOXFACE_CACHE", str(tmp_path / "cache"))
+    images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)
+    images[:, 0, 0, 0] = np.arange(9)
+    many = Lit(2, tmp_path)
+    found = many(np.concatenate([images, images]))
+    assert found.tolist() == (images[:, 2, 2, 0] > 127).tolist() * 2
+    seen = [path.name.split("-") for path in tmp_path.glob("*-*")]
+    assert sorted(int(which) for _, which in seen) == list(range(9))
+    assert str(os.getpid()) not in {process for process, _ in seen}
+    # What is kept is asked of nobody, and no process is started for it.
+    monkeypatch.setattr("evaluation.detectors.base._detect", lambda _: pytest.fail("looked again"))
+    assert many(images).tolist() == found[:9].tolist()
+    assert Lit(1, tmp_path)(images).tolist() == found[:9].tolist()
+
+
+@pytest.mark.parametrize("kind", [DlibHog, DlibCnn])
+def test_dlib_can_be_handed_to_a_worker(kind, faces):
+    first = kind(processes=2)
+    first.detect(faces[:1])
+    assert pickle.loads(pickle.dumps(first)).detect(faces[:1]).tolist() == first.detect(faces[:1]).tolist()
+
+
+def test_one_process_a_core():
+    assert check_processes(None) is None
+    assert DlibHog(processes=None).processes is None
 
 
 @pytest.mark.parametrize(
     ("kind", "arguments", "message"),
     [
         (DlibHog, {"upsampling": -1}, "upsampling"),
+        (DlibHog, {"processes": 0}, "processes: 0; 1 or more"),
+        (DlibCnn, {"upsampling": -1}, "upsampling"),
+        (DlibCnn, {"threshold": -0.5}, "threshold: -0.5; 0 or more"),
+        (DlibCnn, {"processes": -2}, "processes"),
         (Mtcnn, {"thresholds": [0.5, 0.5]}, "thresholds"),
         (Mtcnn, {"thresholds": [0.5, 0.5, 2]}, "thresholds"),
         (Mtcnn, {"min_face_size": 3}, "min_face_size"),

@@ -60,6 +60,14 @@ def test_a_weight_file_is_read_and_frozen(small: VggFace, tmp_path: Path) -> Non
     assert torch.equal(read(images), small(images))
 
 
+def test_other_people_get_a_new_last_layer(small: VggFace, tmp_path: Path) -> None:
+    torch.save(small.state_dict(), tmp_path / "vgg_face_dag.pth")
+    read = VggFace(str(tmp_path / "vgg_face_dag.pth"), num_identities=3, width=1)
+    images = torch.rand(1, 3, 64, 64)
+    assert torch.equal(read.vector(images), small.vector(images))
+    assert read(images).shape == (1, 3)
+
+
 def test_another_file_is_refused_in_one_line(small: VggFace, tmp_path: Path) -> None:
     files = {"text": "is not a weight file", "other": "does not hold the layers conv1_1 to fc8", "absent": "no such weight file",
              "list": "is not a weight file", "code": "is not a weight file"}

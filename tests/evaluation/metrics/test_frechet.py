@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.metrics.frechet import Frechet, frechet_distance, moments
+from evaluation.metrics.frechet import Frechet, distance, frechet_distance, moments
+from evaluation.reference import fit
 from tests.evaluation.world import Pooled, trial
 
 
@@ -39,7 +40,7 @@ def test_symmetric_zero_on_itself_and_never_negative(seed, dim, rank):
     assert frechet_distance(*a, *b) >= 0
 
 
-@pytest.mark.parametrize(("faces", "dim"), [(400, 16), (60, 32)])
+@pytest.mark.parametrize(("faces", "dim"), [(400, 16), (60, 32), (20, 32)])
 def test_equals_pytorch_fid(faces, dim):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its use of scipy's matrix root is deprecated
@@ -50,14 +51,50 @@ def test_equals_pytorch_fid(faces, dim):
         b = rng.normal(0.2, 1, size=(faces, dim)) @ rng.normal(size=(dim, dim))
         expected = calculate_frechet_distance(*moments(a), *moments(b))
     assert frechet_distance(*moments(a), *moments(b)) == pytest.approx(expected, rel=1e-6)
+    assert distance(fit(a), fit(b)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_nothing_is_made_of_nan():
+    features = np.random.default_rng(0).normal(size=(9, 4))
+    features[2, 1] = np.nan
+    with pytest.raises(ValueError, match="no finite number"):
+        frechet_distance(*moments(features), np.zeros(4), np.eye(4))
 
 
 def test_says_how_many_and_on_which_net():
     (score,) = Frechet(Pooled())(trial(speakers=6, runs=2))
     assert score.metric == "frechet/pooled"
-    assert "N = 12 generated, 18 real; real faces: 18 against 18 others; not FID" in score.note
+    assert "N = 12 generated, 18 real; real faces: 12 against 18 others; not FID" in score.note
     (score,) = Frechet(Pooled())(trial(speakers=6, runs=2, seen=False))
     assert "real faces: 9 against 9 others" in score.note
+
+
+def test_only_on_fids_own_net_it_is_fid():
+    class Published(Pooled):
+        is_fids = True
+
+    (score,) = Frechet(Published())(trial(speakers=6))
+    assert score.metric == "fid"
+    assert "not FID" not in score.note
+
+
+def test_interval_is_a_jackknife_over_speakers():
+    shown = trial(speakers=5)
+    (score,) = Frechet(Pooled())(shown)
+    drawn, real = (Pooled()(faces, shown.face_box) for faces in (shown.generated, shown.gallery))
+    left = [
+        frechet_distance(*moments(drawn[shown.speaker != one]), *moments(real[shown.gallery_speaker != one])) for one in range(5)
+    ]
+    error = 2.7764 * np.sqrt(4 / 5 * np.sum((left - np.mean(left)) ** 2))  # t of 4 degrees at 97.5 %
+    assert score.interval == pytest.approx((max(0, score.value - error), score.value + error), rel=1e-4)
+
+
+def test_a_collapsed_generator_is_worse_than_real_faces_and_than_a_right_one():
+    shown = trial()
+    (right,) = Frechet(Pooled())(shown)
+    (collapsed,) = Frechet(Pooled())(trial(generated=np.repeat(shown.generated[:1], len(shown.generated), axis=0)))
+    assert right.value < 3 * right.upper
+    assert collapsed.value > 10 * right.value
 
 
 def test_one_face_cannot_have_a_covariance():

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
+from evaluation.face_nets.vgg_face import VggFace
 from evaluation.metrics.identity_accuracy import IdentityAccuracy
 from tests.evaluation.world import trial
 
@@ -33,6 +37,50 @@ def test_faces_of_strangers_are_left_out():
     assert score.upper == 1
 
 
-def test_bad_steps():
-    with pytest.raises(ValueError, match="steps"):
-        IdentityAccuracy(steps=0)
+def test_whom_each_face_was_taken_for():
+    shown = trial(speakers=6, shift=2)
+    (score,) = IdentityAccuracy(steps=25)(shown)
+    assert np.array_equal(score.details["predicted"], (shown.speaker + 2) % 6)
+
+
+class Narrow(VggFace):
+    def __init__(self, weights=None, num_identities=5):
+        super().__init__(None, num_identities, width=2)
+        for parameter in self.parameters():  # so that random layers let the picture through
+            torch.nn.init.kaiming_normal_(parameter) if parameter.ndim > 1 else torch.nn.init.zeros_(parameter)
+        if weights is not None:
+            self._load(Path(weights))
+
+
+def test_vgg_face_tuned_on_the_corpus(tmp_path, monkeypatch):
+    monkeypatch.setattr("evaluation.metrics.identity_accuracy.VggFace", Narrow)
+    monkeypatch.setattr("evaluation.metrics.identity_accuracy.FINE_TUNING_RATE", 1e-3)  # its start is random here
+    monkeypatch.setenv("VOXFACE_CACHE", str(tmp_path / "cache"))
+    torch.manual_seed(0)
+    torch.save(Narrow().state_dict(), tmp_path / "vgg_face_dag.pth")
+    metric = IdentityAccuracy("vgg_face", str(tmp_path / "vgg_face_dag.pth"), steps=25)
+    (right,), (wrong,) = metric(trial(speakers=3)), metric(trial(speakers=3, shift=1))
+    assert right.value > 0.6 > 0.4 > wrong.value
+    assert right.upper > 0.6
+    assert right.extractor == wrong.extractor
+    assert right.extractor.startswith("VGG-Face (vgg_face_dag.pth), fc6, fc7, fc8 tuned on the corpus, whole picture at 224 px")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (dict(steps=0), "steps: 0; 1 or more"),
+        (dict(network="vgg16"), "network: vgg16; vgg or vgg_face"),
+        (dict(network="vgg_face"), "weights: vgg_face needs its file, vgg_face_dag.pth"),
+        (dict(weights="file.pth"), "weights: .* vgg has none"),
+        (dict(tuned=["fc6"]), "tuned: fc6; fc8, .* is new"),
+    ],
+)
+def test_bad_keys(keys, said):
+    with pytest.raises(ValueError, match=said):
+        IdentityAccuracy(**keys)
+
+
+def test_missing_weight_file():
+    with pytest.raises(ValueError, match=r"absent\.pth: no such weight file.*voxface assets add vgg-face"):
+        IdentityAccuracy("vgg_face", "absent.pth")(trial(speakers=3))

@@ -1,11 +1,14 @@
+from collections import Counter
+from itertools import groupby
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan.data.corpus import Corpus
-from gan.data.dataset import INT16_SCALE, Batches, _Permutations, identity_labels, loader
+from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, CorpusWriter
+from gan.data.dataset import INT16_SCALE, Batch, Batches, _Permutations, identity_labels, loader
 from gan.data.faces import to_pixel_space
 
 
@@ -37,8 +40,9 @@ def test_batches_depend_on_seed_and_step_alone(pairing: str, tiny: Corpus) -> No
     assert not torch.equal(batches(tiny, pairing=pairing, seed=4)[7].face, later.face)
 
 
-def test_worker_processes_change_nothing(tiny: Corpus) -> None:
-    source = batches(tiny)
+@pytest.mark.parametrize("segments", [1, 4])
+def test_worker_processes_change_nothing(segments: int, tiny: Corpus) -> None:
+    source = batches(tiny, segments=segments)
     alone = [source[step] for step in range(2, 6)]
     for batch, again in zip(loader(source, 2, 6, workers=2), alone, strict=True):
         assert equal(batch, again)
@@ -105,10 +109,121 @@ def test_short_clips_are_padded_and_say_so(tiny: Corpus) -> None:
     assert batch.waveform[:, :longest].abs().max() > 0
 
 
-def test_segments_of_one_speaker(tiny: Corpus) -> None:
+# -- segments ---------------------------------------------------------------------------------------------------------
+
+# Clip lengths of each speaker of the counting corpus, in samples.
+COUNTING = [(40, 31, 12), (9,), (5, 7, 5), (40,), (10, 10)]
+SEGMENTS = 6
+
+
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """No two of its samples are equal, so that a window says where it was cut."""
+    path, sample = tmp_path_factory.mktemp("counting") / "corpus", 1
+    with CorpusWriter(path, name="counting", source="a test", licence="CC0-1.0", consent="none needed",
+                      face_sizes=(8,)) as writer:
+        for number, lengths in enumerate(COUNTING):
+            recording = writer.add_recording(writer.add_speaker(f"s{number}", "train"), f"r{number}", "train")
+            writer.add_face(recording, np.full((8, 8, 3), number, np.uint8))
+            for length in lengths:
+                writer.add_clip(recording, np.arange(sample, sample + length, dtype=np.int16))
+                sample += length
+    return Corpus(path)
+
+
+def segmented(corpus: Corpus, window: int, segments: int = SEGMENTS, **changes) -> Batches:
+    seconds = window / SAMPLE_RATE_HZ
+    return batches(corpus, clip_seconds=(seconds, seconds), segments=segments, batch_size=len(COUNTING), face_size=8, **changes)
+
+
+def cuts(batch: Batch, corpus: Corpus) -> list[list[tuple[int, int, int]]]:
+    """Clip, start and length of each window of each item; absent segments come last and are silent."""
+    whole = {int(sample): (clip, at) for clip in range(len(corpus.clips)) for at, sample in enumerate(corpus.waveform(clip))}
+    found: list[list[tuple[int, int, int]]] = []
+    for waveforms, lengths in zip(batch.waveform.numpy(), batch.num_samples.tolist(), strict=True):
+        present = sum(length > 0 for length in lengths)
+        assert all(lengths[:present])
+        found.append([])
+        for waveform, length in zip(waveforms, lengths, strict=True):
+            samples = np.round(waveform / INT16_SCALE).astype(int)
+            assert not samples[length:].any()
+            if length:
+                clip, start = whole[samples[0]]
+                assert np.array_equal(samples[:length], corpus.waveform(clip)[start:start + length])
+                found[-1].append((clip, start, length))
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(window=st.integers(1, 45), segments=st.integers(2, 30), seed=st.integers(0, 99), step=st.integers(0, 99))
+def test_segments_are_cut_one_after_another(window: int, segments: int, seed: int, step: int, counting: Corpus) -> None:
+    """Each clip once, from a random start to its end, until there are enough; who has none long enough gives one whole."""
+    batch = segmented(counting, window, segments, seed=seed)[step]
+    assert batch.waveform.shape == (len(COUNTING), segments, window)
+    assert batch.num_samples.shape == (len(COUNTING), segments)
+    assert sorted(batch.voice_identity.tolist()) == list(range(len(COUNTING)))
+    for speaker, item in zip(batch.voice_identity.tolist(), cuts(batch, counting), strict=True):
+        lengths = dict(zip(np.flatnonzero(counting.clips["speaker"] == speaker).tolist(), COUNTING[speaker], strict=True))
+        assert 1 <= len(item) <= segments
+        if max(COUNTING[speaker]) < window:
+            (clip, start, length), = item
+            assert (start, length) == (0, lengths[clip])
+            continue
+        assert all(length == window for *_, length in item)
+        runs = [(clip, [start for _, start, _ in run]) for clip, run in groupby(item, key=lambda cut: cut[0])]
+        assert len({clip for clip, _ in runs}) == len(runs)
+        for number, (clip, starts) in enumerate(runs):
+            assert starts == list(range(starts[0], starts[-1] + 1, window))
+            assert starts[0] < max(lengths[clip] - window, 1)
+            if number < len(runs) - 1 or len(item) < segments:
+                assert starts[-1] + 2 * window > lengths[clip]
+        if len(item) < segments:
+            assert {clip for clip, _ in runs} == {clip for clip, length in lengths.items() if length >= window}
+
+
+def test_segments_of_a_clip_as_long_as_a_window_and_of_shorter_ones(counting: Corpus) -> None:
+    batch = segmented(counting, 9)[0]
+    by_speaker = dict(zip(batch.voice_identity.tolist(), cuts(batch, counting), strict=True))
+    assert by_speaker[1] == [(3, 0, 9)]
+    (clip, start, length), = by_speaker[2]
+    assert (start, length) == (0, len(counting.waveform(clip)))
+    assert sorted(by_speaker[4]) == [(8, 0, 9), (9, 0, 9)]
+    of_four = batch.num_samples[batch.voice_identity == 4]
+    assert of_four.tolist() == [[9, 9, 0, 0, 0, 0]]
+
+
+def test_segments_start_anywhere_in_clips_of_any_order(counting: Corpus) -> None:
+    """Uniform over the 40 - 10 starts the published code draws from, and over the order of clips."""
+    source, starts, first = segmented(counting, 10), Counter[int](), Counter[int]()
+    for step in range(900):
+        batch = source._windows(np.array([3, 0]), 10, np.random.default_rng(step))
+        alone, several = cuts(Batch(*map(torch.from_numpy, batch), *[torch.empty(0)] * 5), counting)
+        starts[alone[0][1]] += 1
+        first[several[0][0]] += 1
+    assert set(starts) == set(range(30))
+    assert 10 < min(starts.values()) < max(starts.values()) < 60                # 30 expected, standard deviation 5.4
+    assert set(first) == {0, 1, 2}
+    assert max(first.values()) - min(first.values()) < 100                      # 300 expected, standard deviation 14
+
+
+def test_segments_depend_on_seed_and_step_alone(counting: Corpus) -> None:
+    one, other = segmented(counting, 4), segmented(counting, 4)
+    assert equal([one[step] for step in range(6)][5], other[5])
+    assert not torch.equal(one[5].waveform, one[4].waveform)
+    assert not torch.equal(one[5].waveform, segmented(counting, 4, seed=4)[5].waveform)
+
+
+def test_segments_of_the_toy_world(tiny: Corpus) -> None:
+    """One length a batch, cut from one speaker's recordings, who is the one that is named and seen."""
     batch = batches(tiny, segments=3)[0]
-    assert batch.waveform.shape[:2] == (8, 3)
-    assert batch.num_samples.shape == (8, 3)
+    assert batch.waveform.shape[:2] == batch.num_samples.shape == (8, 3)
+    assert (batch.num_samples == batch.waveform.shape[2]).all()
+    labels = identity_labels(tiny)
+    for waveforms, identity in zip(batch.waveform.numpy(), batch.voice_identity.tolist(), strict=True):
+        own = [(tiny.waveform(clip) * INT16_SCALE).tobytes() for clip in tiny.in_split(tiny.clips, "train")
+               if labels[tiny.clips["speaker"][clip]] == identity]
+        for window in waveforms:
+            assert any(window.tobytes() in whole for whole in own)
 
 
 @pytest.mark.parametrize(("changes", "said"), [

@@ -83,7 +83,7 @@ def test_registered_photos_are_kept_while_there_is_room(tiny: Corpus, monkeypatc
 
 
 def test_landmarks_by_hand(tiny: Corpus, found: np.ndarray) -> None:
-    loss = Landmarks(weight=1.0, corpus=tiny)
+    loss = Landmarks(weight=1.0, corpus=tiny, decoder=cole())
     true = torch.from_numpy(found[np.searchsorted(tiny.in_split(tiny.faces, "train"), ROWS)])
     assert loss.generator(case(tiny, landmarks=true)).item() == 0
     drawn = (true + torch.tensor([0.1, -0.3])).requires_grad_()

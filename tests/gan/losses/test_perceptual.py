@@ -165,13 +165,3 @@ def test_auto_is_settled_in_the_config() -> None:
 def test_facenet_without_weights_says_how_to_get_them(tiny: Corpus) -> None:
     with pytest.raises(ValueError, match=r"20180402-114759-vggface2.pt.*voxface assets add facenet-vggface2"):
         Perceptual(weight=1.0, pixel_space="unit", corpus=tiny, network="facenet")
-
-
-def test_the_corpus_net_names_its_training_faces(tiny: Corpus) -> None:
-    from evaluation.face_training import name_faces
-
-    net = module.picture_net("corpus", tiny)
-    faces = tiny.in_split(tiny.faces, "train")
-    named = name_faces(net, tiny.pixels(faces, 64))
-    assert (named == tiny.faces["speaker"][faces]).mean() > 0.9
-    assert not any(p.requires_grad for p in net.parameters())

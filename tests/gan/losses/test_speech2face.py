@@ -119,12 +119,11 @@ class _Doubling(Decoder):
 
 def test_decoder_features_by_hand(tiny: Corpus) -> None:
     decoder = _Doubling()
-    loss = made(DecoderFeatures, tiny, decoder=decoder)
+    with pytest.raises(ValueError, match=r"train.frozen=\[decoder\]"):
+        made(DecoderFeatures, tiny, decoder=decoder)
+    loss = made(DecoderFeatures, tiny, decoder=decoder.requires_grad_(False))
     assert loss.state_dict() == {}
     case = at((true(tiny) + torch.tensor([[0.5], [-1.0], [0.0]])).requires_grad_())
-    with pytest.raises(ValueError, match=r"train.frozen=\[decoder\]"):
-        loss.generator(case)
-    decoder.requires_grad_(False)
     value = loss.generator(case)
     assert value.item() == pytest.approx(2 * E * 1.5 / 3, rel=1e-4)
     value.backward()

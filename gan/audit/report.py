@@ -1,0 +1,168 @@
+"""voxface audit: every check on one corpus, then the report, the list of offending items and a sheet of suspicious faces."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from gan.audit import balance, label_noise, shared_audio, shared_faces, shared_recordings, speech, undetected
+from gan.audit.base import Finding, Item, Names
+from gan.audit.verdict import AUDIT_VERSION, keep, verdict
+from gan.data.corpus import Corpus, resize, write_atomically
+
+# Checks that put every face through a net: what --quick leaves out.
+SLOW = {"no_face": undetected.check, "label_noise": label_noise.check}
+WORST = 5                   # items of a check in the report; items.csv has all
+REPORT, ITEMS, SHEET = "report.md", "items.csv", "suspicious_faces.png"
+COLUMNS = ("check", "split", "speaker", "recording", "clip", "face", "other", "value", "unit")
+
+
+def examine(corpus: Corpus, quick: bool = False) -> list[Finding]:
+    """Every check, leaks first. quick: without the detectors and the embedder, which take some 10 ms a face."""
+    steps: list[Callable[[Corpus], Finding | tuple[Finding, ...]]] = [
+        shared_recordings.check, shared_audio.check, shared_faces.check, balance.check, speech.check]
+    findings: list[Finding] = []
+    for step in steps:
+        found = step(corpus)
+        findings += [found] if isinstance(found, Finding) else found
+    for name, check in SLOW.items():
+        findings.append(Finding(name, "", leak=False, things="faces", unit="", skipped="--quick") if quick else check(corpus))
+    return findings
+
+
+def audit(corpus: Corpus, out: Path, quick: bool = False) -> int:
+    """Check a corpus, print the report, write it and its items to the folder `out`, and remember the verdict.
+
+    Returns the exit code: 0 if the corpus is sound, else 1.
+    """
+    findings = examine(corpus, quick)
+    keep(corpus, findings)
+    out.mkdir(parents=True, exist_ok=True)
+    report = markdown(corpus, findings)
+    write_atomically(out / REPORT, report.encode())
+    write_atomically(out / ITEMS, items_csv(findings))
+    written = [out / REPORT, out / ITEMS]
+    if (sheet := draw_sheet(corpus, findings)) is None:
+        (out / SHEET).unlink(missing_ok=True)       # an earlier audit's
+    else:
+        write_atomically(out / SHEET, _png(sheet))
+        written.append(out / SHEET)
+    print(report)
+    print(*written, sep="\n")
+    return int(any(finding.failed for finding in findings))
+
+
+def markdown(corpus: Corpus, findings: Sequence[Finding]) -> str:
+    """The verdict, a table of the checks, and what each found."""
+    names = Names(corpus)
+    lines = [f"**{verdict(findings)}**", "",
+             f"Corpus {_plain(corpus.name)}, checksum {corpus.checksum[:12]}: {len(corpus.speakers)} speakers, "
+             f"{len(corpus.clips)} clips, {len(corpus.faces)} faces. Audit version {AUDIT_VERSION}.", "",
+             "| check | result | found | of |", "|---|---|---:|---:|"]
+    for finding in findings:
+        result = "skipped" if finding.skipped else ("**leaks**" if finding.leak else "**flawed**") if finding.failed \
+            else "tolerated" if finding.items else "sound"
+        count = "" if finding.skipped else str(finding.num_offending)
+        lines.append(f"| {finding.check} | {result} | {count} | {'' if finding.skipped else finding.checked} {finding.things} |")
+    for finding in findings:
+        if not finding.items and not finding.notes:
+            continue
+        lines += ["", f"## {finding.check}: {finding.question}", ""]
+        lines += [f"- {_plain(note)}" for note in finding.notes]
+        if finding.items:
+            rest = f", the worst of {len(finding.items)}" if len(finding.items) > WORST else ""
+            lines += ["", f"Value in {finding.unit}{rest}:", ""]
+        for item in finding.items[:WORST]:
+            other = f": {item.other}" if item.other else ""
+            lines.append(f"- {item.value:.4g}, {_plain(names.told(item))}{_plain(other)}")
+    return "\n".join(lines) + "\n"
+
+
+def items_csv(findings: Sequence[Finding]) -> bytes:
+    """Every item of every check, a row each."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for finding in findings:
+        for item in finding.items:
+            row = {name: getattr(item, name) for name in COLUMNS if hasattr(item, name)}
+            table.writerow(row | {"check": finding.check, "unit": finding.unit, "value": f"{item.value:.6g}"})
+    return text.getvalue().encode()
+
+
+def _plain(text: str) -> str:
+    """In one line, and without what Markdown would read as a table or a tag."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+# -- the sheet --------------------------------------------------------------------------------------------------------
+
+CELL, GAP, LINE, COLUMNS_OF_SHEET, SHOWN = 96, 8, 14, 5, 20
+INK, PAPER = (20, 20, 20), (255, 255, 255)
+CAPTIONS = {"shared_face": "pictures in two splits", "face_of_two": "one picture, two names",
+            "no_face": "no detector finds a face", "label_noise": "far from the speaker's other faces, one of which is beside it"}
+
+
+def draw_sheet(corpus: Corpus, findings: Sequence[Finding]) -> Image.Image | None:
+    """The worst faces of each check on faces, each beside what it is compared with; None where there are none."""
+    sections = [(finding, finding.items[:SHOWN]) for finding in findings if finding.check in CAPTIONS and finding.items]
+    if not sections:
+        return None
+    width = GAP + COLUMNS_OF_SHEET * (2 * CELL + 2 * GAP)
+    row_height = CELL + 2 * LINE + GAP
+    heights = [2 * LINE + GAP + -(-len(items) // COLUMNS_OF_SHEET) * row_height for _, items in sections]
+    sheet = Image.new("RGB", (width, GAP + sum(heights)), PAPER)
+    pen, small, large = ImageDraw.Draw(sheet), ImageFont.load_default(size=11), ImageFont.load_default(size=14)
+    top = GAP
+    for (finding, items), height in zip(sections, heights, strict=True):
+        shown = "" if len(items) == len(finding.items) else f", the worst {len(items)}"
+        pen.text((GAP, top), f"{finding.check}: {CAPTIONS[finding.check]} ({len(finding.items)} of {finding.checked}{shown})",
+                 INK, large)
+        for number, item in enumerate(items):
+            left = GAP + number % COLUMNS_OF_SHEET * (2 * CELL + 2 * GAP)
+            above = top + 2 * LINE + number // COLUMNS_OF_SHEET * row_height
+            for at, face in enumerate(_beside(corpus, finding, item)):
+                sheet.paste(Image.fromarray(_picture(corpus, face)), (left + at * CELL, above))
+            captions = f"face {item.face}, {item.value:.3g}, {item.split}", item.speaker
+            for line, caption in enumerate(captions):
+                pen.text((left, above + CELL + line * LINE), _fitted(caption, small), INK, small)
+        top += height
+    return sheet
+
+
+def _beside(corpus: Corpus, finding: Finding, item: Item) -> list[int]:
+    """Faces to show: the suspicious one, and what it is compared with."""
+    assert item.face is not None
+    if item.other_face is not None:
+        return [item.face, item.other_face]
+    suspicious = {other.face for other in finding.items}
+    same = np.flatnonzero(corpus.faces["speaker"] == corpus.faces["speaker"][item.face])
+    trusted = [int(face) for face in same if face not in suspicious]
+    return [item.face, *trusted[:1]] if finding.check == "label_noise" else [item.face]
+
+
+def _picture(corpus: Corpus, face: int) -> np.ndarray:
+    size = min((px for px in corpus.face_sizes if px >= CELL), default=max(corpus.face_sizes))
+    return resize(corpus.pixels([face], size)[0], CELL)
+
+
+def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """Cut to the width of two pictures, letters the font lacks replaced."""
+    plain = " ".join(text.encode("ascii", "replace").decode().split())
+    while plain and font.getlength(plain) > 2 * CELL:
+        plain = plain[:-1]
+    return plain
+
+
+def _png(sheet: Image.Image) -> bytes:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", "voxface")
+    info.add_text("Description", "Real faces of a corpus, for its keepers to look through.")
+    content = io.BytesIO()
+    sheet.save(content, format="PNG", pnginfo=info)
+    return content.getvalue()

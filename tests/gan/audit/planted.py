@@ -1,0 +1,62 @@
+"""A small corpus without a fault, made of the toy world, and room to plant faults in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from gan.data.corpus import Corpus, CorpusWriter
+
+ABOUT = dict(name="planted", source="a test", licence="CC0-1.0", consent="none needed")
+SPLITS = ("train", "train", "val_speech", "unseen_speech")      # of a training speaker's recordings
+SAMPLES = 32_000                                                # of a clip
+
+
+class Planted:
+    """A corpus being written: four training speakers of four recordings, two held-out ones of three.
+
+    clip(speaker, recording), face(speaker, recording): what will be stored; put() replaces it. Both are numbered from 0.
+    """
+
+    def __init__(self, source: Corpus):
+        self._source = source
+        self.speakers = [(f"s{number}", "train") for number in range(4)] + [("s4", "val_speaker"), ("s5", "unseen_speaker")]
+        # The toy world's speakers 0 to 3, and two of those it holds out; five recordings each, of two clips and faces.
+        self._theirs = [0, 1, 2, 3, 12, 16]
+        self.names: dict[tuple[int, int], str] = {}
+        self.clips: dict[tuple[int, int], np.ndarray] = {}
+        self.faces: dict[tuple[int, int], np.ndarray] = {}
+        for number, theirs in enumerate(self._theirs):
+            for recording in range(self.num_recordings(number)):
+                at = theirs * 10 + 2 * recording
+                self.names[number, recording] = f"talk{recording}"
+                self.clips[number, recording] = source.waveform(at)[:SAMPLES].copy()
+                self.faces[number, recording] = source.pixels([at], 128)[0]
+
+    def num_recordings(self, speaker: int) -> int:
+        return 4 if self.speakers[speaker][1] == "train" else 3
+
+    def split(self, speaker: int, recording: int) -> str:
+        return SPLITS[recording] if self.speakers[speaker][1] == "train" else self.speakers[speaker][1]
+
+    def write(self, path: Path) -> Corpus:
+        box = self._source.face_box
+        with CorpusWriter(path, **ABOUT, face_box=box) as writer:       # type: ignore[arg-type]
+            for number, (name, split) in enumerate(self.speakers):
+                row = writer.add_speaker(name, split)
+                for recording in range(self.num_recordings(number)):
+                    key = number, recording
+                    stored = writer.add_recording(row, self.names[key], self.split(*key))
+                    face = writer.add_face(stored, self.faces[key]) if key in self.faces else None
+                    if key in self.clips:
+                        writer.add_clip(stored, self.clips[key], face)
+        return Corpus(path)
+
+
+@contextmanager
+def planting(source: Corpus, path: Path) -> Iterator[tuple[Planted, list[Corpus]]]:
+    """The faults go in inside the block; the list then holds the corpus."""
+    planted, corpus = Planted(source), list[Corpus]()
+    yield planted, corpus
+    corpus.append(planted.write(path))
