@@ -10,12 +10,15 @@ from torch import Tensor, nn
 class Encoder(nn.Module, ABC):
     """num_channels (a constructor argument): channels of the features it will read.
 
-    embedding_dim: width of the embedding. input_frames: the one length it reads, or None for any from min_frames on.
+    embedding_dim: width of the embedding. input_frames: the one length it reads (its constructor argument num_samples), or None
+    for any from min_frames on. feature_axes: 3, or 4 for spectrograms with an axis of bins; bins: how many it reads, or None.
     """
 
     embedding_dim: int
     input_frames: int | None = None
     min_frames: int = 1
+    feature_axes: int = 3
+    bins: int | None = None
 
     @abstractmethod
     def forward(self, features: Tensor, num_frames: Tensor) -> Tensor:

@@ -51,6 +51,8 @@ class Spectrogram2d(Encoder):
     their number has to be followed through the blocks, and the mean to stop at it. min_frames: 259, about 2.6 s.
     """
 
+    feature_axes = 4
+
     def __init__(self, num_channels: int = 2, embedding_dim: int = 4096, channels: list[int] | None = None,
                  hidden: int = 4096, bins: int = 257, final_relu: bool = False):
         super().__init__()

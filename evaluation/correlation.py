@@ -38,11 +38,16 @@ def correlation(drawn: np.ndarray, true: np.ndarray, seed: int = 0) -> Correlati
 
 def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Pearson's r along the last axis; 0 where either does not vary: the same for everybody tells nothing of anybody."""
-    a, b = (one - one.mean(axis=-1, keepdims=True) for one in (a, b))
-    product = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    # Equal values do not quite cancel against their mean.
-    constant = product <= 1e-12
-    return np.where(constant, 0.0, np.clip((a * b).sum(axis=-1) / np.where(constant, 1.0, product), -1, 1))
+    (a, spread_a), (b, spread_b) = _centred(a), _centred(b)
+    product = spread_a * spread_b
+    return np.where(product > 0, np.clip((a * b).sum(axis=-1) / np.where(product > 0, product, 1.0), -1, 1), 0.0)
+
+
+def _centred(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(..., P) less its mean, and that vector's length, 0 where the values differ by their rounding only."""
+    centred = values - values.mean(axis=-1, keepdims=True)
+    length, whole = np.linalg.norm(centred, axis=-1), np.linalg.norm(values, axis=-1)
+    return centred, np.where(length > 1e-12 * whole, length, 0.0)
 
 
 def resampled_speakers(speakers: int, seed: int, resamples: int = 2000) -> np.ndarray:

@@ -22,6 +22,7 @@ from evaluation.faces import check_faces
 
 RESULTS_VERSION = 1  # raise when training changes, so that nets kept by older code are not taken for this one's
 BATCH_SIZE = 32
+PIXELS_AT_ONCE = 256 * 64**2
 LEARNING_RATE = 2e-3  # of a net from scratch; one that starts from a weight file wants less
 
 
@@ -123,8 +124,12 @@ def train_face_net(
 
 
 @torch.no_grad()
-def name_faces(net: FaceNet, faces: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """uint8 (N, H, W, 3) -> int (N,), the likeliest identity of each face, as the net numbers them."""
+def name_faces(net: FaceNet, faces: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+    """uint8 (N, H, W, 3) -> int (N,), the likeliest identity of each face, as the net numbers them.
+
+    batch_size: by default 256 for a net that sees 64 pixels, fewer for one that sees more.
+    """
+    batch_size = batch_size or max(1, PIXELS_AT_ONCE // net.input_size**2)
     device = next(net.parameters()).device
     names = [
         net(torch.from_numpy(faces[start : start + batch_size]).to(device).movedim(-1, 1).float() / 255).argmax(1).cpu()

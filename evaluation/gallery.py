@@ -34,8 +34,8 @@ class Gallery:
         self.note = f"gallery of {len(self.speakers)} speakers, {len(trial.gallery)} faces"
 
     def embed(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (N, H, W, 3) -> float64 (N, E) of unit length."""
-        return unit(self._extractor(images, self._trial.face_box).astype(np.float64))
+        """uint8 (N, H, W, 3) -> float64 (N, E) of unit length. Raises ValueError where the extractor gives no number."""
+        return _embedded(images, self._trial, self._extractor)
 
     def position(self, speaker: np.ndarray) -> np.ndarray:
         """(N,) -> row of each speaker in `means`; -1 for one without a real face."""
@@ -90,8 +90,8 @@ class FaceGallery:
         self.note = f"gallery of {len(self.owner)} faces of {len(np.unique(self.owner))} speakers"
 
     def embed(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (N, H, W, 3) -> float64 (N, E) of unit length."""
-        return unit(self._extractor(images, self._trial.face_box).astype(np.float64))
+        """uint8 (N, H, W, 3) -> float64 (N, E) of unit length. Raises ValueError where the extractor gives no number."""
+        return _embedded(images, self._trial, self._extractor)
 
     def position(self, images: np.ndarray, speaker: np.ndarray) -> np.ndarray:
         """(N, H, W, 3) and whose, (N,) -> row of each face in `vectors`; -1 for a face that is not there."""
@@ -173,6 +173,14 @@ def rows_of(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 def unit(vectors: np.ndarray) -> np.ndarray:
     """(..., E) -> the same of unit length; a zero vector stays zero."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+def _embedded(images: np.ndarray, trial: Trial, extractor: Embedder) -> np.ndarray:
+    vectors = extractor(images, trial.face_box).astype(np.float64)
+    if broken := int((~np.isfinite(vectors)).any(axis=1).sum()):
+        # A comparison with NaN is false, which would count as "nobody is nearer".
+        raise ValueError(f"{extractor.name}: {broken} of {len(images)} embeddings are not finite numbers. Check its weights.")
+    return unit(vectors)
 
 
 def _keys(images: np.ndarray, owner: np.ndarray) -> list[tuple[int, bytes]]:

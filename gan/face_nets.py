@@ -222,7 +222,7 @@ class VectorLoss(Loss):
     Losses and face_net features with the same keys share one net and one store of true vectors.
     """
 
-    needs: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset({"rows"})
     networks = VECTOR_NETWORKS
 
     def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, network: str = "auto", relu: bool = True):

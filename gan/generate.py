@@ -19,7 +19,7 @@ from gan.checkpoint import Checkpoint, load_part
 from gan.config import Config, from_dict
 from gan.data.audio import LARGEST_AMPLITUDE, read_waveform
 from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.data.faces import read_face, write_face
+from gan.data.faces import PICTURES, read_face, write_face
 from gan.model import NO_DECODER, Generator, build_model
 
 
@@ -98,7 +98,6 @@ def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) 
 
 
 SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) -> tuple[list[Path], list[str]]:

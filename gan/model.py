@@ -225,9 +225,11 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
     sizes = () if decoder is None else decoder.image_sizes
     for name, discriminator in discriminators.items():
         if discriminator.image_size not in sizes:
-            raise ValueError(f"discriminators.{name}.image_size: {discriminator.image_size} came, the decoder draws "
-                             f"{' and '.join(map(str, sizes)) or 'nothing, there is none'}{' px' if sizes else ''}.")
-    _check_lengths(config, features, encoder)
+            drawn = f"{', '.join(key for key in config.decoder if key.startswith('image_size')) or 'image_size'} is " \
+                    f"{' and '.join(map(str, sizes))} px" if sizes else "there is none"
+            raise ValueError(f"discriminators.{name}.image_size: {discriminator.image_size} came, but of the decoder {drawn}. "
+                             "They must agree.")
+    _check_reading(config, features, encoder)
     for name, section in config.losses.items():
         for target in section.get("discriminators", []) if isinstance(section, dict) else []:
             if target not in discriminators:
@@ -242,21 +244,33 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
     return model
 
 
-def _check_lengths(config: Config, features: Features, encoder: Encoder) -> None:
-    crops = [round(seconds * SAMPLE_RATE_HZ) for seconds in config.data.clip_seconds]
+@torch.no_grad()
+def _check_reading(config: Config, features: Features, encoder: Encoder) -> None:
+    """That the encoder can read what the features give of the shortest crop. Raises ValueError naming the keys of both."""
     if features.reads == "face":
         return
+    names = f"encoder.name: {config.encoder['name']}", f"features.name: {config.features['name']}"
+    crops = [round(seconds * SAMPLE_RATE_HZ) for seconds in config.data.clip_seconds]
+    shape, frames = _shape(features, crops[0])
+    if len(shape) != encoder.feature_axes:
+        raise ValueError(f"{names[0]} reads features of {encoder.feature_axes} axes, {names[1]} gives {len(shape)}.")
+    if encoder.bins is not None and shape[3] != encoder.bins:
+        raise ValueError(f"encoder.bins: {encoder.bins} came, but features.fft_size gives {shape[3]}. They must agree.")
     if encoder.input_frames is not None:
-        needed = features.samples(encoder.input_frames)
-        if crops != [needed, needed]:
-            raise ValueError(f"data.clip_seconds: {config.data.clip_seconds} came, encoder {config.encoder['name']} reads "
-                             f"{needed} samples: [{needed / SAMPLE_RATE_HZ:g}, {needed / SAMPLE_RATE_HZ:g}].")
-    elif encoder.min_frames > 1:
-        with torch.no_grad():
-            _, frames = features(torch.zeros(1, crops[0]), torch.tensor([crops[0]]))
-        if int(frames) < encoder.min_frames:
-            raise ValueError(f"data.clip_seconds: the shortest crop, {config.data.clip_seconds[0]:g} s, gives {int(frames)} "
-                             f"frames; encoder {config.encoder['name']} reads {encoder.min_frames} or more.")
+        if features.samples(encoder.input_frames) != encoder.input_frames:
+            raise ValueError(f"{names[0]} reads waveforms, {names[1]} gives a spectrogram. Take features.name=raw.")
+        if crops != [encoder.input_frames] * 2:
+            needed = encoder.input_frames / SAMPLE_RATE_HZ
+            raise ValueError(f"data.clip_seconds: {config.data.clip_seconds} came, but encoder.num_samples is "
+                             f"{encoder.input_frames}: [{needed:g}, {needed:g}]. They must agree.")
+    elif frames < encoder.min_frames:
+        raise ValueError(f"data.clip_seconds: the shortest crop, {config.data.clip_seconds[0]:g} s, gives {frames} "
+                         f"frames; {names[0]} reads {encoder.min_frames} or more.")
+
+
+def _shape(features: Features, samples: int) -> tuple[torch.Size, int]:
+    found, frames = features(torch.zeros(1, samples), torch.tensor([samples]))
+    return found.shape, int(frames)
 
 
 def build_losses(config: Config, model: Model, num_identities: int, corpus: Corpus | None) -> Losses:
@@ -267,6 +281,9 @@ def build_losses(config: Config, model: Model, num_identities: int, corpus: Corp
         pixel_space=pixel_space(generator.decoder), corpus=corpus, decoder=generator.decoder, features=generator.features)
         for name, section in config.losses.items()})
     for name, loss in losses.items():
+        if config.data.flip and "rows" in loss.needs:  # type: ignore[operator]
+            raise ValueError(f"data.flip: {config.data.flip} came, but losses.{name} ({config.losses[name]['name']}) knows faces "
+                             "as they are stored. Allowed with it: 0.")
         if generator.decoder is None and "fake" in loss.needs:  # type: ignore[operator]
             raise ValueError(f"losses.{name}: looks at drawn faces, but the recipe has no decoder.")
     return losses

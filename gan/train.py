@@ -102,10 +102,39 @@ def _check(config: Config) -> None:
     if model.generator.decoder is None and config.train.validate_every is not None:
         raise ValueError(f"train.validate_every: {config.train.validate_every} came, but there are no faces to score: "
                          + NO_DECODER)
+    _check_stage(config, model)
     for name in config.train.validate_metrics if config.train.validate_every is not None else ():
         if name not in config.evaluation.metrics:
             raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
                              f"Have: {', '.join(config.evaluation.metrics)}.")
+
+
+def _check_stage(config: Config, model: Model) -> None:
+    """That the parts to be taken from a recipe fit, before it is trained for them.
+
+    Raises ValueError naming the keys that differ.
+    """
+    name = config.train.init_from
+    if name is None or Path(name).exists() or name not in configuration.recipes():
+        return
+    stage = configuration.load(name)
+    before = build_model(stage, num_identities=2)
+    for part in config.train.init_modules:
+        own, its = ({key: list(tensor.shape) for key, tensor in m.part(part, "train.init_modules").state_dict().items()}
+                    for m in (model, before))
+        if own != its:
+            section = part.partition(".")[0]
+            here, there = (_flat(configuration.to_dict(c).get(section, {}), section) for c in (config, stage))
+            differing = [f"{key}: {here.get(key, 'none')} came, {there.get(key, 'none')} there"
+                         for key in {**here, **there} if here.get(key) != there.get(key)]
+            raise ValueError(f"train.init_from: the {part} of {name} does not fit this recipe's. "
+                             f"{'; '.join(differing) or f'{section} is the same, but not what it reads or draws from'}.")
+
+
+def _flat(section: Any, key: str) -> dict[str, Any]:
+    if not isinstance(section, dict):
+        return {key: section}
+    return {name: entry for inner, value in section.items() for name, entry in _flat(value, f"{key}.{inner}").items()}
 
 
 class Trainer:
@@ -313,15 +342,15 @@ class Trainer:
             factor = 1 / (1 + plan.inverse_decay * self.step)
         elif plan.step_decay is not None:
             factor = plan.step_decay[0] ** (self.step // plan.step_decay[1])
-        for optimizer, adam in ((self.optimizers.generator, plan.generator), (self.optimizers.discriminator, plan.discriminator)):
-            for group in optimizer.param_groups if optimizer is not None else ():
-                group["lr"] = adam.learning_rate * (1.0 if group["spared"] else factor)
         if settings.freeze_norm_from is not None and self.step >= settings.freeze_norm_from:
             if self.step == settings.freeze_norm_from:
                 self.optimizers.generator = self._generator_adam()
             for layer in self.model.generator.modules():
                 if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
                     layer.eval()
+        for optimizer, adam in ((self.optimizers.generator, plan.generator), (self.optimizers.discriminator, plan.discriminator)):
+            for group in optimizer.param_groups if optimizer is not None else ():
+                group["lr"] = adam.learning_rate * (1.0 if group["spared"] else factor)
 
     def _check_finite(self, first_bad: int) -> None:
         if first_bad >= 0:

@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluation.attribute_training import AttributeNet, Head, trained_attribute_net
+from evaluation.attribute_training import AttributeReader, Head
 from evaluation.bootstrap import speaker_means
 from evaluation.correlation import FEWEST, correlation, resampled_speakers, widened_percentiles
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
 
 
 class Attributes(Metric):
-    """Agreement of each attribute, read off the drawn faces by a net, with what the corpus says of the speaker.
+    """Agreement of each attribute, read off the drawn faces by linear regression, with what the corpus says of the speaker.
 
     attributes: columns of the corpus, a score attribute/NAME each; numbers by Pearson's correlation over speakers between the
         mean read off a speaker's drawn faces and the truth, others by accuracy.
     audible, inaudible: which of them a voice can tell and which it cannot; two more scores, attributes/audible and
         attributes/inaudible, are means of (value - chance) / (1 - chance), so 0 is chance and 1 is perfect.
-    steps: training steps of the net, null fits them to the number of faces. seed: of its training; not the trial's, so that
-        all systems meet the same judge. device: where it is trained and run.
-    The net learns from the real faces of the training speakers. On unseen speakers a model can beat chance on audible
-    attributes; beating it on those that no voice tells, nor anything a voice tells, is a leak between splits. On seen speakers
-    it may remember them all.
+    The regression is fitted to the real faces of the training speakers, so that all systems meet the same judge.
+    On unseen speakers a model can beat chance on audible attributes; beating it on one that neither a voice nor what a voice
+    tells has to do with is a leak between splits. On seen speakers it may remember them all.
     chance: the share of the commonest class among the scored speakers; 0 for correlations, the note having their standard
-    deviation when speakers are paired at random. upper: the net on the speakers' real faces of the split.
+    deviation when speakers are paired at random. upper: the same reader on the speakers' real faces of the split.
     """
 
     def __init__(
-        self,
-        attributes: Sequence[str] = ("sex",),
-        audible: Sequence[str] = (),
-        inaudible: Sequence[str] = (),
-        steps: int | None = None,
-        seed: int = 0,
-        device: str = "cpu",
+        self, attributes: Sequence[str] = ("sex",), audible: Sequence[str] = (), inaudible: Sequence[str] = ()
     ):
         if not attributes or len(set(attributes)) != len(attributes):
             raise ValueError(f"attributes: {list(attributes)}; one name or more, each once.")
@@ -46,13 +38,11 @@ class Attributes(Metric):
                 raise ValueError(f"{key}: {', '.join(strange)} not among attributes, {', '.join(attributes)}.")
         if both := set(audible) & set(inaudible):
             raise ValueError(f"inaudible: {', '.join(sorted(both))} named audible too.")
-        if steps is not None and steps < 1:
-            raise ValueError(f"steps: {steps}; 1 or more, or null.")
         self.attributes, self.groups = tuple(attributes), {"audible": tuple(audible), "inaudible": tuple(inaudible)}
-        self.steps, self.seed, self.device = steps, seed, device
 
     def __call__(self, trial: Trial) -> list[Score]:
-        names = [*(f"attribute/{one}" for one in self.attributes), *(f"attributes/{one}" for one in self.groups if self.groups[one])]
+        groups = [group for group, members in self.groups.items() if members]
+        names = [*(f"attribute/{one}" for one in self.attributes), *(f"attributes/{group}" for group in groups)]
         if not len(trial.generated):
             return [skip(name, "no generated faces") for name in names]
         said = {one: _said(trial, one, trial.training_speaker) for one in self.attributes}
@@ -60,16 +50,16 @@ class Attributes(Metric):
         if not varying:
             why = f"the corpus says of its training speakers no two values of {', '.join(self.attributes)}"
             return [skip(name, why) for name in names]
-        judge = trained_attribute_net(trial.training, varying, self.seed, self.steps, self.device)
+        judge = AttributeReader(trial.training, trial.training_speaker, varying, trial.face_box)
         drawn, real = judge(trial.generated), judge(trial.gallery)
         agreed = {head.name: self._agreement(head, drawn[head.name], real[head.name], trial, judge) for head in judge.heads}
         missing = "the corpus says of its training speakers no two values of it"
         scores = [
             agreed[one].score if one in agreed else skip(f"attribute/{one}", missing, judge.label) for one in self.attributes
         ]
-        return [*scores, *(self._mean(group, agreed, trial.seed, judge.label) for group in self.groups if self.groups[group])]
+        return [*scores, *(self._mean(group, agreed, trial.seed, judge.label) for group in groups)]
 
-    def _agreement(self, head: Head, drawn: np.ndarray, real: np.ndarray, trial: Trial, judge: AttributeNet) -> _Agreement:
+    def _agreement(self, head: Head, drawn: np.ndarray, real: np.ndarray, trial: Trial, judge: AttributeReader) -> _Agreement:
         name = f"attribute/{head.name}"
         group = next((f"{group}; " for group, names in self.groups.items() if head.name in names), "")
         true, true_real = (
@@ -140,7 +130,7 @@ class _Agreement:
     """A score, and what its bootstrap is made of. speakers: (P,), those it is over."""
 
     score: Score
-    speakers: np.ndarray = np.empty(0)
+    speakers: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     means: np.ndarray | None = None
     resampled: np.ndarray | None = None
 

@@ -39,12 +39,13 @@ class Diversity(Metric):
             unit(self.extractor(faces, trial.face_box).astype(np.float64))
             for faces in (trial.generated, trial.again, trial.gallery)
         )
-        within = np.where((trial.generated == trial.again).all(axis=(1, 2, 3)), 0.0, np.maximum(1 - (drawn * again).sum(axis=1), 0))
+        same = (trial.generated == trial.again).all(axis=(1, 2, 3))
+        within = np.where(same, 0.0, np.maximum(1 - (drawn * again).sum(axis=1), 0))
         between = _to_others(drawn, trial.speaker)
         real_within = mean_or_none(_to_own(real, trial.gallery_speaker), trial.gallery_speaker)
         real_between = mean_or_none(_to_others(real, trial.gallery_speaker), trial.gallery_speaker)
         note = f"cosine distance; N = {len(drawn)} drawn twice"
-        if not within.any():
+        if same.all():
             note += "; a model without noise: the same speech gives the same face"
         scores = [
             score_items(name, items, trial, upper=upper, extractor=label, note=note)

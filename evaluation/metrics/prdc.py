@@ -24,9 +24,10 @@ class NearestNeighbours(Metric):
 
     extractor: the space. Precision and recall by T. Kynkaanniemi et al. 2019, the others by M. Naeem et al. 2020, whose code
     decides ties (within means nearer than the k-th). Recall forgives a drawn outlier, whose ball is large; coverage does not.
-    All change with N, which the note gives. Precision and density have one value per generated face; the intervals of recall
-    and coverage are a jackknife over the real faces' speakers. The balls themselves are not resampled.
-    upper: other real faces, as many as were drawn where there are so many.
+    Where the gallery holds more than k faces a speaker a ball is about one person wide, and precision asks for likeness to one
+    of them; a larger k asks for less. All change with N, which the note gives. Precision and density have one value per
+    generated face; the intervals of recall and coverage are a jackknife over the real faces' speakers. The balls themselves are
+    not resampled. upper: other real faces, as many as were drawn where there are so many.
     """
 
     def __init__(self, extractor: Embedder, k: int = 5):

@@ -23,7 +23,7 @@ class VggfaceScore(Metric):
 
     network: a frozen net that names faces; as published resnet50 with its weight file, whose key channel_order has the
     published order of colours or the right one. crop_face_box: judge the face box only; SF2F judges the whole picture,
-    but in the evaluation that ends its training. splits: parts that faces, in an order set by seed, are dealt to.
+    but in the evaluation that ends its training. splits: parts to which the faces are dealt, by the trial's seed.
     device: where the net runs.
     1 if all faces are named alike, at most the number of people the net knows. It grows with N: compare only at equal N,
     which the note gives. upper: the true faces, as many. The interval is a jackknife over speakers. It says nothing of
@@ -31,13 +31,11 @@ class VggfaceScore(Metric):
     Source: SF2F_PyTorch scripts/compute_vggface_score.py; its deviation is over splits, and stands in the note.
     """
 
-    def __init__(
-        self, network: VectorNet, crop_face_box: bool = False, splits: int = 5, seed: int = 0, device: str = "cpu"
-    ):
+    def __init__(self, network: VectorNet, crop_face_box: bool = False, splits: int = 5, device: str = "cpu"):
         if splits < 1:
             raise ValueError(f"splits: {splits}; 1 or more.")
         self.network = network.to(torch.device(device)).requires_grad_(False).eval()
-        self.crop_face_box, self.splits, self.seed = crop_face_box, splits, seed
+        self.crop_face_box, self.splits = crop_face_box, splits
         self._checksum = weights_checksum(self.network)[:12]
 
     def __call__(self, trial: Trial) -> list[Score]:
@@ -46,7 +44,7 @@ class VggfaceScore(Metric):
             why = f"{self.splits} splits need {2 * self.splits} faces, came {len(trial.generated)}"
             return [skip(NAME, why, label)]
         (value, deviation, interval), (upper, _, _) = (
-            score(self._probabilities(faces, trial.face_box), self._deal(faces), trial.speaker)
+            score(self._probabilities(faces, trial.face_box), self._deal(faces, trial.seed), trial.speaker)
             for faces in (trial.generated, trial.target)
         )
         return [
@@ -56,8 +54,8 @@ class VggfaceScore(Metric):
                 interval,
                 upper=upper,
                 extractor=label,
-                note=f"N = {len(trial.generated)}; {self.splits} splits; 1 where all faces are named alike; "
-                f"interval: jackknife over speakers; deviation over splits {deviation:.3f}",
+                note=f"N = {len(trial.generated)}; 1 where all faces are named alike; interval: jackknife over speakers; "
+                f"deviation over {self.splits} splits: {deviation:.2g}",
             )
         ]
 
@@ -70,9 +68,9 @@ class VggfaceScore(Metric):
             f"{self.network.input_size} px, {order}, weights {self._checksum}"
         )
 
-    def _deal(self, faces: np.ndarray) -> np.ndarray:
+    def _deal(self, faces: np.ndarray, seed: int) -> np.ndarray:
         """(N,) split of each face. The order is by a hash of the picture and the seed, so that a list's order is nothing."""
-        salt = str(self.seed).encode()
+        salt = str(seed).encode()
         keys = [hashlib.sha256(salt + np.ascontiguousarray(face).tobytes()).digest() for face in faces]
         order = np.array(sorted(range(len(faces)), key=keys.__getitem__))
         split = np.empty(len(faces), dtype=np.int64)

@@ -4,11 +4,11 @@ Fingerprints sit where the sound itself says: at the peaks of its energy, so tha
 moments. Each is a hash (gan/audit/hashes.py) of the log-mel picture of the quarter of a second round the peak, without its mean:
 level does not matter. 64 bits of it are searched for, 64 finer ones compared.
 
-Two clips with near fingerprints are then aligned: round the two peaks the cross-spectrum is brought to magnitude one in every bin
-(phase transform: Knapp and Carter, The generalized correlation method for estimation of time delay, IEEE TASSP 1976), and a common
-origin shows as a single spike. Two utterances of one word by one voice, two stretches of one room's noise and two tones of one
-pitch show none. What is not found: sound played faster or slower, or shared for less than REACH_SAMPLES on either side of a peak;
-the exact search (gan/data/prepare/shared_audio.py) goes down to 32 ms.
+Two clips with near fingerprints are then aligned: round the two peaks the cross-spectrum is brought to magnitude one everywhere
+(phase transform: Knapp and Carter, The generalized correlation method for estimation of time delay, IEEE TASSP 1976), and a
+common origin shows as a single spike. Two utterances of one word by one voice, two stretches of one room's noise and two tones of one
+pitch show none. What is not found: sound played faster or slower, or shared for less than REACH_SAMPLES on either side of a
+peak; the exact search (gan/data/prepare/shared_audio.py) goes down to 32 ms.
 """
 
 from __future__ import annotations
@@ -71,15 +71,12 @@ def matches(waveforms: Sequence[np.ndarray], group: np.ndarray) -> list[Match]:
     owner, peak = np.concatenate([*clips, np.zeros(0, np.int32)]), np.concatenate([*peaks, np.zeros(0, np.int32)])
     coarse, fine = np.concatenate([*hashes, np.zeros((2, 0), np.uint64)], axis=1)
     best: dict[tuple[int, int], tuple[float, int]] = {}
-    checked: set[tuple[int, int]] = set()
     for a, b in near_pairs(coarse, group[owner], DISTANCE, progress="Comparing sound"):
         alike = differing_bits(fine[a], fine[b]) <= FINE_DISTANCE
         a, b = a[alike], b[alike]
-        low, high = np.minimum(a, b), np.maximum(a, b)
-        pairs = [pair for pair in dict.fromkeys(zip(low.tolist(), high.tolist(), strict=True)) if pair not in checked]
-        checked.update(pairs)
-        for start in range(0, len(pairs), CHECKED_AT_ONCE):
-            chosen = np.array(pairs[start:start + CHECKED_AT_ONCE], np.int64).T
+        pairs = np.stack([np.minimum(a, b), np.maximum(a, b)])
+        for start in range(0, pairs.shape[1], CHECKED_AT_ONCE):
+            chosen = pairs[:, start:start + CHECKED_AT_ONCE]
             first, second = ([(waveforms[owner[row]], int(peak[row])) for row in rows] for rows in chosen)
             spikes, slips = _spikes(first, second)
             for (i, j), spike, slip in zip(chosen.T, spikes.tolist(), slips.tolist(), strict=True):

@@ -3,8 +3,8 @@
 The bits are those of the perceptual hash of pictures (C. Zauner, Implementation and Benchmarking of Perceptual Image Hash
 Functions, 2010): low frequencies of a cosine transform, each held against its median, because aligned faces, or voices, are much
 alike and would else share most bits. The index is multi-index hashing (Norouzi, Punjani, Fleet, Fast Search in Hamming Space with
-Multi-Index Hashing, CVPR 2012): 64 bits are four parts of 16, and of two hashes that differ in at most 7 bits, one part differs in
-at most one.
+Multi-Index Hashing, CVPR 2012): 64 bits are four parts of 16, and of two hashes that differ in at most 7 bits, one part
+differs in at most one.
 """
 
 from __future__ import annotations
@@ -42,22 +42,27 @@ def hashed(frequencies: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 def differing_bits(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """uint64 (N,), (N,) -> (N,) of 0 to 64."""
-    return _ONES[(a ^ b).view(np.uint8)].reshape(-1, 8).sum(axis=1, dtype=np.int64)
+    return _count(a ^ b)
+
+
+def _count(words: np.ndarray) -> np.ndarray:
+    return _ONES[words.view(np.uint8)].reshape(-1, 8).sum(axis=1, dtype=np.int64)
 
 
 def near_pairs(hashes: np.ndarray, group: np.ndarray, distance: int, asked: np.ndarray | None = None,
                progress: str = "Comparing") -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs (a, b) of rows of different groups whose hashes differ in at most `distance` bits, in blocks.
+    """Pairs (a, b) of rows of different groups whose hashes differ in at most `distance` bits, in blocks, each pair once.
 
-    hashes: uint64 (N,). group: int (N,). asked: uint64 (N,), what a row asks the others' hashes with; default its own hash.
-    A pair may come several times, and either way round. All within SURE_DISTANCE bits are met, and most a little further apart.
+    hashes: uint64 (N,). group: int (N,). asked: uint64 (N,), what row a asks the hash of row b with; default its own hash. A pair
+    then comes either way round; with other hashes (a, b) and (b, a) are two questions.
+    All within SURE_DISTANCE bits are met, and many a little further apart.
     Work grows with the rows outside the largest group times all rows, divided by 65,536.
     """
     if not len(hashes):
         return
-    own, asked = hashes, hashes if asked is None else asked
+    own, asked, largest = hashes, hashes if asked is None else asked, np.bincount(group).argmax()
     # What the largest group shares with others, they find: it need not ask, unless what it would ask differs.
-    asking = np.flatnonzero(group != np.bincount(group).argmax()) if asked is own else np.arange(len(own))
+    asking = np.flatnonzero(group != largest) if asked is own else np.arange(len(own))
     with tqdm(total=PARTS * len(PROBES), desc=progress, unit="probe", disable=None, leave=False) as bar:
         for part in range(PARTS):
             shift, mask = np.uint64(part * PART_BITS), np.uint64((1 << PART_BITS) - 1)
@@ -74,8 +79,13 @@ def near_pairs(hashes: np.ndarray, group: np.ndarray, distance: int, asked: np.n
                     within = np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count)
                     b = order[np.repeat(starts[rows], count) + within]
                     apart = group[a] != group[b]
+                    if asked is own:        # and of two that both ask, one is enough
+                        apart &= (a < b) | (group[b] == largest)
                     a, b = a[apart], b[apart]
-                    near = differing_bits(asked[a], own[b]) <= distance
+                    difference = asked[a] ^ own[b]
+                    near = _count(difference) <= distance
+                    for earlier in range(part):     # which had met them already, if it differs in one bit at most
+                        near[near] = _count((difference[near] >> np.uint64(earlier * PART_BITS)) & mask) > 1
                     if near.any():
                         yield a[near], b[near]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from gan.audit import balance, label_noise, shared_audio, shared_faces, shared_recordings, speech, undetected
 from gan.audit.base import Finding, Item, Names
 from gan.audit.verdict import AUDIT_VERSION, keep, verdict
+from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, resize, write_atomically
 
 # Checks that put every face through a net: what --quick leaves out.
@@ -35,14 +37,17 @@ def examine(corpus: Corpus, quick: bool = False) -> list[Finding]:
     return findings
 
 
-def audit(corpus: Corpus, out: Path, quick: bool = False) -> int:
-    """Check a corpus, print the report, write it and its items to the folder `out`, and remember the verdict.
+def audit(name: str, out: Path | None = None, quick: bool = False) -> int:
+    """Check a corpus (a folder, or toy:SIZE), print the report, write it, its items and a sheet, and remember the verdict.
 
-    Returns the exit code: 0 if the corpus is sound, else 1.
+    out: the folder they go to; default audit-<name> here. Returns the exit code: 0 if the corpus is sound, else 1.
+    Raises ValueError if there is no such corpus.
     """
+    corpus = open_corpus(name)
+    out = out or Path(f"audit-{name.replace(':', '-') if name.startswith('toy:') else Path(name).resolve().name}")
+    out.mkdir(parents=True, exist_ok=True)
     findings = examine(corpus, quick)
     keep(corpus, findings)
-    out.mkdir(parents=True, exist_ok=True)
     report = markdown(corpus, findings)
     write_atomically(out / REPORT, report.encode())
     write_atomically(out / ITEMS, items_csv(findings))
@@ -76,7 +81,7 @@ def markdown(corpus: Corpus, findings: Sequence[Finding]) -> str:
         lines += [f"- {_plain(note)}" for note in finding.notes]
         if finding.items:
             rest = f", the worst of {len(finding.items)}" if len(finding.items) > WORST else ""
-            lines += ["", f"Value in {finding.unit}{rest}:", ""]
+            lines += [*([""] if finding.notes else []), f"Value in {finding.unit}{rest}:", ""]
         for item in finding.items[:WORST]:
             other = f": {item.other}" if item.other else ""
             lines.append(f"- {item.value:.4g}, {_plain(names.told(item))}{_plain(other)}")
@@ -113,7 +118,7 @@ def draw_sheet(corpus: Corpus, findings: Sequence[Finding]) -> Image.Image | Non
     sections = [(finding, finding.items[:SHOWN]) for finding in findings if finding.check in CAPTIONS and finding.items]
     if not sections:
         return None
-    width = GAP + COLUMNS_OF_SHEET * (2 * CELL + 2 * GAP)
+    width = GAP + min(COLUMNS_OF_SHEET, max(3, *(len(items) for _, items in sections))) * (2 * CELL + 2 * GAP)
     row_height = CELL + 2 * LINE + GAP
     heights = [2 * LINE + GAP + -(-len(items) // COLUMNS_OF_SHEET) * row_height for _, items in sections]
     sheet = Image.new("RGB", (width, GAP + sum(heights)), PAPER)
@@ -152,8 +157,9 @@ def _picture(corpus: Corpus, face: int) -> np.ndarray:
 
 
 def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """Cut to the width of two pictures, letters the font lacks replaced."""
-    plain = " ".join(text.encode("ascii", "replace").decode().split())
+    """Cut to the width of two pictures; letters that Pillow's own font lacks lose their accents."""
+    letters = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    plain = " ".join(letters.encode("ascii", "replace").decode().split())
     while plain and font.getlength(plain) > 2 * CELL:
         plain = plain[:-1]
     return plain

@@ -16,6 +16,9 @@ DISTANCE = 10               # bits
 # Mean difference of two pictures of SIZE px, of 255, once their level and contrast agree. JPEG at quality 50 differs by 2,
 # two pictures of one person in one pose by 3 (toy world) and 8 (Wav2Pix's presenters) at the least.
 NEAR = 2.5
+USUAL_CONTRAST = 50.0       # standard deviation of a picture; a paler one is enhanced to it
+LEAST_CONTRAST = 1.0
+LARGEST_RATIO = 2.0         # of two pictures' contrasts
 LEARNT_FROM = 10_000        # faces the medians are taken from
 BLOCK = 4096
 
@@ -77,8 +80,11 @@ def _grey(pictures: np.ndarray) -> np.ndarray:
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N,) mean absolute difference, of 255, once the level and contrast of each a are those of its b."""
+    """(N,) mean absolute difference, of 255, once level and contrast of each two are alike; pale pictures are enhanced for it."""
     a, b = (part.reshape(len(part), -1).astype(np.float64) for part in (a, b))
-    level_a, level_b = a.mean(axis=1, keepdims=True), b.mean(axis=1, keepdims=True)
-    contrast = b.std(axis=1, keepdims=True) / np.maximum(a.std(axis=1, keepdims=True), 1e-9)
-    return np.abs((a - level_a) * contrast + level_b - b).mean(axis=1)
+    a, b = (part - part.mean(axis=1, keepdims=True) for part in (a, b))
+    contrast_a, contrast_b = (np.maximum(part.std(axis=1, keepdims=True), LEAST_CONTRAST) for part in (a, b))
+    contrast = np.maximum(USUAL_CONTRAST, contrast_b)
+    # Made alike no further than LARGEST_RATIO: a blank picture would become any other.
+    ratio = np.clip(contrast_b / contrast_a, 1 / LARGEST_RATIO, LARGEST_RATIO)
+    return (np.abs(a * ratio - b) * (contrast / contrast_b)).mean(axis=1)

@@ -75,6 +75,9 @@ class Corpus:
         self.name: str = self.info["name"]
         self.checksum: str = self.info["checksum"]
         self.sample_rate_hz: int = self.info["sample_rate_hz"]
+        if self.sample_rate_hz != SAMPLE_RATE_HZ:
+            raise ValueError(f"{self.path}: sample_rate_hz of corpus.json is {self.sample_rate_hz}, but features read "
+                             f"{SAMPLE_RATE_HZ} Hz. Prepare it again.")
         self.face_sizes: tuple[int, ...] = tuple(self.info["face_sizes"])
         self.face_box: tuple[float, float, float, float] = tuple(self.info["face_box"])
         self.clips: np.ndarray = self._open("clips.npy")

@@ -90,7 +90,8 @@ class Batches(Dataset):
     pairing: `aligned` (a face with what was said while it was seen), `identity` (any face with any clip of the speaker),
     `independent` (voices and faces of unrelated speakers). clip_seconds: shortest and longest crop, one length a batch. segments
     above 1: from each of the speaker's clips, in random order, windows one after another from a random start, up to so many.
-    flip: probability that a face is mirrored. face_size in px; pixel_space as in gan/data/faces.py. Raises ValueError if the corpus cannot give such batches.
+    flip: probability that a face is mirrored. face_size in px; pixel_space as in gan/data/faces.py.
+    Raises ValueError if the corpus cannot give such batches.
     """
 
     def __init__(self, corpus: Corpus, *, pairing: str, clip_seconds: tuple[float, float], batch_size: int, seed: int,

@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 MARK = "Generated from speech by voxface; not a photograph of anyone."
 
 # value = (pixel / 255 - mean) / std, per RGB channel. `unit` spans [-1, 1]; `imagenet` is SF2F's standardised space.

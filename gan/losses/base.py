@@ -38,6 +38,7 @@ class Loss(nn.Module, ABC):
         mismatched      faces of other speakers, judged
         real            real faces, judged in the generator's half too
         real_gradient   in the discriminator's half real faces carry a gradient
+        rows            faces are looked up by their row in the corpus, so none may be mirrored
         interpolated    mixtures of real and fake, carrying a gradient, judged in the discriminator's half
     Parameters a loss has are trained with the generator.
     """

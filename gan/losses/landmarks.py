@@ -15,6 +15,8 @@ class Landmarks(Loss):
     that a weight holds at any size.
     """
 
+    needs = frozenset({"fake", "rows"})
+
     def __init__(self, weight: float, corpus: Corpus | None, decoder: Decoder | None):
         super().__init__(weight)
         if not hasattr(decoder, "mean_landmarks"):

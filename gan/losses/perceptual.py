@@ -29,6 +29,7 @@ class Perceptual(Loss):
     cache_mb: real faces' features are kept, up to this much memory, instead of being computed again each step.
     """
 
+    needs = frozenset({"fake", "rows"})
     networks = PICTURE_NETWORKS
 
     def __init__(self, weight: float, pixel_space: str, corpus: Corpus | None, network: str = "auto",

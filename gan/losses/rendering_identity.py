@@ -20,6 +20,7 @@ class RenderingIdentity(Loss):
     or `auto`: facenet if its weights were added, else corpus; a run's config names which.
     """
 
+    needs = frozenset({"fake", "rows"})
     networks = PICTURE_NETWORKS
 
     def __init__(self, weight: float, pixel_space: str, corpus: Corpus | None, decoder: Decoder | None, network: str = "auto"):

@@ -21,6 +21,8 @@ class Texture(Loss):
     cache_mb: registered faces are kept, up to this much memory, instead of being warped again each step.
     """
 
+    needs = frozenset({"fake", "rows"})
+
     def __init__(self, weight: float, pixel_space: str, corpus: Corpus | None, decoder: Decoder | None, cache_mb: int = 1024):
         super().__init__(weight)
         if not hasattr(decoder, "register"):

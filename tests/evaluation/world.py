@@ -40,8 +40,18 @@ def trial(speakers: int = 12, runs: int = 3, shift: int = 0, seen: bool = True, 
         split="unseen_speech" if seen else "unseen_speaker",
         face_box=BOX,
         seed=0,
+        attributes={one: said(one) for one in np.unique(np.concatenate([people, trained])).tolist()},
     )
-    return Trial(**(content | changes))
+    content |= changes
+    # The same request drawn again: a little lighter, from the picture itself, so that it goes wherever that goes.
+    if "again" not in content:
+        content["again"] = np.clip(content["generated"].astype(int) + 3, 0, 255).astype(np.uint8)
+    return Trial(**content)
+
+
+def said(speaker: int) -> dict[str, str]:
+    """What the corpus says of a person, unrelated to how they look: three of each sex in turn, and how high they are."""
+    return {"sex": "fffmmm"[speaker % 6], "height": f"{150 + (37 * speaker) % 47}"}
 
 
 class Pooled(Classifier):

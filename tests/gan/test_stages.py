@@ -1,5 +1,7 @@
 """Runs that start from another run's parts, and parts that stay as they are."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -192,3 +194,31 @@ def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:
     assert torch.equal(first[0, 3], torch.from_numpy(speech[9600:16_000].astype("float32")))
     alone = generator.embeddings([speech[:100]])
     assert torch.allclose(torch.from_numpy(generator.embeddings([speech, speech[:100]])[1:]), torch.from_numpy(alone), atol=1e-5)
+
+
+@pytest.mark.parametrize(("recipe", "overrides", "said"), [
+    ("speech2face-tiny", ["decoder.trunk=[9]"], r"decoder\.trunk: \[9\] came, \[8\] there"),
+    ("voice2face-tiny", ["encoder.embedding_dim=6"], r"encoder\.embedding_dim: 6 came, 8 there"),
+    ("speech2face-tiny", ["encoder.bins=129"], r"encoder\.bins: 129 came, but features\.fft_size gives 65"),
+    ("speech2face-tiny", ["features.fft_size=1024"], r"encoder\.bins: 65 came, but features\.fft_size gives 513"),
+    ("speech2face-tiny", ["features={name: log_mel}"], r"encoder\.name: spectrogram2d .* features\.name: log_mel"),
+    ("wav2pix-64-tiny", ["features={name: log_mel}"], r"encoder\.name: segan .* features\.name: log_mel"),
+    ("wav2pix-64-tiny", ["data.clip_seconds=[1.0, 1.0]"], r"data\.clip_seconds: .* encoder\.num_samples is 4000"),
+    ("wav2pix-64-tiny", ["decoder.image_size=128"], r"discriminators\.conditional\.image_size: 64 .* decoder image_size is 128"),
+    ("sf2f-128-tiny", ["decoder.image_sizes=[64]"], r"image_size: 128 came, but of the decoder image_sizes is 64"),
+    ("sf2f-64-tiny", ["data.flip=0.5"], r"data\.flip: 0\.5 came, but losses\.perceptual"),
+])
+def test_a_wrong_pairing_is_refused_before_anything_is_trained(recipe: str, overrides: list[str], said: str,
+                                                               tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said) as caught:
+        run_of(recipe, tmp_path, *overrides)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_corpus_of_another_sample_rate_is_refused(tiny: Corpus, tmp_path: Path) -> None:
+    shutil.copytree(tiny.path, tmp_path / "slow")
+    about = json.loads((tmp_path / "slow" / "corpus.json").read_text())
+    (tmp_path / "slow" / "corpus.json").write_text(json.dumps(about | {"sample_rate_hz": 8000}))
+    with pytest.raises(ValueError, match=r"sample_rate_hz of corpus\.json is 8000, but features read 16000 Hz"):
+        run_of("sf2f-64-tiny", tmp_path, f"data.corpus={tmp_path / 'slow'}")

@@ -52,7 +52,7 @@ def test_what_is_no_bundle_is_refused(tmp_path):
 
 @needs_mediapipe
 def test_no_such_file(tmp_path):
-    with pytest.raises(ValueError, match="no file .*voxface assets add mediapipe-face-landmarker"):
+    with pytest.raises(ValueError, match=r"no file .*voxface assets add mediapipe-face-landmarker"):
         Mediapipe(weights=str(tmp_path / "face.task"))
 
 

@@ -14,14 +14,14 @@ from evaluation.face_nets.resnet50 import MEAN_RGB, Resnet50
 
 def test_published_size():
     with torch.device("meta"):
-        net = Resnet50()
+        net = Resnet50(None)
     assert sum(parameter.numel() for parameter in net.parameters()) == 41_192_951
     assert net.vector_dim == 2048
 
 
 def test_it_is_torchvisions_with_caffes_strides_and_pooling():
     torch.manual_seed(0)
-    ours, theirs = Resnet50(num_identities=7).eval(), ResNet(Bottleneck, [3, 4, 6, 3], num_classes=7).eval()
+    ours, theirs = Resnet50(None, num_identities=7).eval(), ResNet(Bottleneck, [3, 4, 6, 3], num_classes=7).eval()
     theirs.maxpool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
     for stage in (theirs.layer2, theirs.layer3, theirs.layer4):
         stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
@@ -34,7 +34,7 @@ def test_it_is_torchvisions_with_caffes_strides_and_pooling():
 @pytest.fixture(scope="module")
 def small() -> Resnet50:
     torch.manual_seed(0)
-    return Resnet50(num_identities=5, width=2).eval()
+    return Resnet50(None, num_identities=5, width=2).eval()
 
 
 def test_taps_vector_and_names_belong_together(small):
@@ -51,11 +51,11 @@ def test_pictures_are_read_in_the_order_asked_for():
     colour = torch.tensor([1.0, 0.5, 0.0]).view(1, 3, 1, 1).expand(1, 3, 40, 40)
     expected = [255 - MEAN_RGB[0], 127.5 - MEAN_RGB[1], -MEAN_RGB[2]]
     for order, seen in (("rgb", expected), ("bgr", expected[::-1])):
-        found = Resnet50(num_identities=2, width=1, channel_order=order).prepare(colour)
+        found = Resnet50(None, num_identities=2, width=1, channel_order=order).prepare(colour)
         assert found.shape == (1, 3, 224, 224)
         assert found[0, :, 100, 100].tolist() == pytest.approx(seen, abs=1e-4)
     with pytest.raises(ValueError, match="channel_order: grb; rgb or bgr"):
-        Resnet50(channel_order="grb")
+        Resnet50(None, channel_order="grb")
 
 
 def test_corners_are_aligned_when_it_resizes(small):
@@ -116,7 +116,7 @@ def test_another_file_is_refused_in_one_line_and_never_run(small, tmp_path, monk
     Path("list.pkl").write_bytes(pickle.dumps([1, 2]))
     Path("objects.pkl").write_bytes(pickle.dumps({"conv1.weight": np.array([None])}))
     Path("code.pkl").write_bytes(pickle.dumps({"conv1.weight": Harmful()}))
-    saved(Resnet50(num_identities=5, width=1), Path("narrow.pkl"))
+    saved(Resnet50(None, num_identities=5, width=1), Path("narrow.pkl"))
     torch.save({"conv1.weight": torch.zeros(1)}, "other.pth")
     for name, said in {"text.pkl": "is not a weight file", "list.pkl": "is not a weight file", "absent.pkl": "no such",
                        "objects.pkl": "is not a weight file", "code.pkl": "is not a weight file", "absent.pth": "no such",

@@ -50,17 +50,17 @@ def test_no_interval_without_a_second_speaker():
 @pytest.fixture(scope="module")
 def net():
     torch.manual_seed(0)
-    return Resnet50(num_identities=9, width=2).eval()
+    return Resnet50(None, num_identities=9, width=2).eval()
 
 
 def test_shuffle_is_by_seed_and_by_picture(net):
     shown = trial(speakers=6)
     metric = VggfaceScore(net)
     order = np.random.default_rng(0).permutation(len(shown.generated))
-    split = metric._deal(shown.generated)
+    split = metric._deal(shown.generated, 0)
     assert np.array_equal(np.bincount(split), [3, 4, 3, 4, 4])  # i N / 5, as published
-    assert np.array_equal(split[order], metric._deal(shown.generated[order]))
-    assert not np.array_equal(split, VggfaceScore(net, seed=1)._deal(shown.generated))
+    assert np.array_equal(split[order], metric._deal(shown.generated[order], 0))
+    assert not np.array_equal(split, metric._deal(shown.generated, 1))
 
 
 def test_what_stands_beside_the_score(net):
@@ -68,8 +68,8 @@ def test_what_stands_beside_the_score(net):
     assert 1 <= found.interval[0] <= found.value <= found.interval[1] <= 9
     assert 1 <= found.upper <= 9
     assert found.items is None
-    assert found.note.startswith("N = 18; 5 splits")
-    assert "deviation over splits" in found.note
+    assert found.note.startswith("N = 18; ")
+    assert "deviation over 5 splits: " in found.note
     assert found.extractor.startswith("Resnet50 naming 9 people, whole picture at 224 px, RGB, weights ")
 
 
@@ -90,7 +90,7 @@ def test_the_face_box_alone_is_seen_where_asked(net):
 
 
 def test_order_of_colours_is_named(net):
-    other = Resnet50(num_identities=9, width=2, channel_order="bgr")
+    other = Resnet50(None, num_identities=9, width=2, channel_order="bgr")
     other.load_state_dict(net.state_dict())
     (rgb,), (bgr,) = VggfaceScore(net)(trial(speakers=4)), VggfaceScore(other)(trial(speakers=4))
     assert bgr.value != rgb.value

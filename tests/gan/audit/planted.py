@@ -1,7 +1,5 @@
 """A small corpus without a fault, made of the toy world, and room to plant faults in it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +14,20 @@ SAMPLES = 32_000                                                # of a clip
 class Planted:
     """A corpus being written: four training speakers of four recordings, two held-out ones of three.
 
-    clip(speaker, recording), face(speaker, recording): what will be stored; put() replaces it. Both are numbered from 0.
+    names, clips, faces: by (speaker, recording), both counted from 0, what will be stored; faults are planted there.
+    clip_numbers, face_numbers: where it went, once written.
     """
 
     def __init__(self, source: Corpus):
         self._source = source
         self.speakers = [(f"s{number}", "train") for number in range(4)] + [("s4", "val_speaker"), ("s5", "unseen_speaker")]
         # The toy world's speakers 0 to 3, and two of those it holds out; five recordings each, of two clips and faces.
-        self._theirs = [0, 1, 2, 3, 12, 16]
         self.names: dict[tuple[int, int], str] = {}
         self.clips: dict[tuple[int, int], np.ndarray] = {}
         self.faces: dict[tuple[int, int], np.ndarray] = {}
-        for number, theirs in enumerate(self._theirs):
+        self.clip_numbers: dict[tuple[int, int], int] = {}
+        self.face_numbers: dict[tuple[int, int], int] = {}
+        for number, theirs in enumerate((0, 1, 2, 3, 12, 16)):
             for recording in range(self.num_recordings(number)):
                 at = theirs * 10 + 2 * recording
                 self.names[number, recording] = f"talk{recording}"
@@ -48,15 +48,9 @@ class Planted:
                 for recording in range(self.num_recordings(number)):
                     key = number, recording
                     stored = writer.add_recording(row, self.names[key], self.split(*key))
-                    face = writer.add_face(stored, self.faces[key]) if key in self.faces else None
+                    if key in self.faces:
+                        self.face_numbers[key] = writer.add_face(stored, self.faces[key])
                     if key in self.clips:
-                        writer.add_clip(stored, self.clips[key], face)
+                        self.clip_numbers[key] = writer.add_clip(stored, self.clips[key], self.face_numbers.get(key))
         return Corpus(path)
 
-
-@contextmanager
-def planting(source: Corpus, path: Path) -> Iterator[tuple[Planted, list[Corpus]]]:
-    """The faults go in inside the block; the list then holds the corpus."""
-    planted, corpus = Planted(source), list[Corpus]()
-    yield planted, corpus
-    corpus.append(planted.write(path))
