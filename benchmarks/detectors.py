@@ -64,7 +64,7 @@ def _processor_seconds() -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detectors", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--detector", default="dlib_cnn", help="default %(default)s")
-    parser.add_argument("--faces", type=int, default=200, help="default %(default)s")
+    parser.add_argument("--faces", type=int, default=400, help="default %(default)s")
     parser.add_argument("--face-size", type=int, default=128, help="pixels (default %(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="held against one (default %(default)s)")
     parser.add_argument("--repetitions", type=int, default=3, help="default %(default)s")

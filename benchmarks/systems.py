@@ -29,9 +29,10 @@ from gan.config import Config, load, recipes
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, resize
 from gan.data.prepare.toy import prepare_toy
-from gan.evaluate import read_rows, requests
+from gan.evaluate import read_rows
 from gan.experiments.base import Finding, draw_sheet
 from gan.face_nets import settle_networks
+from gan.systems import requests
 from gan.train import Trainer
 
 PAGE = Path(__file__).with_name("systems.md")

@@ -52,6 +52,13 @@ TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] 
         "steps a second": lambda row: f"{1 / row['seconds'][1]:.2f}",
         "seconds a step": lambda row: _spread(row["seconds"]),
         "time, as a multiple": _times}),
+    "detectors": ("Face detector, worker processes against one", ("detector", "face_size", "processes"), {
+        "detector": lambda row: row["detector"],
+        "faces": lambda row: f"{row['faces']} of {row['face_size']} px",
+        "processes": lambda row: str(row["processes"]),
+        "seconds": lambda row: _spread(row["seconds"][f"{row['processes']} processes"]),
+        "seconds, one process": lambda row: _spread(row["seconds"]["one process"]),
+        "times faster": lambda row: _spread(row["times_faster"], ".2f")}),
     "frechet": ("Frechet distance, beside pytorch-fid's", ("dimensions", "faces", "given"), {
         "dimensions": lambda row: str(row["dimensions"]),
         "faces a set": lambda row: str(row["faces"]),

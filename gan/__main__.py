@@ -146,11 +146,22 @@ def _device_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    from gan.evaluate import CONTROLS
+    from gan.config import protocols
+    from gan.systems import CONTROLS
 
-    parser.add_argument("systems", nargs="+", metavar="SYSTEM|key=value",
+    parser.add_argument("systems", nargs="*", metavar="SYSTEM|key=value",
                         help=f"runs' folders; controls ({', '.join(CONTROLS)}); and evaluation keys such as "
                              "evaluation.runs=3 evaluation.seconds=[1.25,5]")
+    parser.add_argument("--protocol", metavar="NAME|FILE", help="instead of the first run's own evaluation section: "
+                        f"{', '.join(protocols())}, or a YAML file with such a section")
+    parser.add_argument("--faces", type=Path, metavar="DIR",
+                        help="anybody's drawn faces, DIR/<speaker>/*.png, instead of systems")
+    parser.add_argument("--reference", type=Path, metavar="DIR", help="with --faces: real ones, DIR/<speaker>/*.png")
+    parser.add_argument("--training", type=Path, metavar="DIR",
+                        help="with --faces: further real ones, for metrics that train a judge (default: those are skipped)")
+    parser.add_argument("--face-box", nargs=4, type=float, default=[0.0, 0.0, 1.0, 1.0],
+                        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+                        help="with --faces: where in a picture the face lies, as fractions (default: everywhere)")
     parser.add_argument("--corpus", help="a corpus folder or toy:SIZE (default: the runs' own)")
     parser.add_argument("--split", action="append", metavar="SPLIT",
                         help="train, val_speech, val_speaker, unseen_speech, unseen_speaker; may be repeated "
@@ -162,18 +173,29 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from gan.evaluate import CONTROLS, evaluate_runs
+    from gan.evaluate import evaluate_runs
+    from gan.external import evaluate_folders
     from gan.generate import load
+    from gan.systems import CONTROLS
 
-    overrides = [word for word in args.systems if "=" in word and not Path(word).exists()]
+    overrides = [word for word in args.systems if "=" in word and not os.path.lexists(word.partition("=")[0])]
     words = [word for word in args.systems if word not in overrides]
+    if args.faces is not None:
+        if words or args.reference is None:
+            raise ValueError("--faces: goes with --reference, and without runs or controls.")
+        bad = evaluate_folders(args.faces, args.reference, args.training, args.face_box, args.protocol, overrides, args.out)
+        for reason in bad:
+            print(f"left out: {reason}", file=sys.stderr)
+        return 1 if bad else 0
+    if not words:
+        raise ValueError(f"evaluate: name a run's folder, a control ({', '.join(CONTROLS)}), or --faces and --reference.")
     controls = [word for word in words if word in CONTROLS]
     for word in words:
         if word not in controls and not Path(word).exists():
             raise ValueError(f"{word}: no such run or control system. Have: runs' folders, {', '.join(CONTROLS)}."
                              + nearest(word, CONTROLS))
     runs = [load(word, args.device, args.allow_code) for word in words if word not in controls]
-    evaluate_runs(runs, controls, overrides, args.corpus, args.split, not args.no_controls, args.out)
+    evaluate_runs(runs, controls, overrides, args.corpus, args.split, not args.no_controls, args.out, args.protocol)
     return 0
 
 
@@ -183,13 +205,14 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", nargs="*", type=Path, default=[Path("results.jsonl")],
                         help="results files (default: results.jsonl)")
+    parser.add_argument("--format", choices=("markdown", "latex", "csv"), default="markdown", help="how it is written")
     parser.add_argument("--compare", nargs=2, action="append", metavar=("A", "B"),
                         help="which paired differences, A minus B by speaker, to show; may be repeated "
                              "(default: every trained system against every other row)")
 
 
 def _table(args: argparse.Namespace) -> int:
-    from evaluation.table import markdown
+    from evaluation.table import csv, latex, markdown
     from gan.evaluate import read_rows, trained_against_all
 
     rows = [row for path in args.results for row in read_rows(path)]
@@ -197,7 +220,11 @@ def _table(args: argparse.Namespace) -> int:
     for name in (name for pair in args.compare or () for name in pair):
         if name not in systems:
             raise ValueError(f"--compare: no row is of a system {name}. Have: {', '.join(systems)}." + nearest(name, systems))
-    print(markdown(rows, Path(), args.compare or trained_against_all(rows)))
+    if args.format == "csv":
+        print(csv(rows), end="")
+    else:
+        write = {"markdown": markdown, "latex": latex}[args.format]
+        print(write(rows, Path(), args.compare or trained_against_all(rows)), end="")
     return 0
 
 
@@ -297,7 +324,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[
     "generate": ("run + sound files -> faces", _generate_arguments, _generate),
     "evaluate": ("run(s) -> results rows, beside control systems under the same protocol",
                  _evaluate_arguments, _evaluate),
-    "table": ("results rows -> Markdown", _table_arguments, _table),
+    "table": ("results rows -> Markdown, LaTeX, CSV", _table_arguments, _table),
     "experiment": ("run + voices -> one of the papers' experiments: a sheet of faces and its numbers",
                    _experiment_arguments, _experiment),
     "inspect": ("recipe -> modules, parameters, shapes, FLOPs", _inspect_arguments, _inspect),

@@ -97,6 +97,7 @@ class Logging:
 
 @dataclass
 class Evaluation:
+    protocol: str = "default"           # its name in results rows; voxface evaluate --protocol takes one that is shipped
     splits: list[str] = field(default_factory=lambda: ["unseen_speech", "unseen_speaker"])
     runs: int = 10                      # random crops per speaker
     seconds: list[float] = field(default_factory=lambda: [1.25])    # clip lengths, each a protocol of its own
@@ -152,14 +153,40 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def shipped() -> dict[str, Traversable]:
     """The shipped recipes by name: the published systems, and in small/ and tiny/ their reduced forms."""
-    folders = [resources.files("configs").joinpath(*part) for part in ((), ("small",), ("tiny",))]
-    return {path.name.removesuffix(".yaml"): path for folder in folders
-            for path in sorted(folder.iterdir(), key=lambda path: path.name) if path.name.endswith(".yaml")}
+    return _folder("") | _folder("small") | _folder("tiny")
 
 
 def recipes() -> list[str]:
     """Names of the shipped recipes."""
     return [name for name in shipped() if name != "base"]
+
+
+def _folder(name: str) -> dict[str, Traversable]:
+    """The YAML files of one folder of configs/, by name."""
+    folder = resources.files("configs").joinpath(name) if name else resources.files("configs")
+    return {path.name.removesuffix(".yaml"): path for path in sorted(folder.iterdir(), key=lambda path: path.name)
+            if path.name.endswith(".yaml")}
+
+
+def protocols() -> list[str]:
+    """Names of the shipped evaluation protocols."""
+    return list(_folder("protocols"))
+
+
+def load_protocol(name: str) -> Evaluation:
+    """A shipped protocol's name, or the path of a YAML file that holds an `evaluation` section, which is taken as it stands.
+
+    Raises ValueError, one line.
+    """
+    known = _folder("protocols")
+    file = Path(name)
+    if not file.is_file() and name not in known:
+        raise ValueError(f"--protocol: no file and no shipped protocol {name}. Have: {', '.join(known)}." + nearest(name, known))
+    text = (file if file.is_file() else known[name]).read_text(encoding="utf-8")
+    values = OmegaConf.to_container(_yaml(text, name))
+    if not isinstance(values, dict) or set(values) != {"evaluation"}:
+        raise ValueError(f"{name}: a protocol holds one section, evaluation.")
+    return from_dict(values).evaluation  # type: ignore[arg-type]
 
 
 def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -243,15 +270,19 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     else:
         raise ValueError(f"{name}: no such file, and no shipped recipe of that name. Have: {', '.join(recipes())}."
                          + nearest(name, recipes()))
-    try:
-        values = OmegaConf.to_container(OmegaConf.create(text)) if text.strip() else {}
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ValueError(f"{name}: not valid YAML ({' '.join(str(error).split())}).") from None
+    values = OmegaConf.to_container(_yaml(text, name))
     if not isinstance(values, dict):
         raise ValueError(f"{name}: a recipe is a mapping of sections, a {type(values).__name__} came.")
     base = values.pop("base", None)
     recipe: dict[str, Any] = values  # type: ignore[assignment]
     return _merge(_read(str(base), here), recipe) if base else recipe
+
+
+def _yaml(text: str, name: str) -> Any:
+    try:
+        return OmegaConf.create(text if text.strip() else "{}")
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ValueError(f"{name}: not valid YAML ({' '.join(str(error).split())}).") from None
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -8,182 +8,23 @@ import json
 import math
 import os
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from evaluation.base import Metric, Score, Trial
+from gan import assets
+from gan.audit.verdict import verdict_of
 from gan.build import build
-from gan.config import RESULTS_VERSION, Evaluation, load, with_overrides
+from gan.config import RESULTS_VERSION, Evaluation, load, load_protocol, run_hash, with_overrides
 from gan.data.corpora import open_corpus
-from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, resize
-from gan.data.dataset import INT16_SCALE, BySpeaker, rng
-from gan.data.toy.faces import draw_picture, render_face
-from gan.data.toy.speakers import Speaker, given_audible
+from gan.data.corpus import Corpus
 from gan.face_nets import networks
 from gan.generate import Run
-from gan.model import Generator
-
-STREAM_CROPS, STREAM_SHUFFLE, STREAM_ORACLE = range(100, 103)
-
-
-@dataclass(frozen=True)
-class Requests:
-    """What a system is asked to draw: one face for each, of speech by `speaker`.
-
-    speaker, clip, run: (N,) int64. waveforms: N float32 (S,) crops in [-1, 1]. target: (N,) the corpus face that is right.
-    """
-
-    speaker: np.ndarray
-    clip: np.ndarray
-    run: np.ndarray
-    waveforms: list[np.ndarray]
-    target: np.ndarray
-
-
-class System(ABC):
-    """Something that draws faces. name: as it stands in tables."""
-
-    name: str
-
-    @abstractmethod
-    def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
-        """uint8 (N, size, size, 3), one face a request."""
-
-
-class Drawn(System):
-    """A trained generator, given the right speech."""
-
-    name = "model"
-
-    def __init__(self, generator: Generator, name: str = "model"):
-        self.generator, self.name = generator, name
-
-    def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
-        face_to_face = self.generator.reads == "face"      # such a system gets the true face: the bound of its decoder
-        items = list(corpus.pixels(requests.target, max(corpus.face_sizes))) if face_to_face else requests.waveforms
-        batches = range(0, len(items), settings.batch_size)
-        faces = np.concatenate([
-            self.generator.draw(items[start:start + settings.batch_size], settings.seed + start)
-            for start in tqdm(batches, desc=f"draw {self.name}", unit="batch", disable=None, leave=False)])
-        return np.stack([resize(face, size) for face in faces])
-
-
-class Shuffled(Drawn):
-    """The same faces, each handed to another speaker: what the model scores when it cannot know who spoke."""
-
-    def __init__(self, generator: Generator, name: str = "model"):
-        super().__init__(generator, f"shuffled {name}")
-
-    def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
-        faces = super().draw(requests, corpus, size, settings)
-        shuffled = faces.copy()
-        for run in np.unique(requests.run):
-            here = np.flatnonzero(requests.run == run)      # every speaker once
-            if len(here) > 1:
-                random = rng(settings.seed, STREAM_SHUFFLE, int(run))
-                order = here[random.permutation(len(here))]
-                shuffled[order] = faces[np.roll(order, 1)]
-        return shuffled
-
-
-class Prior(System):
-    """The mean training face, whoever speaks."""
-
-    name = "prior"
-
-    def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
-        faces = corpus.in_split(corpus.faces, "train")
-        total = np.zeros((size, size, 3))
-        for start in range(0, len(faces), 1024):
-            total += corpus.pixels(faces[start:start + 1024], size).sum(axis=0, dtype=np.float64)
-        mean = np.rint(total / max(len(faces), 1)).astype(np.uint8)
-        return np.broadcast_to(mean, (len(requests.speaker), *mean.shape)).copy()
-
-
-class OracleIdentity(System):
-    """Toy world: a fresh picture from all true attributes. Nothing that knows the speaker can do better."""
-
-    name = "oracle-identity"
-
-    def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
-        return np.stack([self._picture(Speaker.from_row(corpus.speakers[speaker]), number, size, corpus, settings)
-                         for number, speaker in enumerate(tqdm(requests.speaker, desc=f"draw {self.name}", unit="face",
-                                                               disable=None, leave=False))])
-
-    def _picture(self, speaker: Speaker, number: int, size: int, corpus: Corpus, settings: Evaluation) -> np.ndarray:
-        random = rng(settings.seed, STREAM_ORACLE, number)
-        picture = draw_picture(random, corpus.info["extra"]["toy"]["background"])
-        return resize(render_face(self._seen(speaker, random), picture, 128), size)
-
-    def _seen(self, speaker: Speaker, random: np.random.Generator) -> Speaker:
-        return speaker
-
-
-class OracleVoice(OracleIdentity):
-    """Toy world: true audible attributes, the inaudible ones drawn as they are distributed. Nobody can hear more."""
-
-    name = "oracle-voice"
-
-    def _seen(self, speaker: Speaker, random: np.random.Generator) -> Speaker:
-        return given_audible(speaker, random)
-
-
-CONTROLS = ("prior", "shuffled", "oracle-voice", "oracle-identity")
-
-
-def systems(run: Run | None, names: Sequence[str], corpus: Corpus) -> list[System]:
-    """The run itself and the named controls. Raises ValueError for one this corpus or call cannot have."""
-    found: list[System] = [Drawn(run.generator, run.path.name)] if run is not None else []
-    for name in names:
-        if name.startswith("oracle") and "toy" not in corpus.info["extra"]:
-            raise ValueError(f"{name}: only the toy world knows true attributes; {corpus.name} is none.")
-        if name == "prior":
-            found.append(Prior())
-        elif name == "oracle-identity":
-            found.append(OracleIdentity())
-        elif name == "oracle-voice":
-            found.append(OracleVoice())
-        elif name == "shuffled":
-            if run is None:
-                raise ValueError("shuffled: name a run too; it is that run's faces handed to other speakers.")
-            found.append(Shuffled(run.generator, run.path.name))
-        else:
-            raise ValueError(f"{name}: no such system. Have: a run's folder, {', '.join(CONTROLS)}.")
-    return found
-
-
-
-def requests(corpus: Corpus, split: str, seconds: float, runs: int, seed: int) -> Requests:
-    """In each run one random crop of one random clip of every speaker who has clips and faces in the split.
-
-    The right face is the one aligned with the clip where there is one, else one of the speaker's in the split.
-    Protocol: SF2F, ten runs of random crops of chosen length.
-    """
-    clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
-    by_clip = BySpeaker(corpus.clips["speaker"][clips], clips)
-    by_face = BySpeaker(corpus.faces["speaker"][faces], faces)
-    speakers = np.intersect1d(by_clip.speakers, by_face.speakers)
-    count = round(seconds * SAMPLE_RATE_HZ)
-    chosen, targets, waveforms = [], [], []
-    for run in range(runs):
-        random = rng(seed, STREAM_CROPS, run)
-        drawn = by_clip.draw(np.searchsorted(by_clip.speakers, speakers), random.random(len(speakers)))
-        spare = np.maximum(corpus.clips["length"][drawn].astype(np.int64) - count, 0)
-        starts = (random.random(len(speakers)) * (spare + 1)).astype(np.int64)
-        aligned = corpus.clips["face"][drawn]
-        any_face = by_face.draw(np.searchsorted(by_face.speakers, speakers), random.random(len(speakers)))
-        chosen.append(drawn)
-        targets.append(np.where(aligned >= 0, aligned, any_face))
-        waveforms += [corpus.waveform(clip)[start:start + count] * INT16_SCALE
-                      for clip, start in zip(drawn, starts, strict=True)]
-    return Requests(np.tile(speakers, runs), np.concatenate(chosen), np.repeat(np.arange(runs), len(speakers)),
-                    waveforms, np.concatenate(targets))
+from gan.systems import Drawn, System, possible, requests, systems
 
 
 @dataclass(frozen=True)
@@ -194,13 +35,35 @@ class Evaluated:
     trial: Trial | None
 
 
+def build_metrics(settings: Evaluation) -> dict[str, Metric | str]:
+    """The metrics of a protocol. One that needs a weight file nobody added is not a metric but the reason why not.
+
+    A value `asset:NAME` stands for the path of that weight file.
+    """
+    built: dict[str, Metric | str] = {}
+    for name, section in settings.metrics.items():
+        try:
+            resolved = _with_assets(section)
+        except ValueError as error:
+            built[name] = str(error)
+            continue
+        built[name] = build(Metric, resolved, f"evaluation.metrics.{name}")
+    return built
+
+
+def _with_assets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_assets(entry) for key, entry in value.items()}
+    return str(assets.find(value.removeprefix("asset:"))) if isinstance(value, str) and value.startswith("asset:") else value
+
+
 def evaluate_system(system: System, corpus: Corpus, settings: Evaluation, split: str, seconds: float,
                     size: int | None = None) -> Evaluated:
     """Draw the faces of a protocol and score them with every metric of settings.metrics.
 
     size: px at which faces are compared; default the system's own. An empty split gives skipped scores, with the reason.
     """
-    metrics = {name: build(Metric, section, f"evaluation.metrics.{name}") for name, section in settings.metrics.items()}
+    metrics = build_metrics(settings)
     asked = requests(corpus, split, seconds, settings.runs, settings.seed)
     if not len(asked.speaker):
         reason = f"skipped: {corpus.name} has no speaker with clips and faces in {split}"
@@ -210,40 +73,63 @@ def evaluate_system(system: System, corpus: Corpus, settings: Evaluation, split:
     if size is None:
         size = max(system.generator.image_sizes) if isinstance(system, Drawn) else max(corpus.face_sizes)
     gallery, training = corpus.in_split(corpus.faces, split), corpus.in_split(corpus.faces, "train")
+    again = any(isinstance(metric, Metric) and metric.needs_again for metric in metrics.values())
     trial = Trial(
         generated=system.draw(asked, corpus, size, settings), speaker=asked.speaker, clip=asked.clip, run=asked.run,
         target=corpus.pixels(asked.target, size),
         gallery=corpus.pixels(gallery, size), gallery_speaker=corpus.faces["speaker"][gallery].astype(np.int64),
         training=corpus.pixels(training, size), training_speaker=corpus.faces["speaker"][training].astype(np.int64),
-        split=split, face_box=corpus.face_box, seed=settings.seed)
-    return Evaluated([score for metric in metrics.values() for score in metric(trial)], trial)
+        split=split, face_box=corpus.face_box, seed=settings.seed, attributes=dict(enumerate(corpus.speakers)),
+        again=system.again(asked, corpus, size, settings) if again else None)
+    return Evaluated(score(metrics, trial), trial)
+
+
+def score(metrics: Mapping[str, Metric | str], trial: Trial) -> list[Score]:
+    """What every metric says of a trial, in their order."""
+    scores: list[Score] = []
+    for name, metric in metrics.items():
+        scores += metric(trial) if isinstance(metric, Metric) else [Score(name, math.nan, note=f"skipped: {metric}")]
+    return scores
 
 
 def rows(evaluated: Evaluated, system: System, run: Run | None, corpus: Corpus, settings: Evaluation, split: str,
          seconds: float) -> list[dict[str, Any]]:
     """Results rows, one a score, all that is needed to tell whether two may be compared."""
+    return with_scores(evaluated, settings, seconds, dict(
+        system=system.name, recipe=system.name if run is None else _recipe(system, run),
+        # A system that draws from the true face competes with none that hears.
+        control=not (isinstance(system, Drawn) and system.generator.reads == "waveform"),
+        run=None if run is None else run.path.name, step=None if run is None else run.step,
+        weights=None if run is None else run.weights_checksum, training_seed=None if run is None else run.config.train.seed,
+        # The frozen nets it and its earlier stages learned from: a score by one of them would be no judgement.
+        trained_against=[] if run is None else sorted(networks(run.config).union(run.inherited_networks)),
+        corpus=corpus.name, corpus_checksum=corpus.checksum, split="seen_speech" if split == "train" else split))
+
+
+def with_scores(evaluated: Evaluated, settings: Evaluation, seconds: float | None,
+                origin: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row a score: whose it is (origin), under what protocol, and what it says. seconds: None where no speech was given."""
     trial = evaluated.trial
-    origin = dict(system=system.name, run=None if run is None else run.path.name, step=None if run is None else run.step,
-                  weights=None if run is None else run.weights_checksum,
-                  training_seed=None if run is None else run.config.train.seed,
-                  # The frozen nets it and its earlier stages learned from: a score by one of them would be no judgement.
-                  trained_against=[] if run is None else sorted(networks(run.config).union(run.inherited_networks)),
-                  corpus=corpus.name, corpus_checksum=corpus.checksum, split="seen_speech" if split == "train" else split,
-                  results_version=RESULTS_VERSION,
-                  protocol=dict(runs=settings.runs, seconds=seconds, seed=settings.seed,
-                                face_size=None if trial is None else int(trial.generated.shape[1]),
-                                speakers=0 if trial is None else len(np.unique(trial.speaker)),
-                                num_faces=0 if trial is None else len(trial.generated),
-                                gallery=0 if trial is None else len(trial.gallery)))
+    protocol = dict(name=settings.protocol, runs=settings.runs, seconds=seconds, seed=settings.seed,
+                    face_size=None if trial is None else int(trial.generated.shape[1]),
+                    speakers=0 if trial is None else len(np.unique(trial.speaker)),
+                    num_faces=0 if trial is None else len(trial.generated), gallery=0 if trial is None else len(trial.gallery))
 
     def number(value: float | None) -> float | None:
         return None if value is None or math.isnan(value) else float(value)
 
-    return [origin | dict(metric=score.metric, value=number(score.value),
+    return [origin | dict(results_version=RESULTS_VERSION, protocol=protocol, metric=score.metric, value=number(score.value),
                           interval=[number(score.interval[0]), number(score.interval[1])], chance=number(score.chance),
                           upper=number(score.upper), extractor=score.extractor, note=score.note,
                           higher_is_better=score.higher_is_better)
             for score in evaluated.scores]
+
+
+def _recipe(system: System, run: Run) -> str:
+    """The same for runs that differ in their training seed alone: tables take the mean over them."""
+    plain = replace(run.config, train=replace(run.config.train, seed=0))
+    name = f"{run.path.name.rpartition('-')[0] or run.path.name}-{run_hash(plain, run.corpus['checksum'])}"
+    return name if system.name == run.path.name else f"shuffled {name}"
 
 
 def append(out: Path, new_rows: list[dict[str, Any]], evaluated: Evaluated) -> None:
@@ -254,8 +140,9 @@ def append(out: Path, new_rows: list[dict[str, Any]], evaluated: Evaluated) -> N
         if score.items is not None and evaluated.trial is not None:
             row_id = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]
             partial = out / "scores" / f".{row_id}.{os.getpid()}.npz"
-            np.savez_compressed(partial, speaker=evaluated.trial.speaker, clip=evaluated.trial.clip,
-                                run=evaluated.trial.run, value=score.items)
+            trial, arrays = evaluated.trial, dict(score.details)
+            arrays |= dict(speaker=trial.speaker, clip=trial.clip, run=trial.run, value=score.items)
+            np.savez_compressed(partial, allow_pickle=False, **arrays)
             partial.replace(out / "scores" / f"{row_id}.npz")
             row = row | {"scores": f"scores/{row_id}.npz"}
         lines.append(json.dumps(row) + "\n")
@@ -266,23 +153,30 @@ def append(out: Path, new_rows: list[dict[str, Any]], evaluated: Evaluated) -> N
 
 
 def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Sequence[str], corpus_name: str | None,
-                  splits: Sequence[str] | None, add_controls: bool, out: Path) -> None:
+                  splits: Sequence[str] | None, add_controls: bool, out: Path, protocol: str | None = None) -> None:
     """Score runs and controls under one protocol, the first run's, and append the rows to out/results.jsonl as they come.
 
     corpus_name: default the runs' own. splits: default evaluation.splits. add_controls: every control the corpus can have,
-    beside those named. Raises ValueError for a system, split or key that does not exist.
+    beside those named. protocol: instead of the first run's own. Raises ValueError for a system, split or key that does not
+    exist.
     """
-    config = with_overrides(runs[0].config if runs else load("base.yaml"), overrides)
+    config = runs[0].config if runs else load("base.yaml")
+    if protocol is not None:
+        config = replace(config, evaluation=load_protocol(protocol))
+    config = with_overrides(config, overrides)
     settings = config.evaluation
     corpus = open_corpus(corpus_name or config.data.corpus)
     for run in runs:
         if run.corpus["checksum"] != corpus.checksum:
             print(f"Note: {run.path} was trained on {run.corpus['name']} ({run.corpus['checksum'][:8]}), "
                   f"scored on {corpus.name} ({corpus.checksum[:8]}).", file=sys.stderr)
+    verdict = verdict_of(corpus)
+    if verdict is None or not verdict.startswith("SOUND"):
+        print(f"Warning: {corpus.name} {'was not audited' if verdict is None else 'is not sound: ' + verdict}. "
+              f"See voxface audit {corpus_name or config.data.corpus}", file=sys.stderr)
     names = list(controls)
     if add_controls:
-        names += [name for name in CONTROLS if name not in names and (name != "shuffled" or runs)
-                  and (not name.startswith("oracle") or "toy" in corpus.info["extra"])]
+        names += [name for name in possible(corpus, bool(runs)) if name not in names]
     sizes = [run.face_size for run in runs]     # of all, so that one without faces is named before the others are scored
     size = settings.face_size or (sizes or [max(corpus.face_sizes)])[0]
     entries: list[tuple[System, Run | None]] = []

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from evaluation.metrics.base import Trial
-from gan.config import Evaluation
+from gan.config import Evaluation, load, load_protocol, with_overrides
 from gan.data.corpus import resize
 from gan.data.dataset import rng
 from gan.data.faces import PICTURES, read_face
+from gan.evaluate import Evaluated, append, build_metrics, score, with_scores
 
 STREAM_TARGETS = 120
 Pictures = dict[str, list[Path]]
+
+
+def evaluate_folders(faces: Path, reference: Path, training: Path | None, face_box: Sequence[float], protocol: str | None,
+                     overrides: Sequence[str], out: Path) -> list[str]:
+    """Append the rows of faces/<speaker>/* against reference/<speaker>/* to out/results.jsonl; the system has the folder's name.
+
+    Returns a line for each picture left out. Raises ValueError if nothing can be compared.
+    """
+    config = with_overrides(replace(load("base.yaml"), evaluation=load_protocol(protocol)) if protocol else load("base.yaml"),
+                            overrides)
+    settings = config.evaluation
+    trial, bad = trial_of_folders(faces, reference, training, face_box, settings)
+    evaluated = Evaluated(score(build_metrics(settings), trial), trial)
+    content = hashlib.sha256(trial.gallery.tobytes() + trial.gallery_speaker.tobytes()).hexdigest()
+    name = faces.resolve().name
+    append(out, with_scores(evaluated, settings, None, dict(
+        system=name, recipe=name, control=False, run=None, step=None, weights=None, training_seed=None,
+        trained_against=[], corpus=reference.resolve().name, corpus_checksum=content, split=trial.split)), evaluated)
+    print(f"{faces}: " + ", ".join(f"{s.metric} {s.value:.4g}" for s in evaluated.scores if not s.skipped), flush=True)
+    return bad
 
 
 def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_box: Sequence[float],

@@ -27,12 +27,13 @@ from gan.config import Config, nearest
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, write_atomically
 from gan.data.dataset import INT16_SCALE, Batches, identity_labels, loader
-from gan.evaluate import Drawn, evaluate_system
+from gan.evaluate import evaluate_system
 from gan.face_nets import networks, settle_networks, training_landmarks
 from gan.generate import choose_device, middle
 from gan.logger import Logger
 from gan.model import NO_DECODER, Generator, Model, build_losses, build_model, initialise_normal, pixel_space
 from gan.step import Optimizers, gan_step
+from gan.systems import Drawn
 
 
 class Stopped(Exception):

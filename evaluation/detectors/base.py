@@ -15,7 +15,7 @@ import torch
 from evaluation.cache import cached_features
 from evaluation.faces import check_faces
 
-PIECES = 4  # parts of a batch that each worker process takes in turn, so that none waits long for the others
+PIECES = 8  # parts of a batch that each worker process takes in turn, so that none waits long for the others
 
 
 class Detector(ABC):
@@ -52,7 +52,7 @@ class Detector(ABC):
     @contextmanager
     def _detecting(self) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
         """`detect`, spread over worker processes where more than one is asked for. They start with the first picture."""
-        count = check_processes(self.processes) or len(os.sched_getaffinity(0))
+        count = check_processes(self.processes) or os.cpu_count() or 1
         if count == 1:
             yield self.detect
             return

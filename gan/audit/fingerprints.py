@@ -6,8 +6,8 @@ level does not matter. 64 bits of it are searched for, 64 finer ones compared.
 
 Two clips with near fingerprints are then aligned: round the two peaks the cross-spectrum is brought to magnitude one everywhere
 (phase transform: Knapp and Carter, The generalized correlation method for estimation of time delay, IEEE TASSP 1976), and a
-common origin shows as a single spike. Two utterances of one word by one voice, two stretches of one room's noise and two tones of one
-pitch show none. What is not found: sound played faster or slower, or shared for less than REACH_SAMPLES on either side of a
+common origin shows as a single spike. Two utterances of one word by one voice, two stretches of one room's noise and two tones of
+one pitch show none. What is not found: sound played faster or slower, or shared for less than REACH_SAMPLES on either side of a
 peak; the exact search (gan/data/prepare/shared_audio.py) goes down to 32 ms.
 """
 
@@ -32,13 +32,15 @@ FRAMES, HOP, WINDOW, BANDS = 16, 256, 512, 24
 REACH_SAMPLES = (FRAMES - 1) * HOP // 2 + WINDOW // 2
 # Of the picture's mean energy: what is fainter is left to noise.
 FLOOR = 0.01
-LEARNT_FROM = 2000                          # clips the medians are taken from
+LEARNT_FROM = 500                           # clips the medians are taken from
 DISTANCE, FINE_DISTANCE = 12, 16            # bits of 64 in which two fingerprints may differ: the coarse ones, the fine ones
 ALIGNED = 4096                              # samples round the peaks that are aligned
 LARGEST_SLIP = 128                          # samples the two peaks may lie apart
-PROOF = 0.42                                # height of the spike: 1 for a copy, 0.39 at most in 220,000 unrelated pairs
+PROOF = 0.42                                # height of the spike: 1 for a copy, 0.39 at most in 220,000 near, unrelated pairs
 SECOND = 0.6                                # a spike beside it as high as this share of it is a repeating pattern
 CHECKED_AT_ONCE = 512
+# Of a clip; else a jingle that a thousand clips begin with would be a million matches.
+MOST_PARTNERS = 8
 
 _BAND = signal.butter(4, [LOWEST_HZ, HIGHEST_HZ], "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
 
@@ -57,7 +59,8 @@ class Match:
 def matches(waveforms: Sequence[np.ndarray], group: np.ndarray) -> list[Match]:
     """The best match of every two clips of different groups that share sound.
 
-    waveforms: int16 (S,) each. group: int (N,), one a clip. 100 bytes are kept for a second of sound.
+    waveforms: int16 (S,) each. group: int (N,), one a clip. 100 bytes are kept for a second of sound. A clip that has
+    MOST_PARTNERS in groups of smaller number is not looked at further.
     """
     spread = np.unique(np.linspace(0, len(waveforms) - 1, min(LEARNT_FROM, len(waveforms))).astype(np.int64))
     learnt = np.concatenate([np.zeros((1, 2 * BITS), np.float32), *(_frequencies(waveforms[clip])[1] for clip in spread)])
@@ -71,17 +74,25 @@ def matches(waveforms: Sequence[np.ndarray], group: np.ndarray) -> list[Match]:
     owner, peak = np.concatenate([*clips, np.zeros(0, np.int32)]), np.concatenate([*peaks, np.zeros(0, np.int32)])
     coarse, fine = np.concatenate([*hashes, np.zeros((2, 0), np.uint64)], axis=1)
     best: dict[tuple[int, int], tuple[float, int]] = {}
+    partners = np.zeros(len(waveforms), np.int64)
     for a, b in near_pairs(coarse, group[owner], DISTANCE, progress="Comparing sound"):
         alike = differing_bits(fine[a], fine[b]) <= FINE_DISTANCE
         a, b = a[alike], b[alike]
         pairs = np.stack([np.minimum(a, b), np.maximum(a, b)])
         for start in range(0, pairs.shape[1], CHECKED_AT_ONCE):
             chosen = pairs[:, start:start + CHECKED_AT_ONCE]
+            first_clip, second_clip = owner[chosen]
+            later = np.where(group[first_clip] > group[second_clip], first_clip, second_clip)
+            chosen = chosen[:, partners[later] < MOST_PARTNERS]
+            if not chosen.size:
+                continue
             first, second = ([(waveforms[owner[row]], int(peak[row])) for row in rows] for rows in chosen)
             spikes, slips = _spikes(first, second)
             for (i, j), spike, slip in zip(chosen.T, spikes.tolist(), slips.tolist(), strict=True):
                 pair = int(owner[i]), int(owner[j])
-                if spike > best.get(pair, (PROOF, 0))[0]:
+                held_out = max(pair, key=lambda clip: group[clip])
+                if spike > best.get(pair, (PROOF, 0))[0] and (pair in best or partners[held_out] < MOST_PARTNERS):
+                    partners[held_out] += pair not in best
                     best[pair] = spike, int(peak[i]) - int(peak[j]) + slip
     return [Match(a, b, shift, spike, _seconds(waveforms[a], waveforms[b], shift))
             for (a, b), (spike, shift) in sorted(best.items())]

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import detectors
+from benchmarks import detectors, table
 from evaluation.detectors.base import Detector
 
 
@@ -46,3 +46,4 @@ def test_one_row(tmp_path: Path) -> None:
     assert (row["benchmark"], row["detector"], row["faces"]) == ("detectors", "dlib_hog", 3)
     assert row["times_faster"][1] > 0
     assert set(row["seconds"]) == {"one process", "1 processes"}
+    assert "| dlib_hog | 3 of 64 px | 1 |" in table.tables([row])

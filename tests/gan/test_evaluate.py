@@ -10,30 +10,15 @@ import pytest
 
 import gan
 import gan.evaluate
+import gan.systems
 from evaluation.base import Score
 from evaluation.table import markdown
 from gan.config import Evaluation
 from gan.data.corpus import SPLITS, Corpus, CorpusWriter
 from gan.data.dataset import INT16_SCALE
 from gan.data.toy.speakers import AUDIBLE, INAUDIBLE, Speaker
-from gan.evaluate import (
-    CONTROLS,
-    Drawn,
-    Evaluated,
-    OracleIdentity,
-    OracleVoice,
-    Prior,
-    Requests,
-    Shuffled,
-    append,
-    evaluate_runs,
-    evaluate_system,
-    read_rows,
-    requests,
-    rows,
-    systems,
-    trained_against_all,
-)
+from gan.evaluate import Evaluated, append, evaluate_runs, evaluate_system, read_rows, rows, trained_against_all
+from gan.systems import CONTROLS, Drawn, OracleIdentity, OracleVoice, Prior, Requests, Shuffled, requests, systems
 
 SETTINGS = Evaluation(runs=3, seconds=[0.5], metrics={"l1": {"name": "pixels"}})
 FIELDS = {"system", "run", "step", "weights", "training_seed", "trained_against", "corpus", "corpus_checksum", "split",
@@ -153,7 +138,7 @@ def test_a_generator_is_given_the_waveforms_in_order(asked: Requests, tiny: Corp
 
 
 def test_shuffled_hands_every_face_to_another_speaker_of_the_same_run(asked: Requests, tiny: Corpus) -> None:
-    system = Shuffled(Numbered(), "m")                                                  # type: ignore[arg-type]
+    system = Shuffled(Drawn(Numbered(), "m"))                                                  # type: ignore[arg-type]
     whose = system.draw(asked, tiny, 8, SETTINGS)[:, 0, 0, 0].astype(int)
     assert system.name == "shuffled m"
     assert sorted(whose) == list(range(36))
@@ -182,7 +167,7 @@ def test_oracles_know_what_they_should(system: OracleIdentity, asked: Requests, 
         rendered.append(speaker)
         return np.zeros((size, size, 3), np.uint8)
 
-    monkeypatch.setattr(gan.evaluate, "render_face", render)
+    monkeypatch.setattr(gan.systems, "render_face", render)
     assert system.draw(asked, tiny, 64, SETTINGS).shape == (36, 64, 64, 3)
     true = [Speaker.from_row(tiny.speakers[speaker]) for speaker in asked.speaker]
     if isinstance(system, OracleVoice):

@@ -67,7 +67,7 @@ def test_everything_at_once(planted: Planted, here: Path, capsys: pytest.Capture
     assert said.startswith("LEAKS: shared_recording 1 of 22 recordings, shared_audio 1 of 22 clips, shared_face 1 of 19 faces, ")
     assert f"**{said}**" in capsys.readouterr().out
     with Image.open("out/suspicious_faces.png") as sheet:
-        assert sheet.width > 5 * 2 * 96
+        assert sheet.width > 3 * 2 * 96
         assert "Real faces" in sheet.text["Description"]        # type: ignore[attr-defined]
 
 

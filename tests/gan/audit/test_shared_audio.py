@@ -63,3 +63,15 @@ def test_silence_tones_and_room_noise_prove_nothing(planted: Planted, tmp_path: 
 def test_clips_too_short_for_anything(planted: Planted, tmp_path: Path) -> None:
     planted.clips = {key: clip[:100] for key, clip in planted.clips.items()}
     assert not check(planted.write(tmp_path / "c")).items
+
+
+def test_a_jingle_everyone_begins_with_names_every_clip_but_not_every_pair(planted: Planted, tmp_path: Path) -> None:
+    jingle = planted.clips[0, 0][:16_000].copy()
+    for clip in planted.clips.values():
+        clip[:16_000] = jingle
+    finding = check(planted.write(tmp_path / "c"))
+    held_out = {planted.clip_numbers[key] for key in planted.clips if planted.split(*key) != "train"}
+    assert {item.clip for item in finding.items} == held_out
+    assert all(item.value >= 1 for item in finding.items)
+    # By either search at most eight of fourteen clips each.
+    assert all(sum(item.clip == clip for item in finding.items) <= 16 for clip in held_out)

@@ -58,3 +58,13 @@ def test_twice_in_one_split_of_one_person_is_nothing(planted: Planted, tmp_path:
     leaks, doubles = check(planted.write(tmp_path / "c"))
     assert not leaks.items
     assert not doubles.items
+
+
+def test_pale_and_blank_pictures_are_not_taken_for_others(planted: Planted, tmp_path: Path) -> None:
+    planted.faces[0, 0] = np.full((128, 128, 3), 90, np.uint8)
+    planted.faces[1, 3] = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+    for key in ((2, 0), (3, 3)):
+        planted.faces[key] = (100 + planted.faces[key] * 0.05).astype(np.uint8)
+    leaks, doubles = check(planted.write(tmp_path / "c"))
+    assert not leaks.items
+    assert not doubles.items
