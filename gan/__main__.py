@@ -256,6 +256,22 @@ def _experiment(args: argparse.Namespace) -> int:
     return 0
 
 
+# -- audit ------------------------------------------------------------------------------------------------------------
+
+
+def _audit_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("corpus", help="a corpus folder or toy:SIZE")
+    parser.add_argument("--quick", action="store_true", help="leave out the checks that put every face through a net")
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help="where report.md, items.csv and the sheet of faces go (default: audit-<corpus>)")
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from gan.audit.report import audit
+
+    return audit(args.corpus, args.out, args.quick)
+
+
 # -- inspect ----------------------------------------------------------------------------------------------------------
 
 
@@ -318,6 +334,9 @@ def _prepare(args: argparse.Namespace) -> int:
 
 VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
     "prepare": ("raw media -> a corpus folder that training memory-maps", _prepare_arguments, _prepare),
+    "audit": ("is a corpus sound? leaks between splits, imbalance, bad clips and faces\n\n"
+              "Exit code 0: sound; 1: it leaks, or has too many flaws; 2: a mistake in what was asked.",
+              _audit_arguments, _audit),
     "train": ("recipe + corpus -> a run; the same command goes on with an interrupted one\n\n"
               "The run's folder is runs/<recipe>-<hash>; the hash stands for everything that decides its numbers.",
               _train_arguments, _train),

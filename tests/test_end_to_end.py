@@ -59,7 +59,7 @@ def test_from_speech_to_a_table(recipe: str, tiny: Corpus, tmp_path: Path) -> No
 
     assert main(["evaluate", str(run), *without(recipe, "l1"), "--out", str(tmp_path)]) == 0
     rows = read_rows(tmp_path / "results.jsonl")
-    names = [run.name, f"shuffled {run.name}", "prior", "oracle-voice", "oracle-identity"]
+    names = [run.name, f"shuffled {run.name}", "noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity"]
     splits = load(recipe).evaluation.splits
     assert [(row["split"], row["system"]) for row in rows] == [(split, name) for split in splits for name in names]
     assert all(row["protocol"]["face_size"] == size and row["value"] > 0 for row in rows)

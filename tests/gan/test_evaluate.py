@@ -21,7 +21,7 @@ from gan.evaluate import Evaluated, append, evaluate_runs, evaluate_system, read
 from gan.systems import CONTROLS, Drawn, OracleIdentity, OracleVoice, Prior, Requests, Shuffled, requests, systems
 
 SETTINGS = Evaluation(runs=3, seconds=[0.5], metrics={"l1": {"name": "pixels"}})
-FIELDS = {"system", "run", "step", "weights", "training_seed", "trained_against", "corpus", "corpus_checksum", "split",
+FIELDS = {"system", "recipe", "control", "run", "step", "weights", "training_seed", "trained_against", "corpus", "corpus_checksum", "split",
           "results_version", "protocol", "metric", "value", "interval", "chance", "upper", "extractor", "note",
           "higher_is_better"}
 # Faces are compared pixel by pixel only: the frozen nets have their own tests.
@@ -203,7 +203,7 @@ def test_the_order_of_the_controls_is_as_it_must_be(tiny: Corpus) -> None:
 def test_controls_by_name(tiny: Corpus, two_speakers: Corpus, runs: dict[str, Path]) -> None:
     run = gan.load(runs["sf2f-64"])
     assert [system.name for system in systems(run, CONTROLS, tiny)] \
-        == [run.path.name, "prior", f"shuffled {run.path.name}", "oracle-voice", "oracle-identity"]
+        == [run.path.name, "noise", "prior", f"shuffled {run.path.name}", "attribute-oracle", "oracle-voice", "oracle-identity"]
     for name in ("oracle-voice", "oracle-identity"):
         with pytest.raises(ValueError, match=f"{name}: only the toy world knows true attributes; two is none"):
             systems(None, [name], two_speakers)
@@ -388,7 +388,7 @@ def test_two_runs_beside_every_control(runs: dict[str, Path], tiny: Corpus, tmp_
     a, b = (path.name for path in runs.values())
     evaluate_runs(loaded, [], ONLY_L1, None, ["unseen_speech", "unseen_speaker"], True, tmp_path)
     found = read_rows(tmp_path / "results.jsonl")
-    names = [a, f"shuffled {a}", b, f"shuffled {b}", "prior", "oracle-voice", "oracle-identity"]
+    names = [a, f"shuffled {a}", b, f"shuffled {b}", "noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity"]
     assert [row["system"] for row in found] == 2 * names
     assert [row["split"] for row in found] == 7 * ["unseen_speech"] + 7 * ["unseen_speaker"]
     assert all(row["value"] is not None and row["protocol"]["runs"] == 2 for row in found)
@@ -414,7 +414,7 @@ def test_another_corpus_is_noted_and_has_no_oracles(runs: dict[str, Path], tiny:
     evaluate_runs([run], [], ONLY_L1, str(two_speakers.path), None, True, tmp_path)
     assert "was trained on toy-tiny" in capsys.readouterr().err
     found = read_rows(tmp_path / "results.jsonl")
-    names = [run.path.name, f"shuffled {run.path.name}", "prior"]
+    names = [run.path.name, f"shuffled {run.path.name}", "noise", "prior"]
     assert [(row["system"], row["split"], row["value"] is None) for row in found] \
         == [(n, "unseen_speech", False) for n in names] + [(n, "unseen_speaker", True) for n in names]
     with pytest.raises(ValueError, match="oracle-voice: only the toy world") as error:
