@@ -39,7 +39,7 @@ PAGE = Path(__file__).with_name("systems.md")
 PICTURE = Path(__file__).with_name("systems.png")
 BEGIN, END = "<!-- written by python -m benchmarks.systems -->", "<!-- end of what is written -->"
 CORPUS, SPLITS, SECONDS, FACE_SIZE, RUNS = "toy:demo", ("unseen_speech", "unseen_speaker"), 5.0, 64, 10
-CONTROLS = ("prior", "oracle-voice", "oracle-identity")
+CONTROLS = ("noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity")
 STEP_BATCH = 16
 
 
@@ -172,7 +172,10 @@ def write_picture(folder: Path, num_speakers: int = 8) -> None:
 
 
 def measure_steps(folder: Path, chosen: list[str], repetitions: int) -> None:
-    """Seconds a step, one thread, of each system's small form and of its full size at batch 16 (or its own, if smaller)."""
+    """Processor seconds a step, one thread, of each system's small form and of its full size at batch 16 (or its own, if smaller).
+
+    Not by the clock: one thread's processor time is the same while other work runs.
+    """
     corpora = folder / "toy-tiny-224"
     if not corpora.exists():
         prepare_toy(corpora, "tiny", face_sizes=(64, 128, 224))
@@ -194,9 +197,9 @@ def _step(config: Config, corpus: Corpus, repetitions: int) -> dict[str, Any]:
     trainer.one_step(batches[0], measure=False)
     seconds = []
     for repetition in range(repetitions):
-        start = time.perf_counter()
+        start = time.process_time()
         trainer.one_step(batches[repetition % len(batches)], measure=False)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return dict(seconds=quartiles(seconds), generator=sum(p.numel() for p in trainer.model.generator.parameters()))
 
 

@@ -181,12 +181,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     overrides = [word for word in args.systems if "=" in word and not os.path.lexists(word.partition("=")[0])]
     words = [word for word in args.systems if word not in overrides]
     if args.faces is not None:
-        if words or args.reference is None:
-            raise ValueError("--faces: goes with --reference, and without runs or controls.")
+        if words or args.reference is None or args.corpus is not None or args.split:
+            raise ValueError("--faces: goes with --reference, and without runs, controls, --corpus or --split.")
         bad = evaluate_folders(args.faces, args.reference, args.training, args.face_box, args.protocol, overrides, args.out)
         for reason in bad:
             print(f"left out: {reason}", file=sys.stderr)
         return 1 if bad else 0
+    if args.reference is not None or args.training is not None:
+        raise ValueError("--reference, --training: go with --faces.")
     if not words:
         raise ValueError(f"evaluate: name a run's folder, a control ({', '.join(CONTROLS)}), or --faces and --reference.")
     controls = [word for word in words if word in CONTROLS]

@@ -26,6 +26,7 @@ from gan.face_nets import networks
 from gan.generate import Run
 from gan.systems import Drawn, System, possible, requests, systems
 
+ASSET = "asset:"
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -38,10 +39,12 @@ class Evaluated:
 def build_metrics(settings: Evaluation) -> dict[str, Metric | str]:
     """The metrics of a protocol. One that needs a weight file nobody added is not a metric but the reason why not.
 
-    A value `asset:NAME` stands for the path of that weight file.
+    A value `asset:NAME` stands for the path of that weight file. Raises ValueError for a key, component or asset there is not.
     """
     built: dict[str, Metric | str] = {}
     for name, section in settings.metrics.items():
+        for asset in _assets_of(section):
+            assets.asset(asset)         # a misspelt one is a mistake, not a file that nobody added
         try:
             resolved = _with_assets(section)
         except ValueError as error:
@@ -51,10 +54,17 @@ def build_metrics(settings: Evaluation) -> dict[str, Metric | str]:
     return built
 
 
+def _assets_of(value: Any) -> list[str]:
+    """The NAMEs of the `asset:NAME` in a section."""
+    if isinstance(value, dict):
+        return [name for entry in value.values() for name in _assets_of(entry)]
+    return [value.removeprefix(ASSET)] if isinstance(value, str) and value.startswith(ASSET) else []
+
+
 def _with_assets(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _with_assets(entry) for key, entry in value.items()}
-    return str(assets.find(value.removeprefix("asset:"))) if isinstance(value, str) and value.startswith("asset:") else value
+    return str(assets.find(value.removeprefix(ASSET))) if isinstance(value, str) and value.startswith(ASSET) else value
 
 
 def evaluate_system(system: System, corpus: Corpus, settings: Evaluation, split: str, seconds: float,
@@ -128,7 +138,8 @@ def with_scores(evaluated: Evaluated, settings: Evaluation, seconds: float | Non
 def _recipe(system: System, run: Run) -> str:
     """The same for runs that differ in their training seed alone: tables take the mean over them."""
     plain = replace(run.config, train=replace(run.config.train, seed=0))
-    name = f"{run.path.name.rpartition('-')[0] or run.path.name}-{run_hash(plain, run.corpus['checksum'])}"
+    digest = run_hash(plain, run.corpus["checksum"], run.config.train.init_from)
+    name = f"{run.path.name.rpartition('-')[0] or run.path.name}-{digest}"
     return name if system.name == run.path.name else f"shuffled {name}"
 
 
@@ -140,9 +151,10 @@ def append(out: Path, new_rows: list[dict[str, Any]], evaluated: Evaluated) -> N
         if score.items is not None and evaluated.trial is not None:
             row_id = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:16]
             partial = out / "scores" / f".{row_id}.{os.getpid()}.npz"
-            trial, arrays = evaluated.trial, dict(score.details)
+            trial = evaluated.trial
+            arrays: dict[str, Any] = dict(score.details)
             arrays |= dict(speaker=trial.speaker, clip=trial.clip, run=trial.run, value=score.items)
-            np.savez_compressed(partial, allow_pickle=False, **arrays)
+            np.savez_compressed(partial, **arrays)
             partial.replace(out / "scores" / f"{row_id}.npz")
             row = row | {"scores": f"scores/{row_id}.npz"}
         lines.append(json.dumps(row) + "\n")
@@ -172,7 +184,7 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
                   f"scored on {corpus.name} ({corpus.checksum[:8]}).", file=sys.stderr)
     verdict = verdict_of(corpus)
     if (verdict is None and "toy" not in corpus.info["extra"]) or (verdict or "").startswith("LEAKS"):
-        print(f"Warning: {corpus.name} {'was not audited' if verdict is None else 'is not sound: ' + verdict}. "
+        print(f"Warning: {corpus.name} {'was not audited.' if verdict is None else 'is not sound: ' + verdict} "
               f"See voxface audit {corpus_name or config.data.corpus}", file=sys.stderr)
     names = list(controls)
     if add_controls:

@@ -47,7 +47,7 @@ def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_b
 
     A drawn face's target is one of its speaker's reference faces, chosen by settings.seed; its n-th picture of a speaker counts
     as run n. Compared at settings.face_size, by default the smallest side of a drawn face.
-    Returns also a line for each picture that cannot be read. Raises ValueError if nothing is left to compare.
+    Returns also a line for each picture or folder left out. Raises ValueError if nothing is left to compare.
     """
     drawn, real = _by_speaker(faces), _by_speaker(reference)
     further = _by_speaker(training) if training is not None else {}
@@ -57,21 +57,22 @@ def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_b
                          f"{', '.join(sorted(drawn)[:3])} came, {', '.join(sorted(real)[:3])} there.")
     bad = [f"{faces / name}: no folder {name} in {reference}; left out." for name in sorted(drawn.keys() - real.keys())]
     number = {name: at for at, name in enumerate(sorted(real.keys() | further.keys()))}
-    generated, owner = _read({name: drawn[name] for name in speakers}, number, bad)
-    if not generated:
-        raise ValueError(f"{faces}: no picture in it could be read. {bad[-1]}")
-    size = settings.face_size or min(min(face.shape[:2]) for face in generated)
     gallery, gallery_owner = _read(real, number, bad)
+    owned = {name: np.flatnonzero(gallery_owner == number[name]) for name in speakers}
+    bad += [f"{faces / name}: no picture in {reference / name} could be read; left out." for name in speakers
+            if not len(owned[name])]
+    generated, owner = _read({name: drawn[name] for name in speakers if len(owned[name])}, number, bad)
+    if not generated:
+        raise ValueError(f"{faces}: nothing in it can be compared. {bad[-1]}")
+    size = settings.face_size or min(min(face.shape[:2]) for face in generated)
     extra, extra_owner = _read(further, number, bad)
     random = rng(settings.seed, STREAM_TARGETS, 0)
-    owned = {speaker: np.flatnonzero(gallery_owner == speaker) for speaker in np.unique(owner)}
-    if lacking := [name for name in speakers if not len(owned.get(number[name], [0]))]:
-        raise ValueError(f"{reference / lacking[0]}: no picture in it could be read.")
+    of = {number[name]: rows for name, rows in owned.items()}
     shown = _stack(gallery, size)
     run = np.array([(owner[:at] == speaker).sum() for at, speaker in enumerate(owner)])
     return Trial(
         generated=_stack(generated, size), speaker=owner, clip=np.arange(len(owner)), run=run,
-        target=shown[[random.choice(owned[speaker]) for speaker in owner]], gallery=shown, gallery_speaker=gallery_owner,
+        target=shown[[random.choice(of[speaker]) for speaker in owner]], gallery=shown, gallery_speaker=gallery_owner,
         training=_stack(extra, size), training_speaker=extra_owner, split="external",
         face_box=(face_box[0], face_box[1], face_box[2], face_box[3]), seed=settings.seed), bad
 

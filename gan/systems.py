@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +19,7 @@ from gan.generate import Run
 from gan.model import Generator
 
 STREAM_CROPS, STREAM_SHUFFLE, STREAM_ORACLE, STREAM_NOISE, STREAM_ATTRIBUTES = range(100, 105)
-AGAIN = 1 << 20     # added to the seed of a decoder's noise when the same speech is drawn once more
+AGAIN = 1 << 20     # added to the seed of a system's noise when the same speech is drawn once more
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class System(ABC):
 
     def again(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
         """The same once more with other noise. A system without noise draws the same."""
-        return self.draw(requests, corpus, size, settings)
+        return self.draw(requests, corpus, size, replace(settings, seed=settings.seed + AGAIN))
 
 
 class Drawn(System):
@@ -167,9 +167,6 @@ class AttributeOracle(System):
     def _alike(self, speaker: int, others: np.ndarray, corpus: Corpus) -> np.ndarray:
         about = corpus.speakers
         alike = np.array([o for o in others if o != speaker and about[o]["sex"] == about[speaker]["sex"]])
-        if not len(alike):
-            raise ValueError(f"{self.name}: {corpus.name} has no training speaker, besides {about[speaker]['speaker']}, of sex "
-                             f"{about[speaker]['sex'] or 'unknown'}.")
         try:
             apart = np.array([abs(float(about[o]["age"]) - float(about[speaker]["age"])) for o in alike])
         except (KeyError, ValueError):      # ages are not known
@@ -182,7 +179,13 @@ def _needs_toy(corpus: Corpus) -> str | None:
 
 
 def _needs_sex(corpus: Corpus) -> str | None:
-    return None if all(row.get("sex") for row in corpus.speakers) else f"{corpus.name} does not say every speaker's sex"
+    if not all(row.get("sex") for row in corpus.speakers):
+        return f"{corpus.name} does not say every speaker's sex"
+    training = set(corpus.faces["speaker"][corpus.in_split(corpus.faces, "train")].tolist())
+    for number, row in enumerate(corpus.speakers):      # said now, not by the one speaker who stops an evaluation
+        if not any(corpus.speakers[other]["sex"] == row["sex"] for other in training - {number}):
+            return f"{corpus.name} has no training speaker, besides {row['speaker']}, of sex {row['sex']}"
+    return None
 
 
 # name -> how it is made, and why a corpus cannot have it (None: it can). `shuffled` besides: it is made of a run.
