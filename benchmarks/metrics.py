@@ -34,7 +34,7 @@ from gan.systems import OracleIdentity, Prior, requests
 PAGE = Path(__file__).with_name("metrics.md")
 BEGIN, END = "<!-- written by python -m benchmarks.metrics -->", "<!-- end of what is written -->"
 CORPUS, SPLITS, SECONDS, FACE_SIZE, SEED = "toy:demo", ("unseen_speech", "unseen_speaker"), 1.25, 64, 0
-SIZES, SPEAKERS, SUBSAMPLES = (50, 100, 200, 400), (10, 20, 40, 60), 5
+SIZES, SPEAKERS, FEWEST_SETS, MOST_SETS = (50, 100, 200, 400), (10, 20, 40, 60), 5, 20
 BY_FACES = ("frechet", "kid", "prdc", "similarity", "recall", "identity_accuracy")
 OF_SETS = ("frechet", "kid", "prdc")
 BY_SPEAKERS = (*BY_FACES, "matching", "verification")
@@ -142,12 +142,14 @@ def climb(metrics: Mapping[str, Metric], real: Trial, kinds: Sequence[Ladder]) -
 class Reaction:
     """What a metric makes of a ladder. values: of each level. outside: of each, +1 where it lies beyond the interval of level 0
     on the worse side, -1 on the better one, else 0. rho: Spearman's, of how bad the metric says it is with the level, over level
-    0 and all that could be scored; NaN without three of them.
+    0 and all that could be scored; NaN without three of them. inverted: whether any level is said to be better than the one
+    before it; equal ones, at the metric's floor or ceiling, are not.
     """
 
     values: list[float]
     outside: list[int]
     rho: float
+    inverted: bool
 
     @property
     def mark(self) -> str:
@@ -158,7 +160,7 @@ class Reaction:
             return "unnoticed"
         if last < 0:
             return "prefers it"
-        return "" if self.rho > 1 - 1e-9 else f"order: rho {self.rho:.1f}"
+        return f"order: rho {self.rho:.1f}" if self.inverted else ""
 
 
 def reaction(real: Score, levels: Sequence[Score]) -> Reaction:
@@ -169,11 +171,11 @@ def reaction(real: Score, levels: Sequence[Score]) -> Reaction:
     outside = [(sign * value > high) * 1 - (sign * value < low) * 1 for value in values]
     bad = np.array([sign * value for value in (real.value, *values)])
     known = np.isfinite(bad)
-    if known.sum() < 3:
-        return Reaction(values, outside, math.nan)
-    if np.ptp(bad[known]) < 1e-9:
-        return Reaction(values, outside, 0.0)
-    return Reaction(values, outside, float(stats.spearmanr(np.flatnonzero(known), bad[known]).statistic))
+    rho, inverted = math.nan, bool((np.diff(bad[known]) < -1e-9).any())
+    if known.sum() > 2:
+        flat = np.ptp(bad[known]) < 1e-9
+        rho = 0.0 if flat else float(stats.spearmanr(np.flatnonzero(known), bad[known]).statistic)
+    return Reaction(values, outside, rho, inverted)
 
 
 def ladder_table(found: Sequence[tuple[str, float, list[Score]]], kinds: Sequence[Ladder]) -> str:
@@ -228,7 +230,7 @@ def fresh_faces(corpus: Corpus, split: str, count: int, seed: int) -> tuple[np.n
 
 def by_number_of_faces(metrics: Mapping[str, Metric], real: Trial, corpus: Corpus, sizes: Sequence[int]) -> list[str]:
     """Rows of a table: disjoint parts of one large set of real faces, against the gallery and against as many real ones."""
-    most = max(sizes) * SUBSAMPLES
+    most = max(sizes) * FEWEST_SETS
     faces, speaker, run = fresh_faces(corpus, real.split, most, SEED + 1)
     others, of_others, _ = fresh_faces(corpus, real.split, most, SEED + 2)
     lines = []
@@ -236,7 +238,7 @@ def by_number_of_faces(metrics: Mapping[str, Metric], real: Trial, corpus: Corpu
         found: dict[str, dict[int, list[float]]] = {}
         asked = {name: metric for name, metric in metrics.items() if name in (BY_FACES if against != "N real" else OF_SETS)}
         for size in tqdm(sizes, desc=f"N against {against}", disable=None, leave=False):
-            for part in range(SUBSAMPLES):
+            for part in range(min(MOST_SETS, most // size)):
                 here = slice(part * size, (part + 1) * size)
                 trial = replace(real, generated=faces[here], speaker=speaker[here], run=run[here], clip=run[here],
                                 target=faces[here], again=None)
@@ -254,7 +256,7 @@ def by_number_of_speakers(metrics: Mapping[str, Metric], real: Trial, numbers: S
     asked = {name: metric for name, metric in metrics.items() if name in BY_SPEAKERS}
     found: dict[str, dict[int, list[float]]] = {}
     for number in tqdm(numbers, desc="speakers", disable=None, leave=False):
-        for part in range(SUBSAMPLES if number < len(speakers) else 1):
+        for part in range(MOST_SETS if number < len(speakers) else 1):
             some = rng(SEED, STREAM_SUBSAMPLES, part).permutation(speakers)[:number]
             here, there = np.isin(real.speaker, some), np.isin(real.gallery_speaker, some)
             trial = replace(real, generated=real.generated[here], speaker=real.speaker[here], clip=real.clip[here],
@@ -278,15 +280,17 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def drift(by_size: Sequence[Sequence[float]]) -> str:
-    """Does the mean move from the fewest to the most by more than four standard errors of the two? "" where it does not, or
-    where one cannot say. (Four, as with five values each a standard error is itself uncertain.)
+    """Does the mean move from the fewest to the most by more than four standard errors? "" where it does not, or one cannot say.
+
+    A standard error is of the largest deviation of any size: five values may lie close together by luck, or at a ceiling.
     """
-    ends = [np.array([value for value in values if math.isfinite(value)]) for values in (by_size[0], by_size[-1])]
-    if min(len(end) for end in ends) < 1 or len(ends[0]) < 2:
+    known = [np.array([value for value in values if math.isfinite(value)]) for values in by_size]
+    known = [values for values in known if len(values)]
+    if len(known) < 2 or max(len(values) for values in known) < 2:
         return ""
-    error = math.sqrt(sum(end.var(ddof=1) / len(end) for end in ends if len(end) > 1))
-    moved = float(ends[1].mean() - ends[0].mean())
-    if abs(moved) <= 4 * error or abs(moved) < 1e-9:
+    deviation = max(values.std(ddof=1) for values in known if len(values) > 1)
+    moved = float(known[-1].mean() - known[0].mean())
+    if abs(moved) <= max(4 * deviation * math.sqrt(1 / len(known[0]) + 1 / len(known[-1])), 1e-9):
         return ""
     return "rises" if moved > 0 else "falls"
 
@@ -308,16 +312,19 @@ def content(corpus: Corpus, metrics: Mapping[str, Metric], left_out: Sequence[st
     real = real_trial(corpus, SPLITS[0])
     head = "| metric | against | " + " | ".join(f"N = {size}" for size in sizes) + " | with N |"
     parts += [f"## Number of faces, {SPLITS[0]}", f"Real faces, fresh pictures of the {len(np.unique(real.speaker))} speakers by "
-              f"the toy world: mean and standard deviation of {SUBSAMPLES} disjoint sets of N.",
+              f"the toy world: mean and standard deviation of disjoint sets of N, {FEWEST_SETS} of the largest, {MOST_SETS} of the smallest.",
               "\n".join([head, "|---|---|" + "--:|" * len(sizes) + "---|", *by_number_of_faces(metrics, real, corpus, sizes)]),
-              f"## Number of speakers, {SPLITS[0]}", f"The ladder's real faces, {real.run.max() + 1} a speaker: mean and standard "
-              f"deviation of {SUBSAMPLES} random sets of speakers, which overlap the more the larger they are.",
+              f"## Number of speakers, {SPLITS[0]}", f"The ladder's real faces, {real.run.max() + 1} a speaker: mean and "
+              f"standard deviation of {MOST_SETS} random sets of speakers, which overlap the more the larger they are.",
               "\n".join(["| metric | " + " | ".join(f"{number} speakers" for number in numbers) + " | with speakers |",
                          "|---|" + "--:|" * len(numbers) + "---|", *by_number_of_speakers(metrics, real, numbers)])]
     seconds = time.perf_counter() - start
     taken = (f"Taken by `python -m benchmarks.metrics`, {date.today().isoformat()}, in {seconds / 60:.1f} minutes on "
-             f"{os.cpu_count()} cores, {torch.get_num_threads()} thread, torch {torch.__version__}. Corpus {CORPUS}, {FACE_SIZE} px. "
-             f"Left out, for want of a weight file: {', '.join(left_out) or 'nothing'}.")
+             f"{os.cpu_count()} cores, {torch.get_num_threads()} thread, torch {torch.__version__}. Corpus {CORPUS}, "
+             f"{FACE_SIZE} px. Left out, for want of a weight file: {', '.join(left_out) or 'nothing'}.\n\n"
+             "Bold: worse than the 95 % interval of the undamaged faces; italic: better than it. `unnoticed`: the interval covers "
+             "the worst damage. `prefers it`: the worst damage is said to be better. `order`: some level is said to be better than "
+             "a lighter one, with Spearman's rank correlation of level and badness; `=`, most often a floor or ceiling, is none.")
     return "\n\n".join([BEGIN, taken, *parts, END])
 
 

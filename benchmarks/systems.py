@@ -225,10 +225,10 @@ def main() -> None:
         failed = []
         for wave in waves.values():         # a stage is trained once, before those that start from it
             for recipe, done in [(recipe, pool.submit(train_and_score, recipe, args.folder)) for recipe in wave]:
-                if done.exception() is not None:
-                    failed.append(recipe)
+                if (error := done.exception()) is not None:
+                    failed.append(f"{recipe} ({error})")
     if failed:
-        raise SystemExit(f"Not finished: {', '.join(failed)}. Their logs say why; the same command tries again.")
+        raise SystemExit(f"Not finished: {'; '.join(failed)}. The same command tries again.")
     write_page(args.folder)
     write_picture(args.folder)
     print(f"Wrote {PAGE} and {PICTURE}")

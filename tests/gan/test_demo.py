@@ -17,7 +17,7 @@ def test_demo_leaves_a_picture_and_a_table_and_runs_again(tiny: Corpus, tmp_path
     for _ in range(2):
         demo.main(tmp_path / "demo")
         table = (tmp_path / "demo" / "table.md").read_text(encoding="utf-8")
-        for system in ("demo-", "prior", "shuffled demo-", "oracle-voice", "oracle-identity"):
+        for system in ("demo-", "shuffled demo-", "noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity"):
             assert table.count(f"\n| {system}") >= 1, system
         assert "Paired differences" in table
         assert "identity_accuracy" in table

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,8 @@ import gan.evaluate
 import gan.systems
 from evaluation.base import Score
 from evaluation.table import markdown
+from gan.audit.base import Finding, Item
+from gan.audit.verdict import keep
 from gan.config import Evaluation
 from gan.data.corpus import SPLITS, Corpus, CorpusWriter
 from gan.data.dataset import INT16_SCALE
@@ -21,8 +24,8 @@ from gan.evaluate import Evaluated, append, evaluate_runs, evaluate_system, read
 from gan.systems import CONTROLS, Drawn, OracleIdentity, OracleVoice, Prior, Requests, Shuffled, requests, systems
 
 SETTINGS = Evaluation(runs=3, seconds=[0.5], metrics={"l1": {"name": "pixels"}})
-FIELDS = {"system", "recipe", "control", "run", "step", "weights", "training_seed", "trained_against", "corpus", "corpus_checksum", "split",
-          "results_version", "protocol", "metric", "value", "interval", "chance", "upper", "extractor", "note",
+FIELDS = {"system", "recipe", "control", "run", "step", "weights", "training_seed", "trained_against", "corpus",
+          "corpus_checksum", "split", "results_version", "protocol", "metric", "value", "interval", "chance", "upper", "extractor", "note",
           "higher_is_better"}
 # Faces are compared pixel by pixel only: the frozen nets have their own tests.
 ONLY_L1 = ["evaluation.runs=2", "evaluation.seconds=[0.3]",
@@ -265,7 +268,8 @@ def test_rows_say_everything_and_are_json(runs: dict[str, Path], tiny: Corpus) -
         (row,) = rows(found, system, of_run, tiny, SETTINGS, "unseen_speech", 0.3)
         assert set(row) == FIELDS
         assert json.loads(json.dumps(row, allow_nan=False)) == row
-        assert row["protocol"] == dict(runs=3, seconds=0.3, seed=0, face_size=64, speakers=12, num_faces=36, gallery=24)
+        assert row["protocol"] \
+            == dict(name="default", runs=3, seconds=0.3, seed=0, face_size=64, speakers=12, num_faces=36, gallery=24)
         assert (row["corpus"], row["corpus_checksum"], row["split"]) == ("toy-tiny", tiny.checksum, "unseen_speech")
         assert row["interval"][0] < row["value"] < row["interval"][1]
         assert row["higher_is_better"] is False
@@ -281,6 +285,41 @@ def test_rows_name_the_net_that_was_trained_against(runs: dict[str, Path], tiny:
         run.config.losses = losses
         assert rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == named
     assert rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == []
+
+
+def test_a_recipe_is_the_same_for_every_training_seed(runs: dict[str, Path], tiny: Corpus) -> None:
+    found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speaker", 0.3)
+
+    def recipe(system: str = "", **changes: object) -> str:
+        """Of a run whose training differed so."""
+        run = gan.load(runs["sf2f-64"])
+        run.config = replace(run.config, train=replace(run.config.train, **changes))    # type: ignore[arg-type]
+        drawn = Drawn(run.generator, run.path.name)
+        (row,) = rows(found, Shuffled(drawn) if system else drawn, run, tiny, SETTINGS, "unseen_speaker", 0.3)
+        return row["recipe"]
+
+    assert re.fullmatch("sf2f-64-[0-9a-f]{8}", recipe())
+    assert recipe() == recipe(seed=1) == recipe(seed=2, device="cuda")
+    others = [recipe(batch_size=4), recipe(ema_decay=0.9), recipe(init_from="runs/a"), recipe(init_from="runs/b", seed=1)]
+    assert len({recipe(), *others}) == 5
+    assert recipe("shuffled") == recipe("shuffled", seed=1) == f"shuffled {recipe()}"
+    (row,) = rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)
+    assert row["recipe"] == "prior"
+
+
+def test_seeds_of_a_recipe_share_a_line_of_the_table(runs: dict[str, Path], tiny: Corpus) -> None:
+    made, values = [], []
+    for seed in (0, 1, 2):
+        run = gan.load(runs["sf2f-64"])
+        run.path = run.path.with_name(f"sf2f-64-{seed:08x}")
+        run.config = replace(run.config, train=replace(run.config.train, seed=seed))
+        system = Drawn(run.generator, run.path.name)
+        found = evaluate_system(system, tiny, replace(SETTINGS, seed=seed), "unseen_speaker", 0.3)
+        made += rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)
+        values.append(found.scores[0].value)
+    table = markdown(made)
+    assert f"| {made[0]['recipe']}, 3 seeds |" in table
+    assert f"{np.mean(values):.1f} ± " in table
 
 
 def test_what_is_not_a_number_becomes_null(tiny: Corpus) -> None:
@@ -310,6 +349,19 @@ def test_scores_lie_beside_the_rows(tiny: Corpus, tmp_path: Path) -> None:
         assert np.array_equal(scores["run"], trial.run)
         assert np.array_equal(scores["value"], score.items)
     assert [path.name for path in (tmp_path / "out" / "scores").iterdir()] == [Path(first["scores"]).name]
+
+
+def test_what_else_a_metric_tells_is_stored_too(tiny: Corpus, tmp_path: Path) -> None:
+    found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speech", 0.3, 64)
+    taken_for = np.arange(36) % 5
+    detailed = Evaluated([replace(found.scores[0], details={"taken_for": taken_for})], found.trial)
+    made = rows(detailed, Prior(), None, tiny, SETTINGS, "unseen_speech", 0.3)
+    append(tmp_path, made, detailed)
+    (row,) = read_rows(tmp_path / "results.jsonl")
+    with np.load(row["scores"]) as scores:
+        assert set(scores) == {"speaker", "clip", "run", "value", "taken_for"}
+        assert np.array_equal(scores["taken_for"], taken_for)
+        assert np.array_equal(scores["value"], found.scores[0].items)
 
 
 APPEND = """
@@ -390,10 +442,13 @@ def test_two_runs_beside_every_control(runs: dict[str, Path], tiny: Corpus, tmp_
     found = read_rows(tmp_path / "results.jsonl")
     names = [a, f"shuffled {a}", b, f"shuffled {b}", "noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity"]
     assert [row["system"] for row in found] == 2 * names
-    assert [row["split"] for row in found] == 7 * ["unseen_speech"] + 7 * ["unseen_speaker"]
+    assert [row["split"] for row in found] == 9 * ["unseen_speech"] + 9 * ["unseen_speaker"]
     assert all(row["value"] is not None and row["protocol"]["runs"] == 2 for row in found)
-    assert {row["system"]: row["run"] for row in found} == dict(zip(names, [a, a, b, b, None, None, None], strict=True))
-    assert capsys.readouterr().out.count("l1 ") == 14
+    assert {row["system"]: row["run"] for row in found} == dict(zip(names, [a, a, b, b, *[None] * 5], strict=True))
+    assert {row["system"] for row in found if not row["control"]} == {a, b}
+    said = capsys.readouterr()
+    assert said.out.count("l1 ") == 18
+    assert said.err == ""                   # a toy world need not be audited
     pairs = trained_against_all(found)
     assert {(a, "prior"), (a, f"shuffled {a}"), (a, b), (b, a), (b, "oracle-identity")} <= set(pairs)
     assert not any(first in (f"shuffled {a}", "prior") for first, _ in pairs)
@@ -420,6 +475,32 @@ def test_another_corpus_is_noted_and_has_no_oracles(runs: dict[str, Path], tiny:
     with pytest.raises(ValueError, match="oracle-voice: only the toy world") as error:
         evaluate_runs([run], ["oracle-voice"], ONLY_L1, str(two_speakers.path), None, False, tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_a_corpus_nobody_audited_or_that_leaks_is_warned_of(two_speakers: Corpus, tiny: Corpus, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch,
+                                                            capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("gan.audit.verdict.cache_folder", lambda: tmp_path / "cache")
+
+    def warned(corpus: str) -> str:
+        capsys.readouterr()
+        evaluate_runs([], ["prior"], [*ONLY_L1, "evaluation.runs=1"], corpus, ["unseen_speech"], False, tmp_path)
+        return capsys.readouterr().err
+
+    def finding(leak: bool, faulty: int) -> Finding:
+        return Finding("a_check", "?", leak=leak, things="clips", unit="s", checked=9,
+                       items=[Item("train", f"s{number}", 1.0) for number in range(faulty)])
+
+    two = str(two_speakers.path)
+    assert warned("toy:tiny") == ""
+    assert warned(two) == f"Warning: two was not audited. See voxface audit {two}\n"
+    keep(two_speakers, [finding(leak=True, faulty=2)])
+    assert warned(two) == f"Warning: two is not sound: LEAKS: a_check 2 of 9 clips. See voxface audit {two}\n"
+    for harmless in (finding(leak=True, faulty=0), finding(leak=False, faulty=2)):      # sound; flawed, but nothing is shared
+        keep(two_speakers, [harmless])
+        assert warned(two) == ""
+    keep(tiny, [finding(leak=True, faulty=2)])
+    assert warned("toy:tiny").startswith("Warning: toy-tiny is not sound: LEAKS")
 
 
 def test_a_run_without_faces_is_named_before_others_are_scored(runs: dict[str, Path], tiny: Corpus, tmp_path: Path) -> None:

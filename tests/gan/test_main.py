@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 import os
 import re
@@ -28,8 +30,9 @@ HELP = {
     "audit": ["--quick", "--out", "leaks"],
     "train": ["key=value", "--runs", "runs/<recipe>-<hash>", *recipes()],
     "generate": ["run", "audio", "--out", "--seed", "--device", "--allow-code", "flac"],
-    "evaluate": ["--corpus", "--split", "unseen_speaker", "--no-controls", "--protocol", "--faces", "--reference", "--out", "noise", "prior", "shuffled", "oracle-voice",
-                 "oracle-identity", "evaluation.runs"],
+    "evaluate": ["--corpus", "--split", "unseen_speaker", "--no-controls", "--protocol", "--faces", "--reference", "--training",
+                 "--face-box", "--out", "noise", "prior", "shuffled", "attribute-oracle", "oracle-voice", "oracle-identity",
+                 "sf2f-paper", "evaluation.runs"],
     "table": ["results.jsonl", "--compare", "--format", "latex"],
     "experiment": ["NAME", "interpolation", "averaging", "unseen-voices", "audio-length", "windows", "growing-segments",
                    "--audio"],
@@ -150,6 +153,8 @@ SMALL = [*TRAINED["wav2pix-64"], *QUICK, "train.steps=1"]
     (["evaluate", "prior", "--corpus", "toy:tiny", "evaluation.run=1"], ["evaluation.run: no such key", "Did you mean runs?"]),
     (["evaluate", "prior", "--corpus", "toy:tiny", "evaluation.metrics.l1.name=l1"], ["no file evaluation/metrics/l1.py"]),
     (["evaluate", "prior", "--corpus", "nowhere"], ["nowhere has no corpus.json"]),
+    (["evaluate", "prior", "--corpus", "toy:tiny", "--protocol", "defualt"], ["no shipped protocol", "Did you mean default?"]),
+    (["evaluate", "noize", "--corpus", "toy:tiny"], ["no such run or control system", "Did you mean noise?"]),
     (["table"], ["results.jsonl: no such results file"]),
     (["table", "broken.jsonl"], ["broken.jsonl: line 1 is not a results row"]),
     (["table", "rows.jsonl"], ["value missing"]),
@@ -304,17 +309,24 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
 
     evaluated = voxface("evaluate", f"runs/{run.name}", *ONLY_L1, "--split", "unseen_speech", "--split", "unseen_speaker")
     assert evaluated.code == 0
-    assert evaluated.out.count("\n") == 10
+    assert evaluated.out.count("\n") == 14
     only = voxface("evaluate", f"runs/{run.name}", "prior", *ONLY_L1, "--split", "train", "--no-controls", "--out", "seen")
     assert only.code == 0
     assert only.out.count("\n") == 2
 
     table = voxface("table")
     assert table.code == 0
-    for system in (run.name, f"shuffled {run.name}", "prior", "oracle-voice", "oracle-identity"):
+    for system in (run.name, f"shuffled {run.name}", "noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity"):
         assert f"| {system} |" in table.out
+    assert f"| {run.name} − noise |" in table.out
     assert f"| {run.name} − prior |" in table.out
     assert f"| {run.name} − shuffled {run.name} |" in table.out
+    tex = voxface("table", "--format", "latex")
+    assert tex.code == 0
+    assert tex.out.count(r"\begin{tabular}") == 4                       # results and differences of two splits
+    sheet = list(csv.DictReader(io.StringIO(voxface("table", "--format", "csv").out)))
+    assert [line["system"] for line in sheet][:3] == [run.name, f"shuffled {run.name}", "noise"]
+    assert {(line["protocol.name"], line["protocol.runs"], line["metric"]) for line in sheet} == {("default", "2", "l1")}
     both = voxface("table", "results.jsonl", "seen/results.jsonl", "--compare", "prior", "oracle-voice")
     assert "split `seen_speech`" in both.out
     assert "| prior − oracle-voice |" in both.out
