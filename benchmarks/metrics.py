@@ -153,12 +153,11 @@ class Reaction:
 
     @property
     def mark(self) -> str:
-        if not self.outside or not any(math.isfinite(value) for value in self.values):
-            return "not scored"
-        last = [side for side, value in zip(self.outside, self.values, strict=True) if math.isfinite(value)][-1]
-        if last == 0:
+        if math.isnan(self.values[-1]):
+            return "worst not scored"
+        if self.outside[-1] == 0:
             return "unnoticed"
-        if last < 0:
+        if self.outside[-1] < 0:
             return "prefers it"
         return f"order: rho {self.rho:.1f}" if self.inverted else ""
 
@@ -202,7 +201,7 @@ def _cell(real: Score, found: Reaction) -> str:
     text, before = "", real.value
     for value, side in zip(found.values, found.outside, strict=True):
         shown, last = _figure(value), _figure(before)
-        text += "" if not text else " = " if shown == last else " > " if before > value else " < " if before < value else " , "
+        text += "" if not text else " = " if shown == last else " > " if before > value else " < " if before < value else ", "
         text += f"**{shown}**" if side > 0 else f"*{shown}*" if side < 0 else shown
         before = value
     return f"{text}; {found.mark}" if found.mark else text
@@ -312,7 +311,8 @@ def content(corpus: Corpus, metrics: Mapping[str, Metric], left_out: Sequence[st
     real = real_trial(corpus, SPLITS[0])
     head = "| metric | against | " + " | ".join(f"N = {size}" for size in sizes) + " | with N |"
     parts += [f"## Number of faces, {SPLITS[0]}", f"Real faces, fresh pictures of the {len(np.unique(real.speaker))} speakers by "
-              f"the toy world: mean and standard deviation of disjoint sets of N, {FEWEST_SETS} of the largest, {MOST_SETS} of the smallest.",
+              f"the toy world: mean and standard deviation of disjoint sets of N, from {FEWEST_SETS} sets (largest N) to "
+              f"{MOST_SETS}.",
               "\n".join([head, "|---|---|" + "--:|" * len(sizes) + "---|", *by_number_of_faces(metrics, real, corpus, sizes)]),
               f"## Number of speakers, {SPLITS[0]}", f"The ladder's real faces, {real.run.max() + 1} a speaker: mean and "
               f"standard deviation of {MOST_SETS} random sets of speakers, which overlap the more the larger they are.",
@@ -322,9 +322,10 @@ def content(corpus: Corpus, metrics: Mapping[str, Metric], left_out: Sequence[st
     taken = (f"Taken by `python -m benchmarks.metrics`, {date.today().isoformat()}, in {seconds / 60:.1f} minutes on "
              f"{os.cpu_count()} cores, {torch.get_num_threads()} thread, torch {torch.__version__}. Corpus {CORPUS}, "
              f"{FACE_SIZE} px. Left out, for want of a weight file: {', '.join(left_out) or 'nothing'}.\n\n"
-             "Bold: worse than the 95 % interval of the undamaged faces; italic: better than it. `unnoticed`: the interval covers "
-             "the worst damage. `prefers it`: the worst damage is said to be better. `order`: some level is said to be better than "
-             "a lighter one, with Spearman's rank correlation of level and badness; `=`, most often a floor or ceiling, is none.")
+             "Bold: worse than the 95 % interval of the undamaged faces; italic: better than it. `unnoticed`: the interval "
+             "covers the worst damage. `prefers it`: the worst damage is said to be better. `order`: some level is said to be "
+             "better than a lighter one, with Spearman's rank correlation of level and badness; `=`, most often a floor or "
+             "ceiling, is none.")
     return "\n\n".join([BEGIN, taken, *parts, END])
 
 
