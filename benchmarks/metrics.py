@@ -289,7 +289,7 @@ def drift(by_size: Sequence[Sequence[float]]) -> str:
         return ""
     deviation = max(values.std(ddof=1) for values in known if len(values) > 1)
     moved = float(known[-1].mean() - known[0].mean())
-    if abs(moved) <= max(4 * deviation * math.sqrt(1 / len(known[0]) + 1 / len(known[-1])), 1e-9):
+    if not deviation or abs(moved) <= 4 * deviation * math.sqrt(1 / len(known[0]) + 1 / len(known[-1])):
         return ""
     return "rises" if moved > 0 else "falls"
 

@@ -124,8 +124,8 @@ def _sizes(folder: Path) -> str:
         entry = json.loads(line)
         if entry["verb"] == "train":
             minutes[entry["recipe"]] = minutes.get(entry["recipe"], 0.0) + entry["seconds"] / 60
-    lines = ["| system | stage before | samples seen | minutes of training | small: generator | processor s a step | full size: generator "
-             "| processor s a step | batch of that step | published batch |", "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
+    lines = ["| system | stage before | samples seen | minutes of training | small: generator | processor s a step "
+             "| full size: generator | processor s a step | batch of that step | published batch |", "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
     for recipe in systems():
         config, full = load(recipe), recipe.removesuffix("-small")
         small_step, full_step = steps.get((full, "small"), {}), steps.get((full, "full"), {})
@@ -172,7 +172,7 @@ def write_picture(folder: Path, num_speakers: int = 8) -> None:
 
 
 def measure_steps(folder: Path, chosen: list[str], repetitions: int) -> None:
-    """Processor seconds a step, one thread, of each system's small form and of its full size at batch 16 (or its own, if smaller).
+    """Processor seconds a step, one thread, of each system's small form and of its full size at batch 16, or its own if smaller.
 
     Not by the clock: one thread's processor time is the same while other work runs.
     """

@@ -97,7 +97,8 @@ def test_a_weight_file_that_was_added_is_used(no_assets: Path) -> None:
 
 
 def test_a_misspelt_weight_file_is_a_mistake() -> None:
-    settings = Evaluation(metrics={"fid": {"name": "frechet", "extractor": {"name": "inception", "weights": "asset:fid-incepton"}}})
+    extractor = {"name": "inception", "weights": "asset:fid-incepton"}
+    settings = Evaluation(metrics={"fid": {"name": "frechet", "extractor": extractor}})
     with pytest.raises(ValueError, match=r"none is named fid-incepton\. Did you mean fid-inception\?"):
         build_metrics(settings)
 
