@@ -125,7 +125,8 @@ def _sizes(folder: Path) -> str:
         if entry["verb"] == "train":
             minutes[entry["recipe"]] = minutes.get(entry["recipe"], 0.0) + entry["seconds"] / 60
     lines = ["| system | stage before | samples seen | minutes of training | small: generator | processor s a step "
-             "| full size: generator | processor s a step | batch of that step | published batch |", "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
+             "| full size: generator "
+             "| processor s a step | batch of that step | published batch |", "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
     for recipe in systems():
         config, full = load(recipe), recipe.removesuffix("-small")
         small_step, full_step = steps.get((full, "small"), {}), steps.get((full, "full"), {})

@@ -25,8 +25,8 @@ from gan.systems import CONTROLS, Drawn, OracleIdentity, OracleVoice, Prior, Req
 
 SETTINGS = Evaluation(runs=3, seconds=[0.5], metrics={"l1": {"name": "pixels"}})
 FIELDS = {"system", "recipe", "control", "run", "step", "weights", "training_seed", "trained_against", "corpus",
-          "corpus_checksum", "split", "results_version", "protocol", "metric", "value", "interval", "chance", "upper", "extractor",
-          "note", "higher_is_better"}
+          "corpus_checksum", "split", "results_version", "protocol", "metric", "value", "interval", "chance", "upper",
+          "extractor", "note", "higher_is_better"}
 # Faces are compared pixel by pixel only: the frozen nets have their own tests.
 ONLY_L1 = ["evaluation.runs=2", "evaluation.seconds=[0.3]",
            *(f"evaluation.metrics.{name}=null" for name in ("similarity", "recall", "landmarks_hog", "landmarks_mtcnn",
