@@ -225,10 +225,9 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
     sizes = () if decoder is None else decoder.image_sizes
     for name, discriminator in discriminators.items():
         if discriminator.image_size not in sizes:
-            drawn = f"{', '.join(key for key in config.decoder if key.startswith('image_size')) or 'image_size'} is " \
-                    f"{' and '.join(map(str, sizes))} px" if sizes else "there is none"
-            raise ValueError(f"discriminators.{name}.image_size: {discriminator.image_size} came, but of the decoder {drawn}. "
-                             "They must agree.")
+            key = next((key for key in config.decoder if key.startswith("image_size")), "image_size")
+            drawn = f"decoder.{key} is {' and '.join(map(str, sizes))} px" if sizes else "there is no decoder"
+            raise ValueError(f"discriminators.{name}.image_size: {discriminator.image_size} came, but {drawn}. They must agree.")
     _check_reading(config, features, encoder)
     for name, section in config.losses.items():
         for target in section.get("discriminators", []) if isinstance(section, dict) else []:

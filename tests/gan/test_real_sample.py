@@ -88,7 +88,7 @@ def test_evaluation_with_what_two_people_allow(here: Path, run: str, capsys: pyt
     name = Path(run).name
     assert main(["evaluate", run, "--out", "scored", *ONLY_L1]) == 0
     rows = read_rows(here / "scored" / "results.jsonl")
-    systems = [name, f"shuffled {name}", "prior"]               # no oracles: nobody knows true attributes here
+    systems = [name, f"shuffled {name}", "noise", "prior"]      # no oracles: nobody knows true attributes here
     assert [(row["split"], row["system"]) for row in rows] \
         == [(split, system) for split in ("unseen_speech", "unseen_speaker") for system in systems]
     for row in rows:

@@ -204,8 +204,8 @@ def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:
     ("speech2face-tiny", ["features={name: log_mel}"], r"encoder\.name: spectrogram2d .* features\.name: log_mel"),
     ("wav2pix-64-tiny", ["features={name: log_mel}"], r"encoder\.name: segan .* features\.name: log_mel"),
     ("wav2pix-64-tiny", ["data.clip_seconds=[1.0, 1.0]"], r"data\.clip_seconds: .* encoder\.num_samples is 4000"),
-    ("wav2pix-64-tiny", ["decoder.image_size=128"], r"discriminators\.conditional\.image_size: 64 .* decoder image_size is 128"),
-    ("sf2f-128-tiny", ["decoder.image_sizes=[64]"], r"image_size: 128 came, but of the decoder image_sizes is 64"),
+    ("wav2pix-64-tiny", ["decoder.image_size=128"], r"discriminators\.conditional\.image_size: 64 .* decoder\.image_size is 128"),
+    ("sf2f-128-tiny", ["decoder.image_sizes=[64]"], r"image_size: 128 came, but decoder\.image_sizes is 64"),
     ("sf2f-64-tiny", ["data.flip=0.5"], r"data\.flip: 0\.5 came, but losses\.perceptual"),
 ])
 def test_a_wrong_pairing_is_refused_before_anything_is_trained(recipe: str, overrides: list[str], said: str,

@@ -166,8 +166,8 @@ def test_what_a_run_leaves(tiny: Corpus, tmp_path: Path) -> None:
     (["data.corpus=nowhere"], "nowhere has no corpus.json"),
     (["data.corpus=toy:tinny"], "Did you mean tiny?"),
     (["losses.adversarial.discriminators=[image]"], "losses.adversarial.discriminators: no discriminator image"),
-    (["discriminators.conditional.image_size=128"], "the decoder draws 64 px"),
-    (["data.clip_seconds=[1.0, 1.0]"], "reads 4096 samples"),
+    (["discriminators.conditional.image_size=128"], "decoder.image_size is 64 px"),
+    (["data.clip_seconds=[1.0, 1.0]"], "encoder.num_samples is 4096"),
 ])
 def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_path: Path) -> None:
     with pytest.raises(ValueError) as error:
