@@ -68,12 +68,13 @@ def _with_assets(value: Any) -> Any:
 
 
 def evaluate_system(system: System, corpus: Corpus, settings: Evaluation, split: str, seconds: float,
-                    size: int | None = None) -> Evaluated:
+                    size: int | None = None, metrics: Mapping[str, Metric | str] | None = None) -> Evaluated:
     """Draw the faces of a protocol and score them with every metric of settings.metrics.
 
-    size: px at which faces are compared; default the system's own. An empty split gives skipped scores, with the reason.
+    size: px at which faces are compared; default the system's own. metrics: those, where they are built already.
+    An empty split gives skipped scores, with the reason.
     """
-    metrics = build_metrics(settings)
+    metrics = build_metrics(settings) if metrics is None else metrics
     asked = requests(corpus, split, seconds, settings.runs, settings.seed)
     if not len(asked.speaker):
         reason = f"skipped: {corpus.name} has no speaker with clips and faces in {split}"
@@ -196,13 +197,13 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
         entries += [(system, run) for system in systems(run, ["shuffled"] if "shuffled" in names else [], corpus)]
     shared = [name for name in names if name != "shuffled" or not runs]
     entries += [(system, None) for system in systems(None, shared, corpus)]
-    chosen = splits or settings.splits
+    chosen, metrics = splits or settings.splits, build_metrics(settings)
     for split in chosen:
         corpus.in_split(corpus.clips, split)    # a misspelt one is named now, not after the hours of the one before it
     for split in chosen:
         for seconds in settings.seconds:
             for system, of_run in entries:
-                evaluated = evaluate_system(system, corpus, settings, split, seconds, size)
+                evaluated = evaluate_system(system, corpus, settings, split, seconds, size, metrics)
                 append(out, rows(evaluated, system, of_run, corpus, settings, split, seconds), evaluated)
                 print(f"{split}, {seconds:g} s, {system.name}: " + ", ".join(
                     f"{score.metric} {score.value:.4g}" for score in evaluated.scores if not score.skipped), flush=True)
