@@ -55,7 +55,7 @@ def interval(
     means = speaker_means(values, speaker)[1]
     if len(means) < 2:
         return math.nan, math.nan
-    return _percentiles(_resampled_means(means, seed, resamples), len(means))
+    return widened_percentiles(_resampled_means(means, seed, resamples), len(means))
 
 
 def paired_difference(
@@ -75,7 +75,7 @@ def paired_difference(
     differences = means_a[at_a] - means_b[at_b]
     drawn = _resampled_means(differences, seed, resamples)
     return Difference(
-        float(differences.mean()), _percentiles(drawn, len(shared)), _p_value(drawn, len(shared)), len(shared)
+        float(differences.mean()), widened_percentiles(drawn, len(shared)), _p_value(drawn, len(shared)), len(shared)
     )
 
 
@@ -90,7 +90,8 @@ def _resampled_means(means: np.ndarray, seed: int, resamples: int) -> np.ndarray
     )
 
 
-def _percentiles(drawn: np.ndarray, speakers: int) -> tuple[float, float]:
+def widened_percentiles(drawn: np.ndarray, speakers: int) -> tuple[float, float]:
+    """The 95 % interval of resampled values, widened as Student's t is for few speakers."""
     tail = stats.norm.cdf(math.sqrt(speakers / (speakers - 1)) * stats.t.ppf((1 - LEVEL) / 2, speakers - 1))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from evaluation.bootstrap import LEVEL
+from evaluation.bootstrap import widened_percentiles
 
 FEWEST = 3  # speakers; any two points lie on a line
 
@@ -33,7 +32,7 @@ def correlation(drawn: np.ndarray, true: np.ndarray, seed: int = 0) -> Correlati
     resampled = pearson(drawn[chosen], true[chosen])
     # Over all pairings the mean of r is 0 and its variance 1 / (P - 1) exactly; of a constant r is 0 in all of them.
     spread = 1 / math.sqrt(len(drawn) - 1) if value else 0.0
-    return Correlation(value, widened_percentiles(resampled, value, len(drawn)), spread, resampled)
+    return Correlation(value, interval_holding(resampled, value, len(drawn)), spread, resampled)
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -55,8 +54,7 @@ def resampled_speakers(speakers: int, seed: int, resamples: int = 2000) -> np.nd
     return np.random.default_rng(seed).integers(0, speakers, (resamples, speakers))
 
 
-def widened_percentiles(resampled: np.ndarray, value: float, speakers: int) -> tuple[float, float]:
+def interval_holding(resampled: np.ndarray, value: float, speakers: int) -> tuple[float, float]:
     """95 % interval of a bootstrap, widened as evaluation/bootstrap.py has it, and holding the value itself."""
-    tail = stats.norm.cdf(math.sqrt(speakers / (speakers - 1)) * stats.t.ppf((1 - LEVEL) / 2, speakers - 1))
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    return min(float(low), value), max(float(high), value)
+    low, high = widened_percentiles(resampled, speakers)
+    return min(low, value), max(high, value)

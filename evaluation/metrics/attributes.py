@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluation.attribute_training import AttributeReader, Head
 from evaluation.bootstrap import speaker_means
-from evaluation.correlation import FEWEST, correlation, resampled_speakers, widened_percentiles
+from evaluation.correlation import FEWEST, correlation, interval_holding, resampled_speakers
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
 
 
@@ -113,7 +113,7 @@ class Attributes(Metric):
         interval = (math.nan, math.nan)
         if len(parts[0].speakers) > 1 and all(np.array_equal(part.speakers, parts[0].speakers) for part in parts):
             resampled = np.mean([_above(part.draws(seed), part.score) for part in parts], axis=0)
-            interval = widened_percentiles(resampled, value, len(parts[0].speakers))
+            interval = interval_holding(resampled, value, len(parts[0].speakers))
         return Score(
             name,
             value,

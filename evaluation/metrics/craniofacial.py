@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from evaluation.bootstrap import speaker_means
-from evaluation.correlation import FEWEST, correlation, widened_percentiles
+from evaluation.correlation import FEWEST, correlation, interval_holding
 from evaluation.gallery import spare_faces
 from evaluation.landmarks import find68
 from evaluation.metrics.base import Metric, Score, Trial, skip
@@ -64,7 +64,7 @@ class Craniofacial(Metric):
             for name, one, upper in zip(names, found, uppers, strict=False)
         ]
         value = float(np.mean([one.value for one in found]))
-        interval = widened_percentiles(np.mean([one.resampled for one in found], axis=0), value, speakers)
+        interval = interval_holding(np.mean([one.resampled for one in found], axis=0), value, speakers)
         upper = float(np.mean(known)) if (known := [one for one in uppers if one is not None]) else None
         note = f"mean of {len(found)} correlations over {speakers} speakers"
         return [*scores, Score(names[-1], value, interval, chance=0.0, upper=upper, extractor=LABEL, note=note)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.bootstrap import mean_over_speakers, speaker_means
-from evaluation.correlation import resampled_speakers, widened_percentiles
+from evaluation.correlation import interval_holding, resampled_speakers
 from evaluation.extractors.base import Embedder
 from evaluation.gallery import unit
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
@@ -72,7 +72,7 @@ class Diversity(Metric):
         value = mean_over_speakers(within, trial.speaker) / whole
         inner, outer = speaker_means(within, trial.speaker)[1], speaker_means(between, trial.speaker)[1]
         chosen = resampled_speakers(len(inner), trial.seed)
-        interval = widened_percentiles(inner[chosen].mean(axis=1) / outer[chosen].mean(axis=1), value, len(inner))
+        interval = interval_holding(inner[chosen].mean(axis=1) / outer[chosen].mean(axis=1), value, len(inner))
         upper = None if real_within is None or not real_between else real_within / real_between
         return Score(
             name,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.correlation import correlation, pearson, resampled_speakers, widened_percentiles
+from evaluation.correlation import correlation, interval_holding, pearson, resampled_speakers
 
 
 def test_equals_scipy():
@@ -44,4 +44,4 @@ def test_same_seed_same_samples():
 
 
 def test_the_interval_holds_the_value():
-    assert widened_percentiles(np.zeros(100), 0.5, 9) == (0, 0.5)
+    assert interval_holding(np.zeros(100), 0.5, 9) == (0, 0.5)
