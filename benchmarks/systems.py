@@ -93,7 +93,7 @@ def _scored(folder: Path, system: str) -> bool:
 
 
 def page(folder: Path) -> str:
-    rows = [row for row in read_rows(folder / "results.jsonl")]
+    rows = read_rows(folder / "results.jsonl")
     runs = {recipe: run_of(recipe, folder) for recipe in systems()}
     wanted = {name for run in runs.values() for name in (run.name, f"shuffled {run.name}")} | set(CONTROLS)
     kept = [_renamed(row, runs) for row in rows if row["system"] in wanted]

@@ -45,19 +45,13 @@ class Adversarial(Loss):
         self.discriminator_weight = discriminator_weight
         self.needs = frozenset({"fake", "mismatched"} if mismatched else {"fake"})
 
-    def _scores(self, step: Step, which: str, name: str) -> Tensor:
-        scores = step.judged[which][name].realness
-        if scores is None:
-            raise ValueError(f"discriminators: {name} gives no realness score.")
-        return scores
-
     def generator(self, step: Step) -> Tensor:
         kind = "wgan" if self.kind == "hinge" else self.kind        # without a margin: hinge bounds the discriminator only
-        return torch.stack([towards(self._scores(step, "fake", name), 1.0, kind) for name in self.discriminators]).sum()
+        return torch.stack([towards(step.realness("fake", name), 1.0, kind) for name in self.discriminators]).sum()
 
     def discriminator(self, step: Step) -> Tensor:
         targets = [("real", self.real_target), ("fake", 0.0)]
         if self.mismatched:
             targets += [("mismatched", 0.0)] + ([("real", 1.0)] if self.kind == "wgan" else [])
-        return torch.stack([towards(self._scores(step, which, name), target, self.kind)
+        return torch.stack([towards(step.realness(which, name), target, self.kind)
                             for name in self.discriminators for which, target in targets]).sum()

@@ -29,6 +29,13 @@ class Step:
     parts: dict[str, Tensor] = field(default_factory=dict)
     interpolated: dict[int, Tensor] = field(default_factory=dict)
 
+    def realness(self, which: str, name: str) -> Tensor:
+        """The scores a discriminator gave those faces. Raises ValueError if it gives none."""
+        scores = self.judged[which][name].realness
+        if scores is None:
+            raise ValueError(f"discriminators: {name} gives no realness score.")
+        return scores
+
 
 class Loss(nn.Module, ABC):
     """weight multiplies the generator's half, discriminator_weight the other. A half a loss has no part in returns None.

@@ -36,9 +36,7 @@ class GradientPenalty(Loss):
     def discriminator(self, step: Step) -> Tensor:
         terms = []
         for name in self.discriminators:
-            scores = step.judged["interpolated"][name].realness
-            if scores is None:
-                raise ValueError(f"discriminators: {name} gives no realness score.")
+            scores = step.realness("interpolated", name)
             gradient = face_gradient(scores.float().flatten(1).mean(1) if scores.ndim > 1 else scores, step.interpolated)
             terms.append((torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1).square().mean())
         return torch.stack(terms).sum()

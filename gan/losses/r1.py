@@ -25,8 +25,6 @@ class R1(Loss):
     def discriminator(self, step: Step) -> Tensor:
         terms = []
         for name in self.discriminators:
-            scores = step.judged["real"][name].realness
-            if scores is None:
-                raise ValueError(f"discriminators: {name} gives no realness score.")
+            scores = step.realness("real", name)
             terms.append(face_gradient(scores, step.real).square().flatten(1).sum(1).mean())
         return torch.stack(terms).sum()
