@@ -1,22 +1,31 @@
-# Every target makes what it needs. .venv is made once and again when setup.cfg, constraints.txt or Python changes.
+# Every target makes what it needs. An environment is made once and again when setup.cfg, its constraints or Python changes.
 PYTHON ?= python3
 VENV := .venv
+FLOOR := .venv-floor
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.stamp-$(shell $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open("setup.cfg", "rb").read() + open("constraints.txt", "rb").read() + sys.version.encode()).hexdigest()[:16])')
+stamp = $(1)/.stamp-$(shell $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open("setup.cfg", "rb").read() + open("$(2)", "rb").read() + sys.version.encode()).hexdigest()[:16])')
+STAMP := $(call stamp,$(VENV),constraints.txt)
+FLOOR_STAMP := $(call stamp,$(FLOOR),constraints-floor.txt)
 
-.PHONY: help install demo test check lint clean
+.PHONY: help install demo test test-floor check lint clean
 
 help:
 	@echo "make demo    install, build the toy corpus, train a small model, print the results table, write demo/faces.png"
 	@echo "make test    install, run lint, types and the whole test suite"
+	@echo "make test-floor   the tests in .venv-floor, with the oldest versions of everything and mediapipe's own face mesh"
 	@echo "make check   the same without the slow tests: before every commit"
 
 install: $(STAMP)
 
 $(STAMP): setup.cfg constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
-	rm -f $(VENV)/.stamp-*
+$(STAMP): WITH := --constraint constraints.txt --editable ".[dev]"
+$(FLOOR_STAMP): setup.cfg constraints-floor.txt
+$(FLOOR_STAMP): WITH := --constraint constraints-floor.txt --editable ".[dev,mediapipe]"
+
+$(STAMP) $(FLOOR_STAMP):
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(WITH)
+	rm -f $(@D)/.stamp-*
 	touch $@
 
 demo: $(STAMP)
@@ -32,5 +41,8 @@ check: lint
 test: lint
 	$(BIN)/python -m pytest
 
+test-floor: $(FLOOR_STAMP)
+	$(FLOOR)/bin/python -m pytest
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(FLOOR) build *.egg-info

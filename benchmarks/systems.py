@@ -25,7 +25,7 @@ import torch
 from benchmarks.record import RESULTS, quartiles, record
 from evaluation.table import markdown
 from gan import generate
-from gan.config import Config, load, recipes
+from gan.config import Config, load, load_protocol, recipes
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, resize
 from gan.data.prepare.toy import prepare_toy
@@ -38,7 +38,8 @@ from gan.train import Trainer
 PAGE = Path(__file__).with_name("systems.md")
 PICTURE = Path(__file__).with_name("systems.png")
 BEGIN, END = "<!-- written by python -m benchmarks.systems -->", "<!-- end of what is written -->"
-CORPUS, SPLITS, SECONDS, FACE_SIZE, RUNS = "toy:demo", ("unseen_speech", "unseen_speaker"), 5.0, 64, 10
+CORPUS, PROTOCOL, FACE_SIZE = "toy:demo", "default", 64
+SPLITS, SECONDS = load_protocol(PROTOCOL).splits, load_protocol(PROTOCOL).seconds
 CONTROLS = ("noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity")
 STEP_BATCH = 16
 
@@ -60,8 +61,7 @@ def train_and_score(recipe: str, folder: Path) -> None:
 
 def _evaluate(folder: Path, label: str, *systems: str) -> None:
     _voxface(folder, label, "evaluate", *systems, "--no-controls", "--corpus", CORPUS, "--out", str(folder), "--device", "cpu",
-             *(word for split in SPLITS for word in ("--split", split)), f"evaluation.seconds=[{SECONDS}]",
-             f"evaluation.face_size={FACE_SIZE}", f"evaluation.runs={RUNS}")
+             "--protocol", PROTOCOL, f"evaluation.face_size={FACE_SIZE}")
 
 
 def _voxface(folder: Path, label: str, verb: str, *words: str) -> None:
@@ -86,7 +86,13 @@ def run_of(recipe: str, folder: Path) -> Path:
 
 def _scored(folder: Path, system: str) -> bool:
     rows = read_rows(folder / "results.jsonl") if (folder / "results.jsonl").exists() else []
-    return {row["split"] for row in rows if row["system"] == system} >= set(SPLITS)
+    found = {(row["split"], row["protocol"]["seconds"]) for row in rows if row["system"] == system and _standing(row)}
+    return found >= {(split, seconds) for split in SPLITS for seconds in SECONDS}
+
+
+def _standing(row: dict[str, Any]) -> bool:
+    """Whether a row is of this benchmark's protocol; a folder may hold others'."""
+    return row["protocol"].get("name") == PROTOCOL and row["protocol"]["face_size"] == FACE_SIZE
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------
@@ -113,7 +119,7 @@ def _taken(folder: Path) -> str:
     return (f"Taken by `python -m benchmarks.systems`, {date.today().isoformat()}: {seconds / 60:.0f} minutes of single-threaded "
             f"processes, two at a time, on {os.cpu_count()} cores, torch {torch.__version__}. Corpus {CORPUS}, training seed 0. "
             "All is as in the published recipe but for width and length. Faces are compared at "
-            f"{FACE_SIZE} px; every encoder is offered {SECONDS:g} s of speech and hears what it can of it.")
+            f"{FACE_SIZE} px; every encoder is offered that much speech and hears what it can of it.")
 
 
 def _sizes(folder: Path) -> str:
@@ -153,7 +159,7 @@ def write_picture(folder: Path, num_speakers: int = 8) -> None:
     """True faces and every system's, of the same speech: one row a system, half of the columns speakers not seen in training."""
     corpus = open_corpus(CORPUS)
     columns = [(split, item) for split in SPLITS for item in range(num_speakers // 2)]
-    asked = {split: requests(corpus, split, SECONDS, 1, seed=0) for split in SPLITS}
+    asked = {split: requests(corpus, split, max(SECONDS), 1, seed=0) for split in SPLITS}
     true = list(corpus.pixels([asked[split].target[item] for split, item in columns], FACE_SIZE))
     pictures: list[tuple[str, list[Any]]] = [("true face", true)]
     for recipe in systems():
@@ -163,7 +169,7 @@ def write_picture(folder: Path, num_speakers: int = 8) -> None:
         items = true if generator.reads == "face" else [asked[split].waveforms[item] for split, item in columns]
         pictures.append((recipe.removesuffix("-small"), [resize(face, FACE_SIZE) for face in generator.draw(items)]))
     captions = [f"new {split.removeprefix('unseen_')} {item + 1}" for split, item in columns]
-    note = (f"{SECONDS:g} s of speech each; the left half are voices heard in training, in new recordings, the right half new "
+    note = (f"{max(SECONDS):g} s of speech each; the left half are voices heard in training, in new recordings, the right half new "
             "voices. cole draws from the true face.")
     finding = Finding(captions, pictures, [], [note], [])
     draw_sheet(finding, f"The small form of every system, {CORPUS}").save(PICTURE)

@@ -169,11 +169,14 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-controls", action="store_true",
                         help="leave out the control rows that otherwise stand beside every run")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where results.jsonl goes (default: here)")
+    parser.add_argument("--sheet", type=Path, metavar="FILE.png",
+                        help="also draw a picture: some voices of each split, their true faces and every system's below")
     _device_arguments(parser)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
     from gan.evaluate import evaluate_runs
+    from gan.experiments.base import Finding, write_sheet
     from gan.external import evaluate_folders
     from gan.generate import load
     from gan.systems import CONTROLS
@@ -181,8 +184,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     overrides = [word for word in args.systems if "=" in word and not os.path.lexists(word.partition("=")[0])]
     words = [word for word in args.systems if word not in overrides]
     if args.faces is not None:
-        if words or args.reference is None or args.corpus is not None or args.split:
-            raise ValueError("--faces: goes with --reference, and without runs, controls, --corpus or --split.")
+        if words or args.reference is None or args.corpus is not None or args.split or args.sheet is not None:
+            raise ValueError("--faces: goes with --reference, and without runs, controls, --corpus, --split or --sheet.")
         bad = evaluate_folders(args.faces, args.reference, args.training, args.face_box, args.protocol, overrides, args.out)
         for reason in bad:
             print(f"left out: {reason}", file=sys.stderr)
@@ -196,8 +199,17 @@ def _evaluate(args: argparse.Namespace) -> int:
         if word not in controls and not Path(word).exists():
             raise ValueError(f"{word}: no such run or control system. Have: runs' folders, {', '.join(CONTROLS)}."
                              + nearest(word, CONTROLS))
+    if args.sheet is not None:
+        if args.sheet.suffix.lower() != ".png":
+            raise ValueError(f"--sheet: {args.sheet} came. Allowed: the name of a .png file.")
+        args.sheet.parent.mkdir(parents=True, exist_ok=True)    # now, not after hours, where it cannot be made
     runs = [load(word, args.device, args.allow_code) for word in words if word not in controls]
-    evaluate_runs(runs, controls, overrides, args.corpus, args.split, not args.no_controls, args.out, args.protocol)
+    shown = evaluate_runs(runs, controls, overrides, args.corpus, args.split, not args.no_controls, args.out, args.protocol)
+    if args.sheet is not None:
+        if not shown.columns:
+            raise ValueError("--sheet: no picture, as no split has a speaker with clips and faces. The rows are written.")
+        write_sheet(args.sheet, Finding(shown.columns, shown.pictures, [], shown.notes, []), shown.title)
+        print(args.sheet)
     return 0
 
 
@@ -334,6 +346,75 @@ def _prepare(args: argparse.Namespace) -> int:
     return args.prepare(args)
 
 
+# -- sweep ------------------------------------------------------------------------------------------------------------
+
+
+def _sweep_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, about: str, execute: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
+        added.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        added.set_defaults(sweep=execute)
+        return added
+
+    start = action("run", "do every cell that is not done yet, then write rows, tables and plots", _sweep_run)
+    status = action("status", "what is done, running, waiting, failed; live on a terminal", _sweep_status)
+    log = action("log", "print a cell's log", _sweep_log)
+    for added in (start, status, log):
+        added.add_argument("file", type=Path, help="the sweep's YAML")
+        added.add_argument("overrides", nargs="*", default=[], metavar="key=value",
+                           help="an axis of the cell, such as seed=0 variant=full" if added is log else
+                                "dotted keys of it, e.g. launcher.parallel=2 seeds=[0,1]")
+        added.add_argument("--out", type=Path, metavar="DIR", help="where it is kept (default: sweeps/<name of the file>)")
+    start.add_argument("--dry-run", action="store_true", help="print the cells, their estimated time and disk, and what is done")
+    start.add_argument("--retry", action="store_true", help="start those anew that failed before")
+    task = action("task", "one task of a sweep's folder; what the launchers call", _sweep_task)
+    task.add_argument("folder", type=Path, help="the sweep's folder")
+    task.add_argument("id", help="the task's eight hex digits")
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    return args.sweep(args)
+
+
+def _sweep_run(args: argparse.Namespace) -> int:
+    from gan.sweep import estimate, plan, run
+
+    planned, folder = plan.load(args.file, args.overrides), _sweep_folder(args)
+    if args.dry_run:
+        print(estimate.overview(planned, folder), end="")
+        return 0
+    failed = run.run(planned, folder, args.retry)
+    print(f"{len(planned.cells) - failed} of {len(planned.cells)} cells done. Tables: {folder / 'table.md'}")
+    return 1 if failed else 0
+
+
+def _sweep_status(args: argparse.Namespace) -> int:
+    from gan.sweep import plan, status
+
+    status.show(plan.load(args.file, args.overrides), _sweep_folder(args))
+    return 0
+
+
+def _sweep_log(args: argparse.Namespace) -> int:
+    from gan.sweep import plan, status
+
+    print(status.log(plan.load(args.file), _sweep_folder(args), args.overrides), end="")
+    return 0
+
+
+def _sweep_task(args: argparse.Namespace) -> int:
+    from gan.sweep.task import perform
+
+    perform(args.folder, args.id)
+    return 0
+
+
+def _sweep_folder(args: argparse.Namespace) -> Path:
+    return args.out or Path("sweeps") / args.file.stem
+
+
 VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]] = {
     "prepare": ("raw media -> a corpus folder that training memory-maps", _prepare_arguments, _prepare),
     "audit": ("is a corpus sound? leaks between splits, imbalance, bad clips and faces\n\n"
@@ -346,6 +427,8 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[
     "evaluate": ("run(s) -> results rows, beside control systems under the same protocol",
                  _evaluate_arguments, _evaluate),
     "table": ("results rows -> Markdown, LaTeX, CSV", _table_arguments, _table),
+    "sweep": ("a YAML of many runs -> runs, rows, tables and plots; the same command goes on with an interrupted one",
+              _sweep_arguments, _sweep),
     "experiment": ("run + voices -> one of the papers' experiments: a sheet of faces and its numbers",
                    _experiment_arguments, _experiment),
     "inspect": ("recipe -> modules, parameters, shapes, FLOPs", _inspect_arguments, _inspect),

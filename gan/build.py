@@ -111,20 +111,30 @@ def _argument(hint: Any, value: Any, key: str) -> Any:
     return value
 
 
-def refuse_foreign_code(config: Config, allowed: tuple[str, ...]) -> None:
-    """A config found in a run folder may name only our own classes, or those of modules the user allows.
+def foreign_code(config: Config) -> list[tuple[str, str]]:
+    """The classes from outside voxface that a config names: the key of each, and its dotted path."""
+    found = []
 
-    Raises ValueError naming the key and the option that allows it.
-    """
     def walk(value: Any, key: str) -> None:
         if isinstance(value, Mapping):
             name = value.get("name")
-            if isinstance(name, str) and "." in name and name.partition(".")[0] not in (*OURS, *allowed):
-                raise ValueError(f"{key}.name: {name} is code from outside voxface, named by a saved config. "
-                                 f"If you trust it: --allow-code {name.partition('.')[0]}.")
+            if isinstance(name, str) and "." in name and name.partition(".")[0] not in OURS:
+                found.append((f"{key}.name", name))
             for inner, entry in value.items():
                 walk(entry, f"{key}.{inner}")
 
     for section in ("features", "encoder", "fuser", "decoder", "discriminators", "losses"):
         walk(getattr(config, section), section)
     walk(config.evaluation.metrics, "evaluation.metrics")
+    return found
+
+
+def refuse_foreign_code(config: Config, allowed: tuple[str, ...]) -> None:
+    """A config found in a run folder may name only our own classes, or those of modules the user allows.
+
+    Raises ValueError naming the key and the option that allows it.
+    """
+    for key, name in foreign_code(config):
+        if name.partition(".")[0] not in allowed:
+            raise ValueError(f"{key}: {name} is code from outside voxface, named by a saved config. "
+                             f"If you trust it: --allow-code {name.partition('.')[0]}.")

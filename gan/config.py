@@ -10,16 +10,18 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+T = TypeVar("T")
 
 # Raised whenever the same config and seed give other numbers than before; part of every run's hash.
 RESULTS_VERSION = 1
@@ -104,6 +106,7 @@ class Evaluation:
     seed: int = 0
     batch_size: int = 64
     face_size: int | None = None        # px; null: the model's largest
+    faces_per_speaker: int | None = None    # true faces of a speaker that drawn ones are held against, drawn by seed; null: all
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
@@ -183,10 +186,10 @@ def load_protocol(name: str) -> Evaluation:
     if not file.is_file() and name not in known:
         raise ValueError(f"--protocol: no file and no shipped protocol {name}. Have: {', '.join(known)}." + nearest(name, known))
     text = (file if file.is_file() else known[name]).read_text(encoding="utf-8")
-    values = OmegaConf.to_container(_yaml(text, name))
+    values = read_yaml(text, name)
     if not isinstance(values, dict) or set(values) != {"evaluation"}:
         raise ValueError(f"{name}: a protocol holds one section, evaluation.")
-    return from_dict(values).evaluation  # type: ignore[arg-type]
+    return from_dict(values).evaluation
 
 
 def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -194,15 +197,16 @@ def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
 
     Raises ValueError, one line, naming the key, what came, what is allowed and the nearest spelling.
     """
-    return from_dict(_overridden(_read(str(recipe), Path.cwd()), overrides))
+    return from_dict(overridden(read_recipe(str(recipe), Path.cwd()), overrides))
 
 
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
     """The same with dotted overrides on top, checked again."""
-    return from_dict(_overridden(to_dict(config), overrides))
+    return from_dict(overridden(to_dict(config), overrides))
 
 
-def _overridden(merged: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+def overridden(merged: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A plain mapping with dotted key=value overrides on top, unchecked but for their form."""
     for override in overrides:
         key, equals, _ = override.partition("=")
         if not equals or not key.strip(".[]"):
@@ -218,15 +222,20 @@ def _overridden(merged: dict[str, Any], overrides: Sequence[str]) -> dict[str, A
 
 def from_dict(values: dict[str, Any]) -> Config:
     """A plain mapping -> Config, every key and type checked."""
-    values = _without_null_components(values)
-    _check_keys(Config, values, "")
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(values)))
-    except OmegaConfBaseException as error:
-        raise ValueError(_one_line(error)) from None
-    assert isinstance(config, Config)
+    config = typed(Config, _without_null_components(values))
     _check_values(config)
     return config
+
+
+def typed(section: type[T], values: Any) -> T:
+    """A plain mapping -> the dataclass of a section, every key and type checked. Raises ValueError, one line, naming the key."""
+    _check_keys(section, values, "")
+    try:
+        made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(section), OmegaConf.create(values)))
+    except OmegaConfBaseException as error:
+        raise ValueError(_one_line(error)) from None
+    assert isinstance(made, section)
+    return made
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -238,6 +247,16 @@ def to_dict(config: Config) -> dict[str, Any]:
 
 def to_yaml(config: Config) -> str:
     return yaml.safe_dump(to_dict(config), sort_keys=False, width=120)
+
+
+def changed(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain mapping with dotted keys set, unchecked: changed(recipe, {"losses.l1": None, "encoder": {"name": "segan"}})."""
+    for key, value in changes.items():
+        nested = value
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        values = _merge(values, nested)
+    return values
 
 
 def run_hash(config: Config, corpus_checksum: str, initial_checksum: str | None = None) -> str:
@@ -259,8 +278,8 @@ def run_hash(config: Config, corpus_checksum: str, initial_checksum: str | None 
     return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
-def _read(name: str, folder: Path) -> dict[str, Any]:
-    """The YAML of a recipe merged over its bases. A name is looked for in folder, then among the shipped recipes."""
+def read_recipe(name: str, folder: Path) -> dict[str, Any]:
+    """The YAML of a recipe merged over its bases, unchecked. A name is looked for in folder, then among the shipped recipes."""
     path = folder / name
     known = shipped()
     if path.is_file():
@@ -270,17 +289,17 @@ def _read(name: str, folder: Path) -> dict[str, Any]:
     else:
         raise ValueError(f"{name}: no such file, and no shipped recipe of that name. Have: {', '.join(recipes())}."
                          + nearest(name, recipes()))
-    values = OmegaConf.to_container(_yaml(text, name))
+    values = read_yaml(text, name)
     if not isinstance(values, dict):
         raise ValueError(f"{name}: a recipe is a mapping of sections, a {type(values).__name__} came.")
     base = values.pop("base", None)
-    recipe: dict[str, Any] = values  # type: ignore[assignment]
-    return _merge(_read(str(base), here), recipe) if base else recipe
+    return _merge(read_recipe(str(base), here), values) if base else values
 
 
-def _yaml(text: str, name: str) -> Any:
+def read_yaml(text: str, name: str) -> Any:
+    """YAML text -> plain values. Raises ValueError, one line, calling the text `name`."""
     try:
-        return OmegaConf.create(text if text.strip() else "{}")
+        return OmegaConf.to_container(OmegaConf.create(text if text.strip() else "{}"))
     except (yaml.YAMLError, OmegaConfBaseException) as error:
         raise ValueError(f"{name}: not valid YAML ({' '.join(str(error).split())}).") from None
 
@@ -359,6 +378,9 @@ def _check_values(config: Config) -> None:
         raise ValueError("optimizer: decay_from, inverse_decay and step_decay exclude each other. Set the others to null.")
     if plan.step_decay is not None and (len(plan.step_decay) != 2 or plan.step_decay[1] < 1):
         raise ValueError(f"optimizer.step_decay: {plan.step_decay} came. Allowed: [factor, steps], steps 1 or more.")
+    if config.evaluation.faces_per_speaker is not None and config.evaluation.faces_per_speaker < 1:
+        raise ValueError(f"evaluation.faces_per_speaker: {config.evaluation.faces_per_speaker} came. Allowed: 1 or more, or null "
+                         "for all of them.")
     if not config.evaluation.seconds or min(config.evaluation.seconds) <= 0:
         raise ValueError(f"evaluation.seconds: {config.evaluation.seconds} came. Allowed: a list of seconds above 0.")
 

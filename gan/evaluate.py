@@ -22,11 +22,15 @@ from gan.build import build
 from gan.config import RESULTS_VERSION, Evaluation, load, load_protocol, run_hash, with_overrides
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
+from gan.data.dataset import rng
 from gan.face_nets import networks
 from gan.generate import Run
-from gan.systems import Drawn, System, possible, requests, systems
+from gan.systems import Drawn, Noise, System, few_of_each, possible, requests, systems
 
 ASSET = "asset:"
+STREAM_SHOWN = 106
+SHOWN, FEWEST, MOST = 12, 4, 8      # voices that are shown: in all, and the least and the most of a split
+HEARD = {"speech": "voices trained on, in recordings that were not", "speaker": "voices that were not trained on"}
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -34,6 +38,56 @@ class Evaluated:
 
     scores: list[Score]
     trial: Trial | None
+
+
+class Shown:
+    """Faces of an evaluation for a person to look at: of some voices of each split, from the first run at the longest clips.
+
+    title, notes: what they are. columns: a caption a voice. pictures: rows, a caption and a uint8 (H, W, 3) face a voice: the
+    true ones, then every system's but the noise.
+    """
+
+    def __init__(self, corpus: Corpus, settings: Evaluation, splits: Sequence[str]):
+        self._corpus, self._seed, self._seconds = corpus, settings.seed, max(settings.seconds)
+        self._of_each = min(MOST, max(FEWEST, SHOWN // len(splits)))
+        self._faces: dict[str, dict[tuple[str, int], np.ndarray]] = {"true face": {}}
+        self._about: dict[str, None] = {}
+        self.title = f"{corpus.name}: faces from {self._seconds:g} s of speech, protocol {settings.protocol}"
+
+    def add(self, system: System, run: Run | None, trial: Trial, split: str, seconds: float) -> None:
+        """What a system drew, if it is among what is shown."""
+        if seconds != self._seconds:
+            return
+        asked = np.flatnonzero(trial.run == 0)
+        asked = asked[np.sort(rng(self._seed, STREAM_SHOWN, 0).permutation(len(asked))[:self._of_each])]
+        rows = {"true face": trial.target}
+        if not isinstance(system, Noise):
+            rows[system.name if run is None else f"{system.name}, step {run.step}"] = trial.generated
+            self._about[system.about] = None
+        for caption, faces in rows.items():
+            self._faces.setdefault(caption, {}).update({(split, int(trial.speaker[at])): faces[at] for at in asked})
+
+    @property
+    def columns(self) -> list[str]:
+        return [f"{_label(split).replace('_', ' ')}\n{self._corpus.speakers[speaker]['speaker']}"
+                for split, speaker in self._faces["true face"]]
+
+    @property
+    def pictures(self) -> list[tuple[str, list[np.ndarray | None]]]:
+        return [(caption, list(faces.values())) for caption, faces in self._faces.items()]
+
+    @property
+    def notes(self) -> list[str]:
+        splits = dict.fromkeys(split for split, _ in self._faces["true face"])
+        heard = [f"{_label(split).replace('_', ' ')}: {HEARD.get(split.rpartition('_')[2], 'what was trained on')}"
+                 for split in splits]
+        return [f"Voices drawn by seed {self._seed}, one face of each, from the first run. {'; '.join(heard)}.",
+                *(f"{about}." for about in self._about if about)]
+
+
+def _label(split: str) -> str:
+    """A split's name in results: that of the training split says what it measures."""
+    return "seen_speech" if split == "train" else split
 
 
 def build_metrics(settings: Evaluation) -> dict[str, Metric | str]:
@@ -84,6 +138,7 @@ def evaluate_system(system: System, corpus: Corpus, settings: Evaluation, split:
     if size is None:
         size = max(system.generator.image_sizes) if isinstance(system, Drawn) else max(corpus.face_sizes)
     gallery, training = corpus.in_split(corpus.faces, split), corpus.in_split(corpus.faces, "train")
+    gallery = gallery[few_of_each(corpus.faces["speaker"][gallery], settings.faces_per_speaker, settings.seed)]
     again = any(isinstance(metric, Metric) and metric.needs_again for metric in metrics.values())
     trial = Trial(
         generated=system.draw(asked, corpus, size, settings), speaker=asked.speaker, clip=asked.clip, run=asked.run,
@@ -114,17 +169,20 @@ def rows(evaluated: Evaluated, system: System, run: Run | None, corpus: Corpus, 
         weights=None if run is None else run.weights_checksum, training_seed=None if run is None else run.config.train.seed,
         # The frozen nets it and its earlier stages learned from: a score by one of them would be no judgement.
         trained_against=[] if run is None else sorted(networks(run.config).union(run.inherited_networks)),
-        corpus=corpus.name, corpus_checksum=corpus.checksum, split="seen_speech" if split == "train" else split))
+        corpus=corpus.name, corpus_checksum=corpus.checksum, split=_label(split)))
 
 
 def with_scores(evaluated: Evaluated, settings: Evaluation, seconds: float | None,
                 origin: dict[str, Any]) -> list[dict[str, Any]]:
     """A row a score: whose it is (origin), under what protocol, and what it says. seconds: None where no speech was given."""
     trial = evaluated.trial
-    protocol = dict(name=settings.protocol, runs=settings.runs, seconds=seconds, seed=settings.seed,
-                    face_size=None if trial is None else int(trial.generated.shape[1]),
-                    speakers=0 if trial is None else len(np.unique(trial.speaker)),
-                    num_faces=0 if trial is None else len(trial.generated), gallery=0 if trial is None else len(trial.gallery))
+    protocol: dict[str, Any] = dict(
+        name=settings.protocol, runs=settings.runs, seconds=seconds, seed=settings.seed,
+        face_size=None if trial is None else int(trial.generated.shape[1]),
+        speakers=0 if trial is None else len(np.unique(trial.speaker)),
+        num_faces=0 if trial is None else len(trial.generated), gallery=0 if trial is None else len(trial.gallery))
+    if settings.faces_per_speaker is not None:      # else absent, as in rows that are older than the key: they share a table
+        protocol["faces_per_speaker"] = settings.faces_per_speaker
 
     def number(value: float | None) -> float | None:
         return None if value is None or math.isnan(value) else float(value)
@@ -166,8 +224,10 @@ def append(out: Path, new_rows: list[dict[str, Any]], evaluated: Evaluated) -> N
 
 
 def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Sequence[str], corpus_name: str | None,
-                  splits: Sequence[str] | None, add_controls: bool, out: Path, protocol: str | None = None) -> None:
+                  splits: Sequence[str] | None, add_controls: bool, out: Path, protocol: str | None = None) -> Shown:
     """Score runs and controls under one protocol, the first run's, and append the rows to out/results.jsonl as they come.
+
+    Returns some of the faces.
 
     corpus_name: default the runs' own. splits: default evaluation.splits. add_controls: every control the corpus can have,
     beside those named. protocol: instead of the first run's own. Raises ValueError for a system, split or key that does not
@@ -200,13 +260,17 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
     chosen, metrics = splits or settings.splits, build_metrics(settings)
     for split in chosen:
         corpus.in_split(corpus.clips, split)    # a misspelt one is named now, not after the hours of the one before it
+    shown = Shown(corpus, settings, chosen)
     for split in chosen:
         for seconds in settings.seconds:
             for system, of_run in entries:
                 evaluated = evaluate_system(system, corpus, settings, split, seconds, size, metrics)
                 append(out, rows(evaluated, system, of_run, corpus, settings, split, seconds), evaluated)
+                if evaluated.trial is not None:
+                    shown.add(system, of_run, evaluated.trial, split, seconds)
                 print(f"{split}, {seconds:g} s, {system.name}: " + ", ".join(
                     f"{score.metric} {score.value:.4g}" for score in evaluated.scores if not score.skipped), flush=True)
+    return shown
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

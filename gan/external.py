@@ -16,6 +16,7 @@ from gan.data.corpus import resize
 from gan.data.dataset import rng
 from gan.data.faces import PICTURES, read_face
 from gan.evaluate import Evaluated, append, build_metrics, score, with_scores
+from gan.systems import few_of_each
 
 STREAM_TARGETS = 120
 Pictures = dict[str, list[Path]]
@@ -70,9 +71,11 @@ def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_b
     of = {number[name]: rows for name, rows in owned.items()}
     shown = _stack(gallery, size)
     run = np.array([(owner[:at] == speaker).sum() for at, speaker in enumerate(owner)])
+    # By place among the reference folders, so that further training faces change nothing.
+    kept = few_of_each(np.unique(gallery_owner, return_inverse=True)[1], settings.faces_per_speaker, settings.seed)
     return Trial(
         generated=_stack(generated, size), speaker=owner, clip=np.arange(len(owner)), run=run,
-        target=shown[[random.choice(of[speaker]) for speaker in owner]], gallery=shown, gallery_speaker=gallery_owner,
+        target=shown[[random.choice(of[speaker]) for speaker in owner]], gallery=shown[kept], gallery_speaker=gallery_owner[kept],
         training=_stack(extra, size), training_speaker=extra_owner, split="external",
         face_box=(face_box[0], face_box[1], face_box[2], face_box[3]), seed=settings.seed), bad
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gan.data.dataset import Batch
+from gan.distributed import average_gradients
 from gan.losses.base import Losses, Step
 from gan.model import Drawing, Model
 
@@ -90,6 +91,7 @@ def descend(half: str, optimizer: torch.optim.Optimizer, clip_gradient: float | 
     optimizer.zero_grad(set_to_none=True)
     total.backward()
     parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    average_gradients(parameters)
     if clip_gradient is not None:
         logs[f"gradient/{half[0]}"] = nn.utils.clip_grad_norm_(parameters, clip_gradient)
     elif measure:

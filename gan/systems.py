@@ -18,7 +18,7 @@ from gan.data.toy.speakers import Speaker, given_audible
 from gan.generate import Run
 from gan.model import Generator
 
-STREAM_CROPS, STREAM_SHUFFLE, STREAM_ORACLE, STREAM_NOISE, STREAM_ATTRIBUTES = range(100, 105)
+STREAM_CROPS, STREAM_SHUFFLE, STREAM_ORACLE, STREAM_NOISE, STREAM_ATTRIBUTES, STREAM_REFERENCE = range(100, 106)
 AGAIN = 1 << 20     # added to the seed of a system's noise when the same speech is drawn once more
 
 
@@ -37,9 +37,10 @@ class Requests:
 
 
 class System(ABC):
-    """Something that draws faces. name: as it stands in tables."""
+    """Something that draws faces. name: as it stands in tables. about: what a picture of its faces must say of it, or ""."""
 
     name: str
+    about: str = ""
 
     @abstractmethod
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
@@ -55,6 +56,7 @@ class Drawn(System):
 
     def __init__(self, generator: Generator, name: str = "model"):
         self.generator, self.name = generator, name
+        self.about = f"{name} draws from the true face, not from speech" if generator.reads == "face" else ""
         self._last: tuple[Requests, int, np.ndarray] | None = None
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
@@ -77,6 +79,8 @@ class Drawn(System):
 
 class Shuffled(System):
     """The same faces, each handed to another speaker: what the model scores when it cannot know who spoke."""
+
+    about = "shuffled: a system's faces, each handed to another speaker"
 
     def __init__(self, drawn: Drawn):
         self.drawn, self.name = drawn, f"shuffled {drawn.name}"
@@ -101,7 +105,7 @@ class Shuffled(System):
 class Prior(System):
     """The mean training face, whoever speaks."""
 
-    name = "prior"
+    name, about = "prior", "prior: the mean training face, whoever speaks"
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
         faces = corpus.in_split(corpus.faces, "train")
@@ -115,7 +119,7 @@ class Prior(System):
 class OracleIdentity(System):
     """Toy world: a fresh picture from all true attributes. Nothing that knows the speaker can do better."""
 
-    name = "oracle-identity"
+    name, about = "oracle-identity", "oracle-identity: a new picture of the very person"
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
         return np.stack([self._picture(Speaker.from_row(corpus.speakers[speaker]), number, size, corpus, settings)
@@ -134,7 +138,7 @@ class OracleIdentity(System):
 class OracleVoice(OracleIdentity):
     """Toy world: true audible attributes, the inaudible ones drawn as they are distributed. Nobody can hear more."""
 
-    name = "oracle-voice"
+    name, about = "oracle-voice", "oracle-voice: of the person what can be heard, the rest at random"
 
     def _seen(self, speaker: Speaker, random: np.random.Generator) -> Speaker:
         return given_audible(speaker, random)
@@ -154,7 +158,7 @@ class AttributeOracle(System):
     these two, perfectly, is worth. Nearest: the closest tenth of the speakers of that sex, one at least.
     """
 
-    name = "attribute-oracle"
+    name, about = "attribute-oracle", "attribute-oracle: a real face of somebody else of the same sex, and age where it is known"
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
         faces = corpus.in_split(corpus.faces, "train")
@@ -248,3 +252,17 @@ def requests(corpus: Corpus, split: str, seconds: float, runs: int, seed: int) -
                       for clip, start in zip(drawn, starts, strict=True)]
     return Requests(np.tile(speakers, runs), np.concatenate(chosen), np.repeat(np.arange(runs), len(speakers)),
                     waveforms, np.concatenate(targets))
+
+
+def few_of_each(speaker: np.ndarray, count: int | None, seed: int) -> np.ndarray:
+    """Indices, ascending, of at most `count` items of each speaker, (N,); all of them where count is None.
+
+    A speaker's are drawn by the seed, whoever else is there, and a greater count only adds to them.
+    """
+    if count is None:
+        return np.arange(len(speaker))
+    rank = np.empty(len(speaker), dtype=np.int64)
+    for who in np.unique(speaker).tolist():
+        own = np.flatnonzero(speaker == who)
+        rank[own] = rng(seed, STREAM_REFERENCE, who).permutation(len(own))
+    return np.flatnonzero(rank < count)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from gan import checkpoint
+from gan import checkpoint, distributed
 from gan import config as configuration
 from gan.config import Config, nearest
 from gan.data.corpora import open_corpus
@@ -57,40 +57,72 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
     Raises ValueError for what the config gets wrong, Diverged when a loss is not finite any more (the last good checkpoint
     stays), Stopped after SIGINT or SIGTERM (a checkpoint is saved first).
     """
-    device = choose_device(config.train.device)
-    if config.train.threads is not None:
-        torch.set_num_threads(config.train.threads)
-    _check(config)
-    corpus = open_corpus(config.data.corpus)
-    settle_networks(config)
-    initial = _initial(config, runs)
-    run_hash = configuration.run_hash(config, corpus.checksum, None if initial is None else initial.weights_checksum)
-    return Trainer(config, corpus, runs / f"{recipe}-{run_hash}", device, initial).train()
+    with distributed.joined():
+        corpus = _prepare(config)
+        initial = _initial(config, runs)
+        run_hash = configuration.run_hash(config, corpus.checksum, None if initial is None else initial.weights_checksum)
+        return _train(config, corpus, runs / f"{recipe}-{run_hash}", initial)
+
+
+def train_at(config: Config, run: Path, initial: checkpoint.Checkpoint | None = None) -> Path:
+    """The same in exactly that folder, from the parts of a checkpoint already at hand. Returns the folder."""
+    with distributed.joined():
+        return _train(config, _prepare(config), run, initial)
+
+
+def _train(config: Config, corpus: Corpus, run: Path, initial: checkpoint.Checkpoint | None) -> Path:
+    device = distributed.own_device(choose_device(config.train.device))
+    with distributed.first():
+        trainer = Trainer(config, corpus, run, device, initial)
+    return trainer.train()
+
+
+def stage_of(config: Config) -> Config | None:
+    """The recipe, shipped or a YAML file, that train.init_from names: a stage before this one, on the same corpus and with the
+    same seed. None if it names a run's or a checkpoint's folder, or nothing.
+
+    Raises ValueError if it names nothing there is.
+    """
+    name, own = config.train.init_from, config.train
+    if name is None or Path(name).is_dir():
+        return None
+    if not (Path(name).is_file() and name.endswith((".yaml", ".yml"))) and name not in configuration.recipes():
+        raise ValueError(f"train.init_from: {name} is neither a run, nor a checkpoint, nor a recipe."
+                         + nearest(name, configuration.recipes()))
+    stage = configuration.load(name)
+    stage.data.corpus, stage.data.workers = config.data.corpus, config.data.workers
+    stage.train.seed, stage.train.device, stage.train.threads = own.seed, own.device, own.threads
+    return stage
 
 
 def _initial(config: Config, runs: Path) -> checkpoint.Checkpoint | None:
-    """The checkpoint train.init_from names. A recipe there is a stage before this one: trained now, unless it already was, on the
-    same corpus and with the same seed.
-    """
-    name = config.train.init_from
+    """The checkpoint train.init_from names; of a recipe there, that of its run, trained now unless it already was."""
+    name, stage = config.train.init_from, stage_of(config)
     if name is None:
         return None
-    path = Path(name)
-    if not path.exists() and name in configuration.recipes():
-        stage = configuration.load(name)
-        stage.data.corpus, stage.data.workers = config.data.corpus, config.data.workers
-        stage.train.seed, stage.train.device, stage.train.threads = config.train.seed, config.train.device, config.train.threads
-        path = train(stage, name, runs)
-    elif not path.exists():
-        raise ValueError(f"train.init_from: {name} is neither a run, nor a checkpoint, nor a recipe."
-                         + nearest(name, configuration.recipes()))
+    path = Path(name) if stage is None else train(stage, Path(name).stem, runs)
     try:
         return checkpoint.of_run(path)
     except ValueError as error:
         raise ValueError(f"train.init_from: {error}") from None
 
 
-def _check(config: Config) -> None:
+def _prepare(config: Config) -> Corpus:
+    """Check a config, and settle what this machine decides of it. Returns its corpus."""
+    choose_device(config.train.device)
+    if config.train.threads is not None:
+        torch.set_num_threads(config.train.threads)
+    if config.train.batch_size % distributed.size():
+        raise ValueError(f"train.batch_size: {config.train.batch_size} came with {distributed.size()} processes, which share it. "
+                         "Allowed: a multiple of their number.")
+    check(config)
+    with distributed.first():
+        corpus = open_corpus(config.data.corpus)
+    settle_networks(config)
+    return corpus
+
+
+def check(config: Config) -> Model:
     """Build every part once without data, so that what a recipe gets wrong is said before a corpus is made or read."""
     model = build_model(config, num_identities=2)
     losses = build_losses(config, model, num_identities=2, corpus=None)
@@ -108,6 +140,7 @@ def _check(config: Config) -> None:
         if name not in config.evaluation.metrics:
             raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
                              f"Have: {', '.join(config.evaluation.metrics)}.")
+    return model
 
 
 def _check_stage(config: Config, model: Model) -> None:
@@ -115,10 +148,10 @@ def _check_stage(config: Config, model: Model) -> None:
 
     Raises ValueError naming the keys that differ.
     """
-    name = config.train.init_from
-    if name is None or Path(name).exists() or name not in configuration.recipes():
+    name, stage = config.train.init_from, stage_of(config)
+    if name is None or stage is None:
         return
-    stage = configuration.load(name)
+    _check_ends(name, stage)
     before = build_model(stage, num_identities=2)
     for part in config.train.init_modules:
         own, its = ({key: list(tensor.shape) for key, tensor in m.part(part, "train.init_modules").state_dict().items()}
@@ -130,6 +163,17 @@ def _check_stage(config: Config, model: Model) -> None:
                          for key in {**here, **there} if here.get(key) != there.get(key)]
             raise ValueError(f"train.init_from: the {part} of {name} does not fit this recipe's. "
                              f"{'; '.join(differing) or f'{section} is the same, but not what it reads or draws from'}.")
+
+
+def _check_ends(name: str, stage: Config) -> None:
+    """Raises ValueError if a stage, or one before it, is to start from itself."""
+    seen: list[Path | str] = []
+    following: Config | None = stage
+    while following is not None:
+        if (place := Path(name).resolve() if Path(name).is_file() else name) in seen:
+            raise ValueError(f"train.init_from: {name} starts from itself. Name a run, or a recipe whose stages end.")
+        seen.append(place)
+        name, following = str(following.train.init_from), stage_of(following)
 
 
 def _flat(section: Any, key: str) -> dict[str, Any]:
@@ -156,6 +200,7 @@ class Trainer:
             initialise_normal(self.losses)
         self.initial = initial
         self.frozen = [self.model.part(name, "train.frozen") for name in settings.frozen]
+        distributed.share_batch_norm(self.model, self.losses)
         self.model.to(device)
         if settings.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -169,7 +214,7 @@ class Trainer:
             batch_size=settings.batch_size, seed=settings.seed, face_size=max(sizes),
             pixel_space=pixel_space(generator.decoder), segments=config.data.segments,
             mismatched="mismatched" in self.losses.needs,
-            flip=config.data.flip)
+            flip=config.data.flip, share=(distributed.rank(), distributed.size()))
         self.step = 0
         if settings.compile:
             # Compiled code has no second derivative, which gradient penalties take through the discriminators.
@@ -250,15 +295,23 @@ class Trainer:
 
     def train(self) -> Path:
         settings = self.config.train
-        saved = checkpoint.load_latest(self.run / "checkpoints")
-        if saved is not None:
-            self.restore(saved)
-        else:
-            self._start()
-        self.run.mkdir(parents=True, exist_ok=True)
+        with distributed.first():
+            saved = checkpoint.load_latest(self.run / "checkpoints")
+            if saved is not None:
+                self.restore(saved)
+            else:
+                self._start()
+        if distributed.highest(self.step) != distributed.lowest(self.step):
+            raise ValueError(f"{self.run}: the processes found different checkpoints. Keep runs on a disk that all of them see.")
+        distributed.take_from_first(self.model, self.losses, self.average)
+        if distributed.rank() == 0:
+            self.run.mkdir(parents=True, exist_ok=True)
         self._describe(resumed=saved is not None)
         if self.step >= settings.steps:
             print(f"Already at step {self.step}. A larger train.steps goes on from there.")
+            return self.run
+        if distributed.rank() > 0:
+            self._loop(None)
             return self.run
         write_atomically(self.run / "config.yaml", configuration.to_yaml(self.config).encode())
         write_atomically(self.run / "environment.json", json.dumps(_environment(), indent=1).encode())
@@ -266,47 +319,56 @@ class Trainer:
             self._loop(logger)
         return self.run
 
-    def _loop(self, logger: Logger) -> None:
+    def _loop(self, logger: Logger | None) -> None:
+        """logger: None in all processes but the first, the one that writes."""
         settings, logging = self.config.train, self.config.logging
         voices = _FixedVoices(self.corpus, self.config, self.model.generator)
-        if self.step == 0:
+        if logger is not None and self.step == 0:
             logger.config(self.config)
             if self.model.generator.reads == "waveform":
                 logger.voices(voices.items, voices.names)
         self.training_mode()
-        first_bad = torch.full((), -1, device=self.device)
+        first_bad = torch.full((), settings.steps + 1, device=self.device)
         scores: dict[str, float] = {}
         numbers: dict[str, float] = {}
         batches = loader(self.batches, self.step, settings.steps, self.config.data.workers, self.device.type == "cuda")
         since, since_step = time.perf_counter(), self.step
         with stop_signals() as stop, tqdm(total=settings.steps, initial=self.step, desc="train", unit="step",
-                                          disable=None) as progress:
+                                          disable=None if logger is not None else True) as progress:
             for batch in batches:
                 logged = (self.step + 1) % logging.scalars_every == 0 or self.step + 1 == settings.steps
                 logs = self.one_step(batch.to(self.device), measure=logged)
                 # Kept on the device: asking each step whether a loss is finite would wait for the GPU each step.
                 finite = torch.stack([v for k, v in logs.items() if k in ("loss/g", "loss/d")]).isfinite().all()
-                first_bad = torch.where((first_bad < 0) & ~finite, self.step, first_bad)
+                first_bad = torch.where(finite, first_bad, first_bad.clamp_max(self.step))
                 progress.update()
+                stopped_by = distributed.highest(stop[0] if stop else 0)
                 validate = settings.validate_every is not None and self.step % settings.validate_every == 0
-                save = validate or bool(stop) or self.step % settings.save_every == 0 or self.step == settings.steps
+                save = validate or bool(stopped_by) or self.step % settings.save_every == 0 or self.step == settings.steps
                 if logged or save:
-                    self._check_finite(int(first_bad))
+                    self._check_finite(distributed.lowest(int(first_bad)))
                 if logged:
+                    logs = distributed.means(logs)
+                if logged and logger is not None:
                     seconds = max(time.perf_counter() - since, 1e-9)
                     numbers = logger.scalars(self.step, logs | {
                         "speed/samples_per_second": (self.step - since_step) * settings.batch_size / seconds,
                         "learning_rate/g": self.optimizers.generator.param_groups[0]["lr"]})
                     progress.set_postfix({k: f"{v:.3g}" for k, v in numbers.items() if k in ("loss/g", "loss/d")})
                     since, since_step = time.perf_counter(), self.step
-                if voices.shown and (self.step % logging.images_every == 0 or self.step == settings.steps):
+                if logger is not None and voices.shown and (self.step % logging.images_every == 0
+                                                              or self.step == settings.steps):
                     logger.images(self.step, voices.faces(self.model.generator, self.average))
-                if save:
+                if save and logger is not None:
                     self.save()
                     scores = self._validate(logger) if validate else scores
                     checkpoint.prune(self.run / "checkpoints", settings.keep_last, self._best().get("step"))
-                if stop:
-                    raise Stopped(stop[0], self.step, self.run)
+                if save:
+                    distributed.wait()      # on the host, until it is written: no GPU need turn in vain, no process ends early
+                if stopped_by:
+                    raise Stopped(stopped_by, self.step, self.run)
+        if logger is None:
+            return
         voices.project(logger, self.step, self.model.generator, logging.embeddings)
         logger.hparams(self.config, scores or {k: v for k, v in numbers.items() if k.startswith("loss/")})
 
@@ -320,12 +382,12 @@ class Trainer:
     def one_step(self, batch: Any, measure: bool) -> dict[str, torch.Tensor]:
         """One optimiser step of each half; self.step counts it."""
         settings = self.config.train
-        # Noise, too, is drawn from (seed, step): a resumed run needs no saved random state.
-        torch.manual_seed((settings.seed << 32) + self.step)
         self._schedule()
         if settings.channels_last:
             batch = batch._replace(face=batch.face.contiguous(memory_format=torch.channels_last))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        # Noise, too, is drawn from (seed, step): a resumed run needs no saved random state.
+        with distributed.noise((settings.seed << 32) + self.step, len(batch.face), self.device), \
+                torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             logs = gan_step(self.model, self.losses, self.optimizers, batch, settings.update_order, measure)
         if self.average is not None:
             self.average.update_parameters(self.model.generator)
@@ -354,7 +416,7 @@ class Trainer:
                 group["lr"] = adam.learning_rate * (1.0 if group["spared"] else factor)
 
     def _check_finite(self, first_bad: int) -> None:
-        if first_bad >= 0:
+        if first_bad <= self.config.train.steps:
             kept = checkpoint.steps(self.run / "checkpoints")
             raise Diverged(f"A loss was not finite at step {first_bad}; nothing after it was saved. "
                            + (f"Last good checkpoint: {kept[-1]}." if kept else "No checkpoint had been saved yet.")
@@ -385,11 +447,12 @@ class Trainer:
             return sum(p.numel() for m in modules if m is not None for p in m.parameters() if p.requires_grad or not trained)
 
         generator, discriminators = self.model.generator, self.model.discriminators
+        processes = f", {distributed.size()} processes" if distributed.size() > 1 else ""
         # Adam keeps two numbers for each that is trained.
         megabytes = 4e-6 * (count(self.model, self.losses, self.average, trained=False) + 2 * count(self.model, self.losses))
         print(f"{'Going on with' if resumed else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
               f"generator {count(generator):,} trained parameters, discriminators {count(discriminators):,}, "
-              f"{self.num_identities} identities, {self.device}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
+              f"{self.num_identities} identities, {self.device}{processes}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
 
 
 class _Average(AveragedModel):
@@ -445,15 +508,19 @@ class _FixedVoices:
 
 
 @contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Within, SIGINT and SIGTERM only append their number to the list; a second one ends the process as usual."""
+def stop_signals(said: str = "Stopping after this step, saving first.") -> Iterator[list[int]]:
+    """Within, SIGINT and SIGTERM only append their number to the list; a second one ends the process as usual.
+
+    said: what is printed when one comes.
+    """
     received: list[int] = []
     before: dict[int, Any] = {}
 
     def note(number: int, _: object) -> None:
         received.append(number)
         signal.signal(number, before[number])
-        print("\nStopping after this step, saving first. Once more to stop at once.", file=sys.stderr)
+        if distributed.rank() == 0:
+            print(f"\n{said} Once more to stop at once.", file=sys.stderr)
 
     for number in (int(signal.SIGINT), int(signal.SIGTERM)):
         before[number] = signal.signal(number, note)
@@ -468,4 +535,5 @@ def _environment() -> dict[str, Any]:
     """For environment.json: the commit this code is at, if it is a checkout, the versions, the hardware."""
     home = Path(__file__).resolve().parent
     commit = subprocess.run(["git", "-C", str(home), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return checkpoint.environment() | dict(commit=commit.stdout.strip() or None, platform=platform.platform())
+    return checkpoint.environment() | dict(commit=commit.stdout.strip() or None, platform=platform.platform(),
+                                           processes=distributed.size())

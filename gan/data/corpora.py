@@ -14,12 +14,10 @@ def open_corpus(name: str) -> Corpus:
     """Raises ValueError, one line, if the folder is not a corpus or the toy size is unknown."""
     if not name.startswith("toy:"):
         return Corpus(name)
-    size = name.removeprefix("toy:")
-    if size not in toy.SIZES:
-        raise ValueError(f"data.corpus: no toy world {size}. Have: {', '.join(toy.SIZES)}." + nearest(size, toy.SIZES))
-    path = cache_folder() / "corpora" / f"toy-{size}-{_code_version()}"
+    path = cache_folder() / "corpora" / content_of(name).replace(":", "-")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        size = name.removeprefix("toy:")
         print(f"Rendering the toy world {size} once, into {path}")
         try:
             toy.prepare_toy(path, size)
@@ -29,8 +27,16 @@ def open_corpus(name: str) -> Corpus:
     return Corpus(path)
 
 
-def _code_version() -> str:
-    """A digest of the code that renders the world: another version of it renders into another folder."""
+def content_of(name: str) -> str:
+    """What stands for a corpus' content, at no cost: its checksum; of a toy world its size and the version of the code that
+    renders it. Raises ValueError as open_corpus does.
+    """
+    if not name.startswith("toy:"):
+        return Corpus(name).checksum
+    size = name.removeprefix("toy:")
+    if size not in toy.SIZES:
+        raise ValueError(f"data.corpus: no toy world {size}. Have: {', '.join(toy.SIZES)}." + nearest(size, toy.SIZES))
     here = Path(toy.__file__).parent
     sources = [Path(toy.__file__), *sorted((here.parent / "toy").glob("*.py"))]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    return f"toy:{size}-{version}"

@@ -85,21 +85,24 @@ def rng(seed: int, stream: int, counter: int) -> np.random.Generator:
 
 
 class Batches(Dataset):
-    """batches[step] is the batch of that step.
+    """batches[step] is the batch of that step, or its rows `own`.
 
     pairing: `aligned` (a face with what was said while it was seen), `identity` (any face with any clip of the speaker),
     `independent` (voices and faces of unrelated speakers). clip_seconds: shortest and longest crop, one length a batch. segments
     above 1: from each of the speaker's clips, in random order, windows one after another from a random start, up to so many.
     flip: probability that a face is mirrored. face_size in px; pixel_space as in gan/data/faces.py.
+    share: (which, of how many) equal parts of every batch is read; it is drawn whole, so that the parts make up the batch.
     Raises ValueError if the corpus cannot give such batches.
     """
 
     def __init__(self, corpus: Corpus, *, pairing: str, clip_seconds: tuple[float, float], batch_size: int, seed: int,
                  face_size: int, pixel_space: str, segments: int = 1, mismatched: bool = False, flip: float = 0.0,
-                 split: str = "train"):
+                 split: str = "train", share: tuple[int, int] = (0, 1)):
         self.corpus, self.pairing, self.batch_size, self.seed = corpus, pairing, batch_size, seed
         self.face_size, self.pixel_space, self.segments, self.mismatched = face_size, pixel_space, segments, mismatched
         self.flip = flip
+        part = batch_size // share[1]
+        self.own = slice(share[0] * part, (share[0] + 1) * part)
         self.samples = [round(seconds * corpus.sample_rate_hz) for seconds in clip_seconds]
         clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
         self.clips = BySpeaker(corpus.clips["speaker"][clips], clips)
@@ -146,10 +149,11 @@ class Batches(Dataset):
             others = len(self.faces.speakers)
             own = np.searchsorted(self.faces.speakers, self.corpus.faces["speaker"][faces])
             other = (own + random.integers(1, others, size)) % others
-            mismatched = self._faces_of(self.faces.draw(other, random.random(size)))
+            mismatched = self._faces_of(self.faces.draw(other, random.random(size))[self.own])
+        clips, faces = clips[self.own], faces[self.own]
         shown, index = self._faces_of(faces), torch.from_numpy(faces)
         if self.flip:
-            mirrored = torch.from_numpy(random.random(size) < self.flip)
+            mirrored = torch.from_numpy((random.random(size) < self.flip)[self.own])
             shown = torch.where(mirrored[:, None, None, None], shown.flip(3), shown)
             index = index.masked_fill(mirrored, -1)
         return Batch(
@@ -158,10 +162,11 @@ class Batches(Dataset):
             torch.from_numpy(self.labels[self.corpus.faces["speaker"][faces]]), index)
 
     def _crop(self, clips: np.ndarray, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """A random crop of each clip; clips shorter than it are whole, zeros after. (B, length), (B,)."""
+        """A random crop of each of our clips; clips shorter than it are whole, zeros after. (B, length), (B,)."""
         lengths = self.corpus.clips["length"][clips].astype(np.int64)
         num_samples = np.minimum(lengths, length)
         starts = (random.random(clips.shape) * (lengths - num_samples + 1)).astype(np.int64)
+        clips, starts, num_samples = clips[self.own], starts[self.own], num_samples[self.own]
         out = np.zeros((len(clips), length), np.float32)
         for row, clip, start, count in zip(out, clips, starts, num_samples, strict=True):
             row[:count] = self.corpus.waveform(clip)[start:start + count]
@@ -169,16 +174,18 @@ class Batches(Dataset):
         return out, num_samples
 
     def _windows(self, speakers: np.ndarray, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Up to self.segments windows of each speaker; who has no clip as long as a window gives one clip whole.
+        """Up to self.segments windows of each of our speakers; who has no clip as long as a window gives one clip whole.
 
         speakers: positions in self.clips. Returns (B, segments, length), (B, segments).
         """
-        out = np.zeros((len(speakers), self.segments, length), np.float32)
-        num_samples = np.zeros((len(speakers), self.segments), np.int64)
-        for item, speaker in enumerate(speakers):
+        out = np.zeros((len(speakers[self.own]), self.segments, length), np.float32)
+        num_samples = np.zeros(out.shape[:2], np.int64)
+        for item, speaker in enumerate(speakers, -self.own.start):
             clips = random.permutation(self.clips.of(speaker))
             lengths = self.corpus.clips["length"][clips].astype(np.int64)
             starts = (random.random(len(clips)) * np.maximum(lengths - length, 1)).astype(np.int64)
+            if not 0 <= item < len(out):
+                continue
             cuts = [(clip, at) for clip, start, end in zip(clips, starts, lengths, strict=True)
                     for at in range(start, end - length + 1, length)] or [(clips[0], 0)]
             for segment, (clip, at) in enumerate(cuts[:self.segments]):

@@ -339,19 +339,20 @@ def perform(name: str, run: Run, corpus_name: str | None = None, split: str | No
     title = f"{name}: {run.path.name}, step {run.step}, {voices}"
     out.mkdir(parents=True, exist_ok=True)
     picture, numbers = out / f"{name}.png", out / f"{name}.csv"
-    write_atomically(picture, _png(draw_sheet(finding, title)))
+    write_sheet(picture, finding, title)
     write_atomically(numbers, _csv(finding.rows))
     print(f"### {title}", "", markdown(finding.rows), "", *finding.notes, *finding.legend, "", picture, numbers, sep="\n")
     return picture, numbers
 
 
-def _png(sheet: Image.Image) -> bytes:
+def write_sheet(path: Path, finding: Finding, title: str) -> None:
+    """The sheet as a PNG, marked as what it is."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", "voxface")
     info.add_text("Description", MARK)
     content = io.BytesIO()
-    sheet.save(content, format="PNG", pnginfo=info)
-    return content.getvalue()
+    draw_sheet(finding, title).save(content, format="PNG", pnginfo=info)
+    write_atomically(path, content.getvalue())
 
 
 def _csv(rows: Sequence[dict[str, Any]]) -> bytes:

@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+from gan.distributed import batch_mean
 from gan.losses.base import Loss, Step
 
 
@@ -21,5 +22,5 @@ class FeatureMatching(Loss):
             fake, real = (step.judged[which][name].features for which in ("fake", "real"))
             if fake is None or real is None:
                 raise ValueError(f"discriminators: {name} gives no features.")
-            terms.append(F.mse_loss(fake.float().mean(0), real.float().mean(0)))
+            terms.append(F.mse_loss(batch_mean(fake.float()), batch_mean(real.float())))
         return sum(terms[1:], terms[0])

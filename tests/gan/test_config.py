@@ -49,6 +49,7 @@ def test_null_takes_a_component_away() -> None:
     (["train.steps=[1"], ["train.steps"]),
     (["losses=[]"], ["losses", "[]", "mapping is expected"]),
     (["evaluation.metrics=5"], ["evaluation.metrics", "5", "mapping is expected"]),
+    (["evaluation.faces_per_speaker=0"], ["evaluation.faces_per_speaker: 0 came", "1 or more, or null"]),
     (["data.clip_seconds={a: 1}"], ["data.clip_seconds", "mapping is not allowed"]),
     (["train.frozen.0=encoder"], ["train.frozen", "mapping is not allowed"]),
     (["optimizer.step_decay.0=0.1"], ["optimizer.step_decay", "mapping is not allowed"]),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import gan
 import gan.evaluate
 import gan.systems
 from evaluation.base import Score
-from evaluation.table import markdown
+from evaluation.table import markdown, sections
+from gan.__main__ import main
 from gan.audit.base import Finding, Item
 from gan.audit.verdict import keep
 from gan.config import Evaluation
@@ -21,7 +23,7 @@ from gan.data.corpus import SPLITS, Corpus, CorpusWriter
 from gan.data.dataset import INT16_SCALE
 from gan.data.toy.speakers import AUDIBLE, INAUDIBLE, Speaker
 from gan.evaluate import Evaluated, append, evaluate_runs, evaluate_system, read_rows, rows, trained_against_all
-from gan.systems import CONTROLS, Drawn, OracleIdentity, OracleVoice, Prior, Requests, Shuffled, requests, systems
+from gan.systems import CONTROLS, Drawn, OracleIdentity, OracleVoice, Prior, Requests, Shuffled, System, requests, systems
 
 SETTINGS = Evaluation(runs=3, seconds=[0.5], metrics={"l1": {"name": "pixels"}})
 FIELDS = {"system", "recipe", "control", "run", "step", "weights", "training_seed", "trained_against", "corpus",
@@ -277,6 +279,43 @@ def test_rows_say_everything_and_are_json(runs: dict[str, Path], tiny: Corpus) -
         assert row["weights"] == (None if of_run is None else run.weights_checksum)
 
 
+def test_few_faces_a_speaker_are_the_gallery_and_are_said(tiny: Corpus) -> None:
+    found = {}
+    for count in (None, 1):
+        settings = replace(SETTINGS, faces_per_speaker=count)
+        trials = [evaluate_system(system, tiny, settings, "unseen_speech", seconds, 64).trial
+                  for system, seconds in ((Prior(), 0.5), (OracleIdentity(), 0.3))]
+        assert trials[0] is not None
+        assert trials[1] is not None
+        assert np.array_equal(trials[0].gallery, trials[1].gallery)     # for all systems and lengths
+        assert len(trials[0].training) == 72                            # a judge learns from all
+        found[count] = trials[0]
+    assert np.array_equal(found[1].gallery_speaker, np.unique(found[None].gallery_speaker))
+    assert np.array_equal(found[1].target, found[None].target)
+    for face, speaker in zip(found[1].gallery, found[1].gallery_speaker, strict=True):
+        assert (found[None].gallery[found[None].gallery_speaker == speaker] == face).all(axis=(1, 2, 3)).any()
+
+
+def test_rows_older_than_faces_per_speaker_are_tabled_with_new_ones(tiny: Corpus) -> None:
+    def made(count: int | None, system: str) -> dict:
+        settings = replace(SETTINGS, faces_per_speaker=count)
+        (row,) = rows(evaluate_system(Prior(), tiny, settings, "unseen_speech", 0.3, 64), Prior(), None, tiny, settings,
+                      "unseen_speech", 0.3)
+        return row | dict(system=system)
+
+    before = made(None, "before")
+    assert set(before["protocol"]) == {"name", "runs", "seconds", "seed", "face_size", "speakers", "num_faces", "gallery"}
+    few = made(1, "few")
+    assert few["protocol"] == before["protocol"] | dict(faces_per_speaker=1, gallery=12)
+    assert len(sections([before, made(None, "now")])) == 1
+    one, other = sections([before, few])
+    assert "faces per speaker" not in one.intro[0]
+    assert "faces per speaker 1" in other.intro[0]
+    large = made(100, "all that there are")                             # equal numbers, but another protocol
+    assert large["value"] == before["value"]
+    assert len(sections([before, large])) == 2
+
+
 def test_rows_name_the_net_that_was_trained_against(runs: dict[str, Path], tiny: Corpus) -> None:
     run = gan.load(runs["sf2f-64"])
     system = Drawn(run.generator, run.path.name)
@@ -455,6 +494,44 @@ def test_two_runs_beside_every_control(runs: dict[str, Path], tiny: Corpus, tmp_
     table = markdown(found, Path(), pairs)
     assert "split `unseen_speaker`" in table
     assert f"| {a} − prior |" in table
+
+
+def test_what_is_shown_is_what_was_scored(runs: dict[str, Path], tiny: Corpus, tmp_path: Path,
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    run, scored = gan.load(runs["sf2f-64"]), {}
+
+    def keep(system: System, *rest: Any) -> Evaluated:
+        found = evaluate_system(system, *rest)
+        scored[(system.name, *rest[2:4])] = found.trial
+        return found
+
+    monkeypatch.setattr(gan.evaluate, "evaluate_system", keep)
+    shown = evaluate_runs([run], [], [*ONLY_L1, "evaluation.seconds=[0.6,0.3]"], None, ["train", "unseen_speaker"], True, tmp_path)
+    name = run.path.name
+    captions = {"true face": name} | {f"{one}, step 30": one for one in (name, f"shuffled {name}")} \
+        | {one: one for one in ("prior", "attribute-oracle", "oracle-voice", "oracle-identity")}
+    assert [caption for caption, _ in shown.pictures] == list(captions)         # and no noise
+    speakers = [caption.split("\n") for caption in shown.columns]
+    assert [split for split, _ in speakers] == 6 * ["seen speech"] + 4 * ["unseen speaker"]     # no more than there are
+    assert len({speaker for _, speaker in speakers}) == 10
+    for caption, faces in shown.pictures:
+        for (split, speaker), face in zip(speakers, faces, strict=True):
+            trial = scored[captions[caption], "train" if split == "seen speech" else "unseen_speaker", 0.6]
+            (at,) = (at for at in np.flatnonzero(trial.run == 0) if tiny.speakers[trial.speaker[at]]["speaker"] == speaker)
+            assert np.array_equal(face, (trial.target if caption == "true face" else trial.generated)[at])
+    assert "0.6 s" in shown.title
+    assert any(note.startswith("prior: ") for note in shown.notes)
+    assert not any("true face, not from speech" in note for note in shown.notes)
+
+
+def test_an_empty_split_shows_nothing(two_speakers: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["prior", "--no-controls", "--corpus", str(two_speakers.path), *ONLY_L1, "--out", str(tmp_path), "--sheet"]
+    both = evaluate_runs([], ["prior"], ONLY_L1, str(two_speakers.path), ["unseen_speech", "unseen_speaker"], False, tmp_path)
+    assert [caption.split("\n")[0] for caption in both.columns] == 2 * ["unseen speech"]
+    capsys.readouterr()
+    assert main(["evaluate", *words, str(tmp_path / "x.png"), "--split", "unseen_speaker"]) == 2
+    assert "--sheet: no picture, as no split has a speaker" in capsys.readouterr().err
+    assert not (tmp_path / "x.png").exists()
 
 
 def test_the_training_split_is_labelled_seen_speech(runs: dict[str, Path], tiny: Corpus, tmp_path: Path) -> None:

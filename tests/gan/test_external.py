@@ -135,6 +135,17 @@ def test_the_trial(tiny: Corpus, real: Faces, tmp_path: Path) -> None:
         assert any(np.array_equal(target, face) for face in real[name])
 
 
+def test_few_reference_faces_of_each(tiny: Corpus, real: Faces, tmp_path: Path) -> None:
+    drawn, true = folder(tmp_path / "drawn", real), folder(tmp_path / "true", real)
+    further = folder(tmp_path / "further", of(tiny, "train") | {"another": real[min(real)]})
+    galleries = [trial_of_folders(drawn, true, training, WHOLE, Evaluation(faces_per_speaker=1))[0] for training in (None, further)]
+    for gallery, number in ((galleries[0], [0, 1, 2]), (galleries[1], [1, 2, 3])):
+        assert gallery.gallery_speaker.tolist() == number
+        assert all(any(np.array_equal(face, one) for one in real[name])
+                   for face, name in zip(gallery.gallery, sorted(real), strict=True))
+    assert np.array_equal(galleries[0].gallery, galleries[1].gallery)
+
+
 def test_pictures_of_several_sizes_are_brought_to_the_smallest(tiny: Corpus, real: Faces, tmp_path: Path) -> None:
     first, *others = real
     drawn = {first: of(tiny, "unseen_speech", 128)[first]} | {name: real[name] for name in others}
@@ -209,6 +220,7 @@ def test_nothing_to_compare_is_one_line(which: str, make, said: str, real: Faces
     (["--faces", "drawn", "--reference", "true", "prior"], "--faces: goes with --reference, and without runs"),
     (["--faces", "drawn", "--reference", "true", "--corpus", "toy:tiny"], "--faces: goes with --reference, and without"),
     (["--faces", "drawn", "--reference", "true", "--split", "train"], "--faces: goes with --reference, and without"),
+    (["--faces", "drawn", "--reference", "true", "--sheet", "x.png"], "--faces: goes with --reference, and without"),
     (["prior", "--reference", "true"], "--reference, --training: go with --faces"),
     (["prior", "--training", "true"], "--reference, --training: go with --faces"),
     (["--faces", "drawn", "--reference", "true", "--face-box", "0.5", "0", "0.4", "1"], "face_box"),

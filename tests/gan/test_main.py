@@ -31,7 +31,7 @@ HELP = {
     "train": ["key=value", "--runs", "runs/<recipe>-<hash>", *recipes()],
     "generate": ["run", "audio", "--out", "--seed", "--device", "--allow-code", "flac"],
     "evaluate": ["--corpus", "--split", "unseen_speaker", "--no-controls", "--protocol", "--faces", "--reference", "--training",
-                 "--face-box", "--out", "noise", "prior", "shuffled", "attribute-oracle", "oracle-voice", "oracle-identity",
+                 "--face-box", "--out", "--sheet", "noise", "prior", "shuffled", "attribute-oracle", "oracle-voice", "oracle-identity",
                  "sf2f-paper", "evaluation.runs"],
     "table": ["results.jsonl", "--compare", "--format", "latex"],
     "experiment": ["NAME", "interpolation", "averaging", "unseen-voices", "audio-length", "windows", "growing-segments",
@@ -153,6 +153,7 @@ SMALL = [*TRAINED["wav2pix-64"], *QUICK, "train.steps=1"]
     (["evaluate", "prior", "--corpus", "toy:tiny", "evaluation.run=1"], ["evaluation.run: no such key", "Did you mean runs?"]),
     (["evaluate", "prior", "--corpus", "toy:tiny", "evaluation.metrics.l1.name=l1"], ["no file evaluation/metrics/l1.py"]),
     (["evaluate", "prior", "--corpus", "nowhere"], ["nowhere has no corpus.json"]),
+    (["evaluate", "prior", "--corpus", "toy:tiny", "--sheet", "faces.jpg"], ["--sheet: faces.jpg came", "a .png file"]),
     (["evaluate", "prior", "--corpus", "toy:tiny", "--protocol", "defualt"], ["no shipped protocol", "Did you mean default?"]),
     (["evaluate", "noize", "--corpus", "toy:tiny"], ["no such run or control system", "Did you mean noise?"]),
     (["table"], ["results.jsonl: no such results file"]),
@@ -310,9 +311,12 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
     evaluated = voxface("evaluate", f"runs/{run.name}", *ONLY_L1, "--split", "unseen_speech", "--split", "unseen_speaker")
     assert evaluated.code == 0
     assert evaluated.out.count("\n") == 14
-    only = voxface("evaluate", f"runs/{run.name}", "prior", *ONLY_L1, "--split", "train", "--no-controls", "--out", "seen")
+    only = voxface("evaluate", f"runs/{run.name}", "prior", *ONLY_L1, "--split", "train", "--no-controls", "--out", "seen",
+                   "--sheet", "pictures/seen.png")
     assert only.code == 0
-    assert only.out.count("\n") == 2
+    assert only.out.splitlines()[2:] == ["pictures/seen.png"]
+    with Image.open(tmp_path / "pictures" / "seen.png") as picture:
+        assert "voxface" in picture.info["Description"]
 
     table = voxface("table")
     assert table.code == 0

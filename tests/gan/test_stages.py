@@ -12,7 +12,7 @@ from gan.config import load
 from gan.data.corpus import Corpus
 from gan.generate import load as load_run
 from gan.model import build_model
-from gan.train import Trainer, train
+from gan.train import Trainer, stage_of, train, train_at
 
 QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "logging.num_images=2", "logging.embeddings=0"]
 
@@ -39,6 +39,34 @@ def test_a_stage_named_by_recipe_is_trained_first_and_once(folder: Path, capsys:
     assert run_of("sf2f-64-fuser-tiny", folder) == only(folder, "sf2f-64-fuser-tiny")
     assert "Already at step" in capsys.readouterr().out
     assert only(folder, "sf2f-64-tiny") == stage_1
+
+
+def test_a_stage_may_be_a_recipe_of_ones_own(folder: Path, tiny: Corpus, tmp_path: Path) -> None:
+    """The same stage under another name gives the same run after it; train_at puts either where it is told to."""
+    own = tmp_path / "mine.yaml"
+    own.write_text("base: sf2f-64-tiny\ntrain: {keep_last: 3}\n")
+    run = run_of("sf2f-64-fuser-tiny", tmp_path, f"train.init_from={own}")
+    assert run.name == only(folder, "sf2f-64-fuser-tiny").name
+    assert only(tmp_path, "mine").name.removeprefix("mine-") == only(folder, "sf2f-64-tiny").name.removeprefix("sf2f-64-tiny-")
+    config = load("sf2f-64-fuser-tiny", [*QUICK, f"train.init_from={own}"])
+    stage = stage_of(config)
+    assert stage is not None
+    assert (stage.data.corpus, stage.train.keep_last) == ("toy:tiny", 3)
+    first = train_at(stage, tmp_path / "cell" / "stage")
+    assert checkpoint.of_run(first).weights_checksum == checkpoint.of_run(only(folder, "sf2f-64-tiny")).weights_checksum
+    at = train_at(config, tmp_path / "cell" / "run", checkpoint.of_run(first))
+    assert at == tmp_path / "cell" / "run"
+    assert checkpoint.of_run(at).weights_checksum == checkpoint.of_run(run).weights_checksum
+    assert stage_of(load("sf2f-64-fuser-tiny", [f"train.init_from={first}"])) is None
+    assert stage_of(load("sf2f-64-tiny")) is None
+
+
+def test_a_recipe_that_starts_from_itself_is_refused(tmp_path: Path) -> None:
+    for name, before in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"base: sf2f-64-tiny\ntrain: {{init_from: {tmp_path / before}.yaml, init_modules: [encoder]}}\n")
+    with pytest.raises(ValueError, match=r"train\.init_from: .*b\.yaml starts from itself\. Name a run"):
+        train(load(tmp_path / "a.yaml", QUICK), "a", tmp_path)
 
 
 def test_stage_2_starts_from_stage_1_and_moves_nothing_of_its_generator(folder: Path) -> None:

@@ -18,6 +18,7 @@ from gan.systems import (
     Requests,
     Shuffled,
     System,
+    few_of_each,
     possible,
     requests,
     systems,
@@ -188,3 +189,24 @@ def test_again_differs_where_the_decoder_has_noise(recipe: str, noisy: bool, run
 def test_controls_drawn_again(system: System, noisy: bool, asked: Requests, tiny: Corpus) -> None:
     first, again = system.draw(asked, tiny, 64, SETTINGS), system.again(asked, tiny, 64, SETTINGS)
     assert np.array_equal(first, again) is not noisy
+
+
+# -- the faces that drawn ones are held against -----------------------------------------------------------------------
+
+
+def test_few_of_each() -> None:
+    speaker = np.array([3, 1, 3, 3, 1, 7, 3, 3])
+    assert np.array_equal(few_of_each(speaker, None, 0), np.arange(8))
+    kept = [few_of_each(speaker, count, 0) for count in (1, 2, 4, 9)]
+    assert [np.bincount(speaker[rows])[[1, 3, 7]].tolist() for rows in kept] == [[1, 1, 1], [2, 2, 1], [2, 4, 1], [2, 5, 1]]
+    assert all((np.diff(rows) > 0).all() for rows in kept)
+    assert all(set(fewer) < set(more) for fewer, more in zip(kept[:-1], kept[1:], strict=True))
+    assert len(few_of_each(speaker[:0], 2, 0)) == 0
+
+
+def test_few_of_each_hang_on_the_seed_and_not_on_who_else_is_there() -> None:
+    speaker = np.repeat([1, 2, 3], 30)
+    kept = few_of_each(speaker, 4, 0)
+    assert np.array_equal(few_of_each(speaker[30:], 4, 0) + 30, kept[4:])
+    assert not np.array_equal(kept[:4], kept[4:8] - 30)
+    assert not np.array_equal(few_of_each(speaker, 4, 1), kept)

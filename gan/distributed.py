@@ -1,0 +1,257 @@
+"""Training by several processes, as one: torchrun starts them, each reads its rows of every batch, and their gradients' mean is the
+whole batch's. With one process nothing here does anything.
+
+    torchrun --nproc-per-node 2 -m gan train RECIPE
+
+Not torch's DistributedDataParallel: a step calls a discriminator several times in a half, freezes it in the other, and takes
+gradients of gradients; one sum of all gradients before each optimiser step knows nothing of that.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# The others wait while the first one renders a corpus, trains a face net or validates. One that died is noticed at once.
+PATIENCE = timedelta(days=1)
+
+
+def rank() -> int:
+    """This process's number; 0, the first, is the one that writes and speaks."""
+    return dist.get_rank() if _several() else 0
+
+
+def size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if _several() else 1
+
+
+def _several() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Within, the processes torchrun started are one training. Only the first prints; of an error, whoever meets it first.
+
+    The others leave by SystemExit: what they would say is the same mistake again, or that the one who died is gone.
+    """
+    if _several() or not dist.is_available() or not dist.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) == 1:
+        yield
+        return
+    store, own, count = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=own, world_size=count, timeout=PATIENCE)
+    try:
+        with _silent() if own else nullcontext():
+            yield
+    except Exception as error:
+        if _first_to_fail(store):
+            raise
+        raise SystemExit(getattr(error, "exit_code", 2 if isinstance(error, ValueError | OSError) else 1)) from None
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _first_to_fail(store: dist.Store) -> bool:
+    with suppress(RuntimeError):        # whoever kept the store is gone: not first
+        return store.add("failures", 1) == 1
+    return False
+
+
+@contextmanager
+def first() -> Iterator[None]:
+    """The first process goes through the block before the others, which find what it made in the caches."""
+    if rank() > 0:
+        wait()
+    yield
+    if rank() == 0:
+        wait()
+
+
+def own_device(device: torch.device) -> torch.device:
+    """Of several processes on GPUs each takes one of its machine's. Raises ValueError if there are too few."""
+    if size() == 1 or device.type != "cuda":
+        return device
+    count, there = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if device.index is not None:
+        raise ValueError(f"train.device: {device} came with {size()} processes. Each needs a GPU of its own: use cuda or auto.")
+    if count > there:
+        raise ValueError(f"train.device: {count} processes on a machine of {there} GPUs came, each needs one. "
+                         f"Use --nproc-per-node {there}, or train.device=cpu.")
+    own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    torch.cuda.set_device(own)
+    return own
+
+
+# -- agreeing -----------------------------------------------------------------------------------------------------------
+
+
+def wait() -> None:
+    """Until all are here."""
+    highest(0)
+
+
+def highest(number: int) -> int:
+    """The highest of the processes' numbers. Asked through the host, so that no GPU is waited for."""
+    if size() == 1:
+        return number
+    found = torch.tensor(number, dtype=torch.int64)
+    dist.all_reduce(found, dist.ReduceOp.MAX)
+    return int(found)
+
+
+def lowest(number: int) -> int:
+    return -highest(-number)
+
+
+def means(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each scalar's mean over the processes: of a mean over rows, that over the whole batch."""
+    if size() == 1 or not values:
+        return dict(values)
+    summed = _Sum.apply(torch.stack([value.detach().float().reshape(()) for value in values.values()]))
+    return dict(zip(values, summed / size(), strict=True))
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Each gradient becomes its mean over the processes, bit for bit the same in all."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if size() == 1 or not gradients:
+        return
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    for gradient, mean in zip(gradients, (flat / size()).split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def take_from_first(*modules: nn.Module | None) -> None:
+    """The first process's weights and statistics, into all."""
+    for module in modules:
+        for tensor in module.state_dict().values() if module is not None and size() > 1 else ():
+            dist.broadcast(tensor, 0)
+
+
+# -- what looks at a batch as a whole -----------------------------------------------------------------------------------
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over the processes. Its gradient, and that one's, are such sums: what each process's loss says of this one's rows."""
+
+    @staticmethod
+    def forward(_: Any, tensor: Tensor) -> Tensor:
+        total = tensor.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return _Sum.apply(gradient)
+
+
+def batch_mean(rows: Tensor) -> Tensor:
+    """(B, ...) -> (...): the mean over the rows of all processes."""
+    mean = rows.mean(0)
+    return mean if size() == 1 else _Sum.apply(mean) / size()
+
+
+class _Together(_BatchNorm):
+    """Batch norm on the statistics of all processes' rows, however many each has; with derivatives of any order, which
+    torch.nn.SyncBatchNorm has not (nor a way without a GPU).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or size() == 1:
+            return super().forward(input)
+        over, shape = [0, *range(2, input.ndim)], [-1, *[1] * (input.ndim - 2)]
+        values = input.float()
+        count = values.new_full((1,), values.numel() / values.shape[1])
+        sums = _Sum.apply(torch.cat([values.sum(over), count]))
+        count, mean = sums[-1], sums[:-1] / sums[-1]
+        centred = values - mean.view(shape)
+        squares = _Sum.apply(centred.square().sum(over))
+        self._remember(mean.detach(), squares.detach() / (count - 1))
+        normalised = centred * (squares / count + self.eps).rsqrt().view(shape)
+        if self.affine:
+            normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
+        return normalised.to(input.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        self.num_batches_tracked += 1
+        share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)
+
+
+class _Together1d(_Together, nn.BatchNorm1d):
+    pass
+
+
+class _Together2d(_Together, nn.BatchNorm2d):
+    pass
+
+
+_TOGETHER = {nn.BatchNorm1d: _Together1d, nn.BatchNorm2d: _Together2d}
+
+
+def share_batch_norm(*modules: nn.Module) -> None:
+    """Batch norm in training mode looks at the rows of all processes from now on. Raises ValueError for a kind it cannot share."""
+    for layer in (layer for module in modules if size() > 1 for layer in module.modules()):
+        if isinstance(layer, _BatchNorm | nn.modules.lazy.LazyModuleMixin):
+            if type(layer) not in _TOGETHER or not layer.track_running_stats:
+                raise ValueError(f"{type(layer).__name__} cannot be shared by several processes. Use nn.BatchNorm1d or 2d with "
+                                 "running statistics, or one process.")
+            layer.__class__ = _TOGETHER[type(layer)]    # it keeps its weights, buffers and place
+
+
+@contextmanager
+def noise(seed: int, rows: int, device: torch.device) -> Iterator[None]:
+    """Within, random numbers follow from the seed, and each process draws those which one process would draw for its rows."""
+    if size() == 1:
+        torch.manual_seed(seed)
+        yield
+        return
+    # What _Rows does not know (dropout inside a GPU's fused kernels) shall at least differ from process to process. Mixed, since
+    # the host's generator reads the lowest 32 bits alone.
+    torch.manual_seed(int(np.random.SeedSequence([seed, rank()]).generate_state(1)[0]))
+    with _Rows(torch.Generator(device).manual_seed(seed), rows):
+        yield
+
+
+class _Rows(TorchDispatchMode):
+    """Draws noise for the whole batch, and keeps this process's rows of it."""
+
+    draws = {torch.ops.aten.rand.default: lambda whole, generator, _: whole.uniform_(generator=generator),
+             torch.ops.aten.randn_like.default: lambda whole, generator, _: whole.normal_(generator=generator),
+             torch.ops.aten.bernoulli_.float: lambda whole, generator, args: whole.bernoulli_(*args[1:2], generator=generator)}
+
+    def __init__(self, generator: torch.Generator, rows: int):
+        super().__init__()
+        self.generator, self.rows = generator, rows
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        drawn = func(*args, **(kwargs or {}))
+        if func in self.draws and len(drawn) == self.rows:
+            whole = torch.cat([drawn] * size())     # of its memory format: the order in which numbers are drawn
+            self.draws[func](whole, self.generator, args)
+            drawn.copy_(whole[rank() * self.rows:][:self.rows])
+        return drawn

@@ -1,0 +1,127 @@
+"""A sweep on the disk: one folder a task, from which its state can be read at any time, by any process.
+
+    sweeps/<name>/cells/<label>-s<seed>-<id>/
+        task.json  config.yaml  log.txt  run/  results/{results.jsonl, scores/}
+        lease.json while somebody works on it, done.json once it is done, failed.json when it failed
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gan import config as configuration
+from gan.data.corpus import write_atomically
+from gan.sweep.lease import holder
+from gan.sweep.plan import Task
+
+WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
+LOG_LINES = 12
+
+
+@dataclass(frozen=True)
+class Place:
+    """A task's folder."""
+
+    path: Path
+
+    @property
+    def run(self) -> Path:
+        return self.path / "run"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def lease(self) -> Path:
+        return self.path / "lease.json"
+
+    def state(self) -> str:
+        if (self.path / "done.json").exists():
+            return DONE
+        if self.path.exists() and holder(self.lease) is not None:
+            return RUNNING
+        return FAILED if (self.path / "failed.json").exists() else WAITING
+
+    def task(self) -> Task:
+        about = json.loads((self.path / "task.json").read_text(encoding="utf-8"))
+        about["needs"] = tuple(about["needs"])
+        values = configuration.read_yaml((self.path / "config.yaml").read_text(encoding="utf-8"), str(self.path / "config.yaml"))
+        return Task(**about, config=configuration.from_dict(values))
+
+    def write(self, task: Task) -> None:
+        """Make the folder, or renew what is not part of the task's id: its label, device, threads."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        about = dict(id=task.id, kind=task.kind, label=task.label, axes=task.axes, seed=task.seed, needs=list(task.needs),
+                     face_size=task.face_size)
+        write_atomically(self.path / "config.yaml", configuration.to_yaml(task.config).encode())
+        write_atomically(self.path / "task.json", json.dumps(about, indent=1).encode())
+
+    def finish(self, **about: Any) -> None:
+        write_atomically(self.path / "done.json", json.dumps(about | {"at": _now()}).encode())
+        (self.path / "failed.json").unlink(missing_ok=True)
+
+    def done(self) -> dict[str, Any]:
+        """What finish noted."""
+        return json.loads((self.path / "done.json").read_text(encoding="utf-8"))
+
+    def fail(self, reason: str) -> None:
+        write_atomically(self.path / "failed.json", json.dumps({"reason": reason, "at": _now()}).encode())
+
+    def reason(self) -> str:
+        """Why it failed, one line."""
+        try:
+            return str(json.loads((self.path / "failed.json").read_text(encoding="utf-8"))["reason"])
+        except FileNotFoundError:
+            return ""
+
+    def retry(self) -> None:
+        (self.path / "failed.json").unlink(missing_ok=True)
+
+    def last_lines(self) -> list[str]:
+        if not self.log.exists():
+            return []
+        with open(self.log, "rb") as file:
+            file.seek(max(0, self.log.stat().st_size - 65536))
+            text = file.read().decode(errors="replace")
+        # A progress bar overwrites its line: what is seen last of it.
+        lines = [line.rpartition("\r")[2].rstrip() for line in text.splitlines(keepends=False)]
+        return [line for line in lines if line][-LOG_LINES:]
+
+    def scalars(self) -> list[dict[str, float]]:
+        """The lines of its training's log so far."""
+        file, found = self.run / "metrics.jsonl", []
+        for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+            with suppress(ValueError):  # being written now
+                found.append(json.loads(line))
+        return found
+
+
+def speed(here: Place) -> float | None:
+    """Training samples a second, the median of what was logged; None before that."""
+    speeds = [line["speed/samples_per_second"] for line in here.scalars() if "speed/samples_per_second" in line]
+    return statistics.median(speeds) if speeds else None
+
+
+def place(folder: Path, task: Task) -> Place:
+    """Where a task is, or will be. Its id decides; the rest of the folder's name is what it was called when it was made."""
+    return find(folder, task.id) or Place(folder / "cells" / task.name)
+
+
+def find(folder: Path, task_id: str) -> Place | None:
+    found = sorted((folder / "cells").glob(f"*-{task_id}"))
+    return Place(found[0]) if found else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

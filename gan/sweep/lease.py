@@ -1,0 +1,113 @@
+"""Who works on a task: a file that its holder renews. Two processes, on one machine or on several, never do the same task.
+
+A lease ends when it is given back, when its process is known to be dead (same machine), or when it was not renewed for a while.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gan.data.corpus import write_atomically
+
+RENEW_SECONDS = 5.0
+STALE_SECONDS = 60.0
+
+
+class Lease:
+    """`with Lease.take(path) as lease`: held within; take gives None where somebody else holds it."""
+
+    def __init__(self, path: Path, token: str):
+        self._path, self._token = path, token
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+
+    @classmethod
+    def take(cls, path: Path) -> Lease | None:
+        token = uuid.uuid4().hex
+        with _locked(path):
+            if _held(path):
+                return None
+            write_atomically(path, json.dumps(dict(token=token) | _process()).encode())
+        return cls(path, token)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        with _locked(self._path):
+            if _read(self._path).get("token") == self._token:
+                self._path.unlink()
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEW_SECONDS):
+            with _locked(self._path):
+                if _read(self._path).get("token") != self._token:
+                    # Asleep for too long: another process has taken over, and two must not write to one run.
+                    print(f"{self._path.parent.name}: another process has taken this task over; this one ends.", file=sys.stderr,
+                          flush=True)
+                    os._exit(1)
+                os.utime(self._path)
+
+
+def holder(path: Path) -> dict[str, Any] | None:
+    """host and pid of who holds it now, or None."""
+    with _locked(path):
+        return _read(path) if _held(path) else None
+
+
+def _held(path: Path) -> bool:
+    owner = _read(path)
+    if not owner:
+        return False
+    if (owner["host"], owner["boot"]) == (_process()["host"], _process()["boot"]) and _started(owner["pid"]) != owner["started"]:
+        return False
+    # Both times are the file system's own: the clocks of two machines need not agree.
+    lock = _lock_file(path)
+    os.utime(lock)
+    return lock.stat().st_mtime - path.stat().st_mtime < STALE_SECONDS
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _process() -> dict[str, Any]:
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return dict(host=platform.node(), boot=boot.read_text(encoding="utf-8").strip() if boot.exists() else "", pid=os.getpid(),
+                started=_started(os.getpid()))
+
+
+def _started(pid: int) -> str | None:
+    """When a process of this machine started, in ticks, so that a number given out again is not taken for it. None: not there."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if after_name[0] in "ZX" else after_name[19]
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with open(_lock_file(path), "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

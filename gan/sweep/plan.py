@@ -1,0 +1,334 @@
+"""A sweep's YAML -> tasks, every one checked before the first starts.
+
+    base: sf2f-64-small                       a recipe, shipped or beside the sweep
+    set:      {train.steps: 600}              dotted keys, for every cell
+    grid:     {train.batch_size: [8, 16]}     every value with every other axis
+    zip:      {a.b: [1, 2], c.d: [3, 4]}      first with first, second with second
+    variants: {full: {}, no L1: {losses.pixel: null}}     the axis `variant`: named changes
+    exclude:  [{variant: no L1, batch_size: batch_size 8}]     cells left out, by axis and label
+    seeds:    [0, 1]
+
+An axis of grid or zip is a dotted key with a list of values, or any name with {label: changes}, as in variants. A cell is a point
+of grid x zip x variants x seeds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from gan import config as configuration
+from gan.config import Config, Evaluation, nearest
+from gan.data.corpora import content_of
+from gan.model import NO_DECODER
+from gan.train import check, stage_of
+
+VARIANT = "variant"
+# What changes where, how fast or with what log a task is done, not what comes out of it.
+NOT_IN_ID = ("logging", "data.corpus", "data.workers", "data.published_identities", "train.device", "train.threads",
+             "train.init_from", "train.save_every", "train.keep_last")
+
+
+@dataclass
+class Budget:
+    cells: int = 200                    # most cells; more are refused, as a slip of the pen
+    hours: float | None = None          # most estimated hours of work in all; more are refused
+    gigabytes: float | None = None      # most estimated disk space
+
+
+@dataclass
+class File:
+    """The sections of a sweep's YAML."""
+
+    base: str = ""
+    set: dict[str, Any] = field(default_factory=dict)
+    grid: dict[str, Any] = field(default_factory=dict)
+    zip: dict[str, Any] = field(default_factory=dict)
+    variants: dict[str, Any] = field(default_factory=dict)
+    exclude: list[Any] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=lambda: [0])
+    budget: Budget = field(default_factory=Budget)
+    evaluate: dict[str, Any] = field(default_factory=dict)  # protocol: a name or file; and keys of a recipe's evaluation section
+    table: dict[str, Any] = field(default_factory=dict)     # evaluation/layout.py
+    search: dict[str, Any] = field(default_factory=dict)    # gan/sweep/search.py
+    launcher: dict[str, Any] = field(default_factory=dict)  # gan/launchers/, default {name: local}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process does: a cell (train, then evaluate), a stage that cells start from, or the control rows beside them.
+
+    id: eight hex digits of everything that decides what comes out. needs: the ids of tasks to be done before. face_size: px at
+    which faces are compared.
+    """
+
+    id: str
+    kind: str
+    label: str
+    axes: dict[str, str]
+    seed: int
+    needs: tuple[str, ...]
+    config: Config
+    face_size: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its folder's name, readable and unique."""
+        plain = re.sub(r"[^a-z0-9.]+", "-", self.label.lower()).strip("-.")[:60] or self.kind
+        return f"{plain}-s{self.seed}-{self.id}" if self.kind != "controls" else f"{plain}-{self.id}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.label}, seed {self.seed}" if self.kind != "controls" else self.label
+
+
+@dataclass(frozen=True)
+class Plan:
+    """tasks: those that others need come first, cells in the order of the file."""
+
+    name: str
+    file: File
+    tasks: tuple[Task, ...]
+
+    @property
+    def cells(self) -> list[Task]:
+        return [task for task in self.tasks if task.kind == "cell"]
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Plan:
+    """Read a sweep's YAML, with dotted overrides on top, and check all of it.
+
+    Raises ValueError, one line, naming the key or the cell.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such sweep file.")
+    values = configuration.read_yaml(path.read_text(encoding="utf-8"), str(path))
+    try:
+        return plan(configuration.overridden(_text_keys(values), overrides), path.stem, path.parent)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def plan(values: Any, name: str, folder: Path) -> Plan:
+    """The same from a plain mapping. folder: where `base` and a protocol's file are looked for first."""
+    file = configuration.typed(File, values)
+    if not file.base:
+        raise ValueError(f"base: none came. Allowed: a recipe's file or name, such as {configuration.recipes()[0]}.")
+    base = configuration.changed(configuration.read_recipe(file.base, folder), _dotted("set", file.set))
+    base["evaluation"] = _evaluation(file.evaluate, base, folder)
+    checked: dict[str, int | None] = {}
+    cells: list[Task] = []
+    stages: dict[str, Task] = {}
+    controls: dict[str, Task] = {}
+    for label, axes, changes in _points(file):
+        for seed in file.seeds:
+            about = f"cell {label!r}, seed {seed}" if axes else f"seed {seed}"
+            try:
+                config = configuration.from_dict(configuration.changed(base, changes | {"train.seed": seed}))
+                size = _checked(config, checked)
+                needs = _stages(config, stages, checked)
+                if size is None:
+                    raise ValueError(NO_DECODER)
+            except ValueError as error:
+                raise ValueError(f"{about}: {error}") from None
+            task = Task(_id(config, needs), "cell", label or Path(file.base).stem, axes, seed, needs, config,
+                        config.evaluation.face_size or size)
+            if twin := next((other for other in cells if other.id == task.id), None):
+                raise ValueError(f"{about} is the same as cell {twin.label!r}, seed {twin.seed}. Exclude one of them.")
+            cells.append(task)
+            control = _controls(task)
+            controls[control.id] = control
+    if not cells:
+        raise ValueError("exclude: leaves no cell.")
+    return Plan(name, file, (*controls.values(), *stages.values(), *cells))
+
+
+# -- axes ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of an axis. label: as `exclude` names it; said: as it stands in a table; changes: the dotted keys it sets."""
+
+    label: str
+    said: str
+    changes: dict[str, Any]
+
+
+def _points(file: File) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
+    """Every cell but for its seed: label, axes, changes."""
+    grid = {_axis_name(key, values): _values(f"grid.{key}", key, values) for key, values in file.grid.items()}
+    joined = {_axis_name(key, values): _values(f"zip.{key}", key, values) for key, values in file.zip.items()}
+    if len({len(values) for values in joined.values()}) > 1:
+        raise ValueError(f"zip: {', '.join(f'{axis} has {len(values)}' for axis, values in joined.items())} values. "
+                         "Allowed: the same number for each; use grid for every value with every other.")
+    named = {VARIANT: _values("variants", VARIANT, file.variants)} if file.variants else {}
+    axes = [*named, *joined, *grid]
+    if twice := [axis for axis in axes if axes.count(axis) > 1]:
+        raise ValueError(f"grid, zip, variants: the axis {twice[0]} comes twice. Name one of them with {{label: changes}}.")
+    if not file.seeds:
+        raise ValueError("seeds: an empty list came. Allowed: one or more numbers.")
+    if len(set(file.seeds)) != len(file.seeds):
+        raise ValueError(f"seeds: {file.seeds} came, one of them twice.")
+    count = math.prod(len(values) for values in (*named.values(), *grid.values())) * len(file.seeds)
+    count *= len(next(iter(joined.values()))) if joined else 1
+    if count > file.budget.cells:
+        raise ValueError(f"budget.cells: {count:,} cells came, {file.budget.cells:,} are allowed. Raise budget.cells if so many "
+                         "are meant.")
+    together: list[list[Value]] = [list(values) for values in zip(*joined.values(), strict=True)] or [[]]
+    found = []
+    for variant, pair, chosen in itertools.product(itertools.product(*named.values()), together,
+                                                   itertools.product(*grid.values())):
+        values = [*variant, *pair, *chosen]
+        changes: dict[str, Any] = {}
+        for value in values:
+            changes |= value.changes
+        found.append((", ".join(value.said for value in values),
+                      dict(zip(axes, (value.label for value in values), strict=True)), changes))
+    labels = {axis: [value.label for value in values] for axis, values in (named | joined | grid).items()}
+    return _kept(found, file.exclude, labels)
+
+
+def _axis_name(key: str, values: Any) -> str:
+    """A dotted key goes by its last part, where that says enough."""
+    return key if isinstance(values, Mapping) else key.rpartition(".")[2]
+
+
+def _values(where: str, key: str, values: Any) -> list[Value]:
+    """The labelled values of an axis: of a list, values of the key; of a mapping, named changes."""
+    if not isinstance(values, list | Mapping) or not values:
+        raise ValueError(f"{where}: {values!r} came. Allowed: a list of values, or {{label: {{dotted key: value}}}}, not empty.")
+    if isinstance(values, Mapping):
+        return [Value(label, label, _dotted(f"{where}.{label}", changes)) for label, changes in values.items()]
+    found = [_value(where, key, value) for value in values]
+    labels = [value.label for value in found]
+    if twice := next((label for label in labels if labels.count(label) > 1), None):
+        raise ValueError(f"{where}: {twice} comes twice. Use {{label: {{{key}: value}}}} to tell them apart.")
+    return found
+
+
+def _value(where: str, key: str, value: Any) -> Value:
+    last, changes = key.rpartition(".")[2], _dotted(where.rpartition(".")[0], {key: value})
+    if isinstance(value, Mapping):
+        if "name" not in value:
+            raise ValueError(f"{where}: {dict(value)!r} has no name to go by. Use {{label: {{{key}: value}}}}.")
+        return Value(str(value["name"]), str(value["name"]), changes)
+    if value is None:
+        return Value("none", f"no {last}", changes)
+    return Value(str(value), f"{last} {value}", changes)
+
+
+def _dotted(where: str, changes: Any) -> dict[str, Any]:
+    if not isinstance(changes, Mapping):
+        raise ValueError(f"{where}: {changes!r} came. Allowed: {{dotted key: value}}, such as {{losses.pixel: null}}.")
+    for key in changes:
+        section = key.partition(".")[0]
+        known = [entry.name for entry in fields(Config)]
+        if section not in known or key == "train.seed" or section == "evaluation":
+            allowed = ", ".join(section for section in known if section != "evaluation")
+            raise ValueError(f"{where}.{key}: no key of a recipe that a sweep sets. Allowed: dotted keys of {allowed}; seeds and "
+                             "evaluation are the sweep's own `seeds` and `evaluate`." + nearest(section, known))
+    return dict(changes)
+
+
+def _kept(points: list[tuple[str, dict[str, str], dict[str, Any]]], exclude: list[Any],
+          labels: dict[str, list[str]]) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
+    for number, rule in enumerate(exclude):
+        where = f"exclude[{number}]"
+        if not isinstance(rule, Mapping) or not rule:
+            raise ValueError(f"{where}: {rule!r} came. Allowed: {{axis: label}}, or {{axis: [label, label]}}.")
+        wanted = {}
+        for axis, entry in rule.items():
+            if axis not in labels:
+                raise ValueError(f"{where}.{axis}: no such axis. Have: {', '.join(labels)}." + nearest(str(axis), labels))
+            wanted[axis] = [str(label) for label in (entry if isinstance(entry, list) else [entry])]
+            for label in wanted[axis]:
+                if label not in labels[axis]:
+                    raise ValueError(f"{where}.{axis}: no {label!r} on that axis. Have: {', '.join(labels[axis])}."
+                                     + nearest(label, labels[axis]))
+        left = [point for point in points if not all(point[1][axis] in allowed for axis, allowed in wanted.items())]
+        if len(left) == len(points):
+            raise ValueError(f"{where}: leaves out nothing that a rule before it has not.")
+        points = left
+    return points
+
+
+# -- cells ----------------------------------------------------------------------------------------------------------------
+
+
+def _evaluation(evaluate: dict[str, Any], base: dict[str, Any], folder: Path) -> Any:
+    """The evaluation section of every cell: a protocol's, or else the recipe's own, with the keys given beside it."""
+    own = {key: value for key, value in evaluate.items() if key != "protocol"}
+    known = [entry.name for entry in fields(Evaluation)]
+    for key in own:
+        if key.partition(".")[0] not in known:
+            raise ValueError(f"evaluate.{key}: no such key. Allowed: {', '.join(known)}." + nearest(key, known))
+    section = base.get("evaluation", {})
+    if (name := evaluate.get("protocol")) is not None:
+        file = folder / str(name)
+        section = configuration.to_dict(Config(evaluation=configuration.load_protocol(
+            str(file) if file.is_file() else str(name))))["evaluation"]
+    return configuration.changed(section, own)
+
+
+def _stages(config: Config, stages: dict[str, Task], checked: dict[str, int | None]) -> tuple[str, ...]:
+    """The id of the task that trains the stage a config starts from, added to stages with those before it; or nothing."""
+    stage = stage_of(config)
+    if stage is None:
+        return ()
+    stage.train.save_every, stage.logging = config.train.save_every, config.logging
+    needs = _stages(stage, stages, checked)
+    name = Path(str(config.train.init_from)).stem
+    task = Task(_id(stage, needs, evaluated=False), "stage", name, {}, stage.train.seed, needs, stage)
+    stages.setdefault(task.id, task)
+    return (task.id,)
+
+
+def _checked(config: Config, checked: dict[str, int | None]) -> int | None:
+    """px of the faces a config draws, None if it draws none; one check serves all seeds. Raises ValueError for what is wrong."""
+    key = json.dumps(configuration.to_dict(replace(config, train=replace(config.train, seed=0))), sort_keys=True)
+    if key not in checked:
+        generator = check(config).generator
+        checked[key] = None if generator.decoder is None else max(generator.image_sizes)
+    return checked[key]
+
+
+def _controls(cell: Task) -> Task:
+    """The control rows that a cell's rows stand beside."""
+    plain = configuration.to_dict(cell.config)
+    evaluation, corpus = plain["evaluation"], content_of(cell.config.data.corpus)
+    return Task(_digest("controls", corpus, evaluation, cell.face_size), "controls", "controls", {}, 0, (), cell.config,
+                cell.face_size)
+
+
+def _id(config: Config, needs: Sequence[str], evaluated: bool = True) -> str:
+    plain = configuration.to_dict(config)
+    for key in (*NOT_IN_ID, *(() if evaluated else ("evaluation",))):
+        *parents, last = key.split(".")
+        section = plain
+        for parent in parents:
+            section = section[parent]
+        del section[last]
+    # A stage goes by its task, anything else named by init_from by what is written there.
+    initial = None if needs else config.train.init_from
+    return _digest(content_of(config.data.corpus), plain, list(needs), initial)
+
+
+def _digest(*content: Any) -> str:
+    text = json.dumps([configuration.RESULTS_VERSION, *content], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _text_keys(value: Any) -> Any:
+    """The same with every key as text: a label may look like a number."""
+    if isinstance(value, Mapping):
+        return {str(key): _text_keys(entry) for key, entry in value.items()}
+    return [_text_keys(entry) for entry in value] if isinstance(value, list) else value
+

@@ -1,0 +1,97 @@
+"""How far a sweep is: a table of its tasks, renewed while somebody looks."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gan.config import nearest
+from gan.sweep.collect import rows
+from gan.sweep.folder import DONE, FAILED, RUNNING, Place, place, speed
+from gan.sweep.plan import Plan, Task
+
+RENEW_SECONDS = 2.0
+HOME_AND_CLEAR = "\x1b[H\x1b[J"
+
+
+def show(plan: Plan, folder: Path) -> None:
+    """Print the table; on a terminal, again and again while anything runs, until Ctrl-C."""
+    live = sys.stdout.isatty()
+    while True:
+        states = {task.id: place(folder, task).state() for task in plan.tasks}
+        print((HOME_AND_CLEAR if live else "") + table(plan, folder, states), end="", flush=True)
+        if not live or RUNNING not in states.values():
+            return
+        time.sleep(RENEW_SECONDS)
+
+
+def table(plan: Plan, folder: Path, states: dict[str, str]) -> str:
+    """A line a task, the failed ones' reasons, what is left, and the best so far."""
+    width = max(len(task.title) for task in plan.tasks)
+    lines = []
+    for task in plan.tasks:
+        here = place(folder, task)
+        lines.append(f"{states[task.id]:8} {task.kind:8} {task.title:{width}}  {_progress(task, here, states[task.id])}".rstrip())
+    counts = [f"{list(states.values()).count(state)} {state}" for state in dict.fromkeys(states.values())]
+    lines.append(f"{plan.name}: {', '.join(counts)}.")
+    for task in plan.tasks:
+        if states[task.id] == FAILED:
+            here = place(folder, task)
+            lines += [f"failed: {task.title}: {here.reason()}", *(f"    {line}" for line in here.last_lines()),
+                      f"    whole log: {here.log}"]
+    if best := _best(rows(plan, folder)):
+        lines.append(best)
+    return "\n".join(lines) + "\n"
+
+
+def log(plan: Plan, folder: Path, axes: Sequence[str]) -> str:
+    """The log of the one cell with these axis=label. Raises ValueError unless it is one, and has begun."""
+    wanted = {}
+    for entry in axes:
+        axis, equals, label = entry.partition("=")
+        known = {"seed": None, **{axis: None for cell in plan.cells for axis in cell.axes}}
+        if not equals or axis not in known:
+            raise ValueError(f"{entry}: no such axis. Allowed: axis=label with {', '.join(known)}." + nearest(axis, known))
+        wanted[axis] = label
+    found = [cell for cell in plan.cells
+             if all((cell.axes | {"seed": str(cell.seed)})[axis] == label for axis, label in wanted.items())]
+    if len(found) != 1:
+        titles = "; ".join(cell.title for cell in (found or plan.cells)[:8])
+        raise ValueError(f"{' '.join(axes) or 'no axis'}: {len(found)} cells are so. Name one: {titles}.")
+    here = place(folder, found[0])
+    if not here.log.exists():
+        raise ValueError(f"{found[0].title}: has no log yet.")
+    return here.log.read_text(encoding="utf-8", errors="replace")
+
+
+def _progress(task: Task, here: Place, state: str) -> str:
+    if task.kind == "controls" or state == DONE:
+        return ""
+    scalars, steps = here.scalars(), task.config.train.steps
+    if not scalars:
+        return f"step 0 of {steps:,}" if state == RUNNING else ""
+    step = int(scalars[-1]["step"])
+    if step >= steps and state == RUNNING:
+        return "evaluating"
+    samples = speed(here)
+    left = f", {(steps - step) * task.config.train.batch_size / samples / 60:.1f} min left" if samples is not None else ""
+    return f"step {step:,} of {steps:,}" + (left if state == RUNNING else "")
+
+
+def _best(found: list[dict[str, Any]]) -> str:
+    """The best system by the first metric that has a better end, mean over seeds."""
+    scored = [row for row in found if row.get("axes") is not None and not row["control"] and row["value"] is not None
+              and row["higher_is_better"] is not None]
+    if not scored:
+        return ""
+    first = scored[0]
+    same = [row for row in scored if all(row[key] == first[key] for key in ("metric", "split", "protocol", "extractor"))]
+    means = {label: statistics.mean(row["value"] for row in same if row["system"] == label)
+             for label in dict.fromkeys(row["system"] for row in same)}
+    label = (max if first["higher_is_better"] else min)(means, key=lambda name: means[name])
+    where = f"{first['split']}, {first['protocol']['seconds']:g} s"
+    return f"Best {first['metric']} so far on {where}: {means[label]:.4g}, {label}, of {len(means)}."
