@@ -29,7 +29,7 @@ RESULTS_VERSION = 1
 
 @dataclass
 class Data:
-    corpus: str = "toy:demo"            # a prepared folder, or toy:tiny, toy:demo, toy:bench
+    corpus: str = "toy:demo"            # a prepared folder, or toy:tiny, toy:demo, toy:bench, each also -textured
     pairing: str = "identity"           # aligned | identity | independent
     clip_seconds: list[float] = field(default_factory=lambda: [1.0, 1.0])   # shortest, longest crop; one length a batch
     segments: int = 1                   # windows a speaker; above 1 they are cut one after another from the speaker's clips,

@@ -1,4 +1,4 @@
-"""Training by several processes, as one: torchrun starts them, each reads its rows of every batch, and their gradients' mean is the
+"""Training by several processes, as one. torchrun starts them, each reads its rows of every batch, and their mean gradient is the
 whole batch's. With one process nothing here does anything.
 
     torchrun --nproc-per-node 2 -m gan train RECIPE
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from datetime import timedelta
 from typing import Any
@@ -162,7 +162,7 @@ class _Sum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(_: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(_: Any, gradient: Tensor) -> Tensor:
         return _Sum.apply(gradient)
 
 
@@ -181,7 +181,7 @@ class _Together(_BatchNorm):
         if not self.training or size() == 1:
             return super().forward(input)
         over, shape = [0, *range(2, input.ndim)], [-1, *[1] * (input.ndim - 2)]
-        values = input.float()
+        values = input.to(torch.promote_types(input.dtype, torch.float32))
         count = values.new_full((1,), values.numel() / values.shape[1])
         sums = _Sum.apply(torch.cat([values.sum(over), count]))
         count, mean = sums[-1], sums[:-1] / sums[-1]
@@ -195,7 +195,9 @@ class _Together(_BatchNorm):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1
         share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean, share)
@@ -214,7 +216,10 @@ _TOGETHER = {nn.BatchNorm1d: _Together1d, nn.BatchNorm2d: _Together2d}
 
 
 def share_batch_norm(*modules: nn.Module) -> None:
-    """Batch norm in training mode looks at the rows of all processes from now on. Raises ValueError for a kind it cannot share."""
+    """Batch norm in training mode looks at the rows of all processes from now on.
+
+    Raises ValueError for a kind that cannot.
+    """
     for layer in (layer for module in modules if size() > 1 for layer in module.modules()):
         if isinstance(layer, _BatchNorm | nn.modules.lazy.LazyModuleMixin):
             if type(layer) not in _TOGETHER or not layer.track_running_stats:
@@ -237,12 +242,15 @@ def noise(seed: int, rows: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+_DRAWS: dict[Any, Callable[[Tensor, torch.Generator, tuple], Tensor]] = {
+    torch.ops.aten.rand.default: lambda whole, generator, _: whole.uniform_(generator=generator),
+    torch.ops.aten.randn_like.default: lambda whole, generator, _: whole.normal_(generator=generator),
+    torch.ops.aten.bernoulli_.float: lambda whole, generator, args: whole.bernoulli_(*args[1:2], generator=generator),
+}
+
+
 class _Rows(TorchDispatchMode):
     """Draws noise for the whole batch, and keeps this process's rows of it."""
-
-    draws = {torch.ops.aten.rand.default: lambda whole, generator, _: whole.uniform_(generator=generator),
-             torch.ops.aten.randn_like.default: lambda whole, generator, _: whole.normal_(generator=generator),
-             torch.ops.aten.bernoulli_.float: lambda whole, generator, args: whole.bernoulli_(*args[1:2], generator=generator)}
 
     def __init__(self, generator: torch.Generator, rows: int):
         super().__init__()
@@ -250,8 +258,8 @@ class _Rows(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         drawn = func(*args, **(kwargs or {}))
-        if func in self.draws and len(drawn) == self.rows:
+        if func in _DRAWS and len(drawn) == self.rows:
             whole = torch.cat([drawn] * size())     # of its memory format: the order in which numbers are drawn
-            self.draws[func](whole, self.generator, args)
+            _DRAWS[func](whole, self.generator, args)
             drawn.copy_(whole[rank() * self.rows:][:self.rows])
         return drawn

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -447,12 +447,12 @@ class Trainer:
             return sum(p.numel() for m in modules if m is not None for p in m.parameters() if p.requires_grad or not trained)
 
         generator, discriminators = self.model.generator, self.model.discriminators
-        processes = f", {distributed.size()} processes" if distributed.size() > 1 else ""
+        where = f"{self.device}" if distributed.size() == 1 else f"{distributed.size()} processes on {self.device.type}"
         # Adam keeps two numbers for each that is trained.
         megabytes = 4e-6 * (count(self.model, self.losses, self.average, trained=False) + 2 * count(self.model, self.losses))
         print(f"{'Going on with' if resumed else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
               f"generator {count(generator):,} trained parameters, discriminators {count(discriminators):,}, "
-              f"{self.num_identities} identities, {self.device}{processes}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
+              f"{self.num_identities} identities, {where}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
 
 
 class _Average(AveragedModel):

@@ -8,19 +8,23 @@ from pathlib import Path
 from gan.config import cache_folder, nearest
 from gan.data.corpus import Corpus
 from gan.data.prepare import toy
+from gan.data.toy.faces import BACKGROUNDS
 
 
 def open_corpus(name: str) -> Corpus:
-    """Raises ValueError, one line, if the folder is not a corpus or the toy size is unknown."""
+    """A folder's path; or toy:SIZE, and toy:SIZE-textured, the same world with something behind the heads.
+
+    Raises ValueError, one line, if the folder is not a corpus or there is no such toy world.
+    """
     if not name.startswith("toy:"):
         return Corpus(name)
     path = cache_folder() / "corpora" / content_of(name).replace(":", "-")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        size = name.removeprefix("toy:")
-        print(f"Rendering the toy world {size} once, into {path}")
+        print(f"Rendering the toy world {name.removeprefix('toy:')} once, into {path}")
+        size, background = _toy_world(name)
         try:
-            toy.prepare_toy(path, size)
+            toy.prepare_toy(path, size, background=background)
         except ValueError:
             if not path.exists():       # another process was faster: the same world, which does as well
                 raise
@@ -33,10 +37,18 @@ def content_of(name: str) -> str:
     """
     if not name.startswith("toy:"):
         return Corpus(name).checksum
-    size = name.removeprefix("toy:")
-    if size not in toy.SIZES:
-        raise ValueError(f"data.corpus: no toy world {size}. Have: {', '.join(toy.SIZES)}." + nearest(size, toy.SIZES))
+    _toy_world(name)
     here = Path(toy.__file__).parent
     sources = [Path(toy.__file__), *sorted((here.parent / "toy").glob("*.py"))]
     version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
-    return f"toy:{size}-{version}"
+    return f"{name}-{version}"
+
+
+def _toy_world(name: str) -> tuple[str, str]:
+    """Size and background of toy:SIZE[-BACKGROUND]."""
+    world = name.removeprefix("toy:")
+    known = [size + ending for ending in ("", *(f"-{other}" for other in BACKGROUNDS[1:])) for size in toy.SIZES]
+    if world not in known:
+        raise ValueError(f"data.corpus: no toy world {world}. Have: {', '.join(known)}." + nearest(world, known))
+    size, _, background = world.partition("-")
+    return size, background or BACKGROUNDS[0]

@@ -93,7 +93,8 @@ def _like(config: Config) -> str:
 
 def _measured(config: Config) -> tuple[float, float]:
     """Seconds a step, and megabytes of the checkpoints that are kept."""
-    alone = replace(config, train=replace(config.train, init_from=None, init_modules=[]))
+    # A copy: settling writes into a config which network a loss takes.
+    alone = configuration.with_overrides(config, ["train.init_from=null", "train.init_modules=[]"])
     settle_networks(alone)
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)

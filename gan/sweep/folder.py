@@ -63,7 +63,7 @@ class Place:
         """Make the folder, or renew what is not part of the task's id: its label, device, threads."""
         self.path.mkdir(parents=True, exist_ok=True)
         about = dict(id=task.id, kind=task.kind, label=task.label, axes=task.axes, seed=task.seed, needs=list(task.needs),
-                     face_size=task.face_size)
+                     corpus=task.corpus, face_size=task.face_size, trained=task.trained)
         write_atomically(self.path / "config.yaml", configuration.to_yaml(task.config).encode())
         write_atomically(self.path / "task.json", json.dumps(about, indent=1).encode())
 

@@ -5,11 +5,11 @@
     grid:     {train.batch_size: [8, 16]}     every value with every other axis
     zip:      {a.b: [1, 2], c.d: [3, 4]}      first with first, second with second
     variants: {full: {}, no L1: {losses.pixel: null}}     the axis `variant`: named changes
-    exclude:  [{variant: no L1, batch_size: batch_size 8}]     cells left out, by axis and label
+    exclude:  [{variant: no L1, batch_size: 8}]     cells left out, by axis and label
     seeds:    [0, 1]
 
-An axis of grid or zip is a dotted key with a list of values, or any name with {label: changes}, as in variants. A cell is a point
-of grid x zip x variants x seeds.
+An axis of grid or zip is a dotted key with a list of values, or any name with {label: changes}, as in variants. The key `base` stands
+for another recipe to start from; `set` and the other changes go on top of it. A cell is a point of grid x zip x variants x seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from gan.data.corpora import content_of
 from gan.model import NO_DECODER
 from gan.train import check, stage_of
 
-VARIANT = "variant"
+BASE, VARIANT = "base", "variant"
+OF_SWEEP = ("protocol", "corpus")   # keys of `evaluate` beside those of a recipe's evaluation section
 # What changes where, how fast or with what log a task is done, not what comes out of it.
 NOT_IN_ID = ("logging", "data.corpus", "data.workers", "data.published_identities", "train.device", "train.threads",
              "train.init_from", "train.save_every", "train.keep_last")
@@ -55,7 +56,8 @@ class File:
     exclude: list[Any] = field(default_factory=list)
     seeds: list[int] = field(default_factory=lambda: [0])
     budget: Budget = field(default_factory=Budget)
-    evaluate: dict[str, Any] = field(default_factory=dict)  # protocol: a name or file; and keys of a recipe's evaluation section
+    evaluate: dict[str, Any] = field(default_factory=dict)  # protocol: a name or file; corpus: one for all cells, default the one
+                                                            # they learn from; and keys of a recipe's evaluation section
     table: dict[str, Any] = field(default_factory=dict)     # evaluation/layout.py
     search: dict[str, Any] = field(default_factory=dict)    # gan/sweep/search.py
     launcher: dict[str, Any] = field(default_factory=dict)  # gan/launchers/, default {name: local}
@@ -65,8 +67,9 @@ class File:
 class Task:
     """What one process does: a cell (train, then evaluate), a stage that cells start from, or the control rows beside them.
 
-    id: eight hex digits of everything that decides what comes out. needs: the ids of tasks to be done before. face_size: px at
-    which faces are compared.
+    id: eight hex digits of everything that decides what comes out. needs: the ids of tasks to be done before. corpus: whose
+    voices and faces it is scored on. face_size: px at which those are compared.
+    trained: the stage, if there is one, whose training is this cell's own too.
     """
 
     id: str
@@ -76,7 +79,9 @@ class Task:
     seed: int
     needs: tuple[str, ...]
     config: Config
+    corpus: str | None = None
     face_size: int | None = None
+    trained: str | None = None
 
     @property
     def name(self) -> str:
@@ -120,9 +125,8 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
     """The same from a plain mapping. folder: where `base` and a protocol's file are looked for first."""
     file = configuration.typed(File, values)
     if not file.base:
-        raise ValueError(f"base: none came. Allowed: a recipe's file or name, such as {configuration.recipes()[0]}.")
-    base = configuration.changed(configuration.read_recipe(file.base, folder), _dotted("set", file.set))
-    base["evaluation"] = _evaluation(file.evaluate, base, folder)
+        raise ValueError("base: none came. Allowed: a recipe's file or name, such as sf2f-64.")
+    common = _dotted("set", file.set)
     checked: dict[str, int | None] = {}
     cells: list[Task] = []
     stages: dict[str, Task] = {}
@@ -131,14 +135,19 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
         for seed in file.seeds:
             about = f"cell {label!r}, seed {seed}" if axes else f"seed {seed}"
             try:
-                config = configuration.from_dict(configuration.changed(base, changes | {"train.seed": seed}))
+                recipe = configuration.read_recipe(str(changes.get(BASE, file.base)), folder)
+                sets = common | {key: value for key, value in changes.items() if key != BASE} | {"train.seed": seed}
+                recipe = configuration.changed(recipe, sets)
+                recipe["evaluation"] = _evaluation(file.evaluate, recipe, folder)
+                config = configuration.from_dict(recipe)
                 size = _checked(config, checked)
                 needs = _stages(config, stages, checked)
                 if size is None:
                     raise ValueError(NO_DECODER)
             except ValueError as error:
                 raise ValueError(f"{about}: {error}") from None
-            task = Task(_id(config, needs), "cell", label or Path(file.base).stem, axes, seed, needs, config,
+            corpus = str(file.evaluate.get("corpus") or config.data.corpus)
+            task = Task(_id(config, needs, corpus), "cell", label or Path(file.base).stem, axes, seed, needs, config, corpus,
                         config.evaluation.face_size or size)
             if twin := next((other for other in cells if other.id == task.id), None):
                 raise ValueError(f"{about} is the same as cell {twin.label!r}, seed {twin.seed}. Exclude one of them.")
@@ -147,7 +156,7 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
             controls[control.id] = control
     if not cells:
         raise ValueError("exclude: leaves no cell.")
-    return Plan(name, file, (*controls.values(), *stages.values(), *cells))
+    return Plan(name, file, (*controls.values(), *stages.values(), *(_trained_before(cell, stages) for cell in cells)))
 
 
 # -- axes ---------------------------------------------------------------------------------------------------------------
@@ -222,7 +231,7 @@ def _value(where: str, key: str, value: Any) -> Value:
         return Value(str(value["name"]), str(value["name"]), changes)
     if value is None:
         return Value("none", f"no {last}", changes)
-    return Value(str(value), f"{last} {value}", changes)
+    return Value(str(value), str(value) if key == BASE else f"{last} {value}", changes)
 
 
 def _dotted(where: str, changes: Any) -> dict[str, Any]:
@@ -231,7 +240,7 @@ def _dotted(where: str, changes: Any) -> dict[str, Any]:
     for key in changes:
         section = key.partition(".")[0]
         known = [entry.name for entry in fields(Config)]
-        if section not in known or key == "train.seed" or section == "evaluation":
+        if (section not in known or key == "train.seed" or section == "evaluation") and (key != BASE or where == "set"):
             allowed = ", ".join(section for section in known if section != "evaluation")
             raise ValueError(f"{where}.{key}: no key of a recipe that a sweep sets. Allowed: dotted keys of {allowed}; seeds and "
                              "evaluation are the sweep's own `seeds` and `evaluate`." + nearest(section, known))
@@ -265,11 +274,11 @@ def _kept(points: list[tuple[str, dict[str, str], dict[str, Any]]], exclude: lis
 
 def _evaluation(evaluate: dict[str, Any], base: dict[str, Any], folder: Path) -> Any:
     """The evaluation section of every cell: a protocol's, or else the recipe's own, with the keys given beside it."""
-    own = {key: value for key, value in evaluate.items() if key != "protocol"}
+    own = {key: value for key, value in evaluate.items() if key not in OF_SWEEP}
     known = [entry.name for entry in fields(Evaluation)]
     for key in own:
         if key.partition(".")[0] not in known:
-            raise ValueError(f"evaluate.{key}: no such key. Allowed: {', '.join(known)}." + nearest(key, known))
+            raise ValueError(f"evaluate.{key}: no such key. Allowed: {', '.join([*OF_SWEEP, *known[1:]])}." + nearest(key, known))
     section = base.get("evaluation", {})
     if (name := evaluate.get("protocol")) is not None:
         file = folder / str(name)
@@ -286,9 +295,15 @@ def _stages(config: Config, stages: dict[str, Task], checked: dict[str, int | No
     stage.train.save_every, stage.logging = config.train.save_every, config.logging
     needs = _stages(stage, stages, checked)
     name = Path(str(config.train.init_from)).stem
-    task = Task(_id(stage, needs, evaluated=False), "stage", name, {}, stage.train.seed, needs, stage)
+    task = Task(_id(stage, needs), "stage", name, {}, stage.train.seed, needs, stage)
     stages.setdefault(task.id, task)
     return (task.id,)
+
+
+def _trained_before(cell: Task, stages: Mapping[str, Task]) -> Task:
+    """A cell that is also a stage of others is trained there, and only evaluated here."""
+    stage = _id(cell.config, cell.needs)
+    return replace(cell, needs=(stage,), trained=stage) if stage in stages else cell
 
 
 def _checked(config: Config, checked: dict[str, int | None]) -> int | None:
@@ -302,15 +317,16 @@ def _checked(config: Config, checked: dict[str, int | None]) -> int | None:
 
 def _controls(cell: Task) -> Task:
     """The control rows that a cell's rows stand beside."""
-    plain = configuration.to_dict(cell.config)
-    evaluation, corpus = plain["evaluation"], content_of(cell.config.data.corpus)
-    return Task(_digest("controls", corpus, evaluation, cell.face_size), "controls", "controls", {}, 0, (), cell.config,
-                cell.face_size)
+    assert cell.corpus is not None
+    evaluation = configuration.to_dict(cell.config)["evaluation"]
+    return replace(cell, id=_digest("controls", content_of(cell.corpus), evaluation, cell.face_size), kind="controls",
+                   label="controls", axes={}, seed=0, needs=())
 
 
-def _id(config: Config, needs: Sequence[str], evaluated: bool = True) -> str:
+def _id(config: Config, needs: Sequence[str], corpus: str | None = None) -> str:
+    """corpus: it is scored on; None for what is only trained, however a recipe would score it."""
     plain = configuration.to_dict(config)
-    for key in (*NOT_IN_ID, *(() if evaluated else ("evaluation",))):
+    for key in (*NOT_IN_ID, *(() if corpus is not None else ("evaluation",))):
         *parents, last = key.split(".")
         section = plain
         for parent in parents:
@@ -318,7 +334,8 @@ def _id(config: Config, needs: Sequence[str], evaluated: bool = True) -> str:
         del section[last]
     # A stage goes by its task, anything else named by init_from by what is written there.
     initial = None if needs else config.train.init_from
-    return _digest(content_of(config.data.corpus), plain, list(needs), initial)
+    scored = None if corpus is None else content_of(corpus)
+    return _digest(content_of(config.data.corpus), scored, plain, list(needs), initial)
 
 
 def _digest(*content: Any) -> str:

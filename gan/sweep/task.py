@@ -55,11 +55,14 @@ def _perform(place: Place, folder: Path) -> dict[str, float]:
     task = place.task()
     if task.kind == "controls":
         return {"evaluate_seconds": _evaluate(place, task, None)}
-    train_at(task.config, place.run, _initial(task, folder))
-    about = {"train_seconds": _train_seconds(place, task)}
+    trained = place if task.trained is None else find(folder, task.trained)
+    assert trained is not None
+    if task.trained is None:
+        train_at(task.config, place.run, _initial(task, folder))
+    about = {"train_seconds": _train_seconds(trained, task)}
     if task.kind == "cell":
         own_code = [name.partition(".")[0] for _, name in foreign_code(task.config)]    # named by the sweep, not by the run
-        about["evaluate_seconds"] = _evaluate(place, task, generate.load(place.run, task.config.train.device, own_code))
+        about["evaluate_seconds"] = _evaluate(place, task, generate.load(trained.run, task.config.train.device, own_code))
     return about
 
 
@@ -74,7 +77,7 @@ def _initial(task: Task, folder: Path) -> checkpoint.Checkpoint | None:
 def _evaluate(place: Place, task: Task, run: Run | None) -> float:
     """Write results/: of a cell the run and the same faces shuffled, of controls all the corpus can have. Returns seconds."""
     started, settings = time.perf_counter(), task.config.evaluation
-    corpus, metrics = open_corpus(task.config.data.corpus), build_metrics(settings)
+    corpus, metrics = open_corpus(str(task.corpus)), build_metrics(settings)
     names = ["shuffled"] if run is not None else possible(corpus, runs=False)
     scored: list[System] = systems(run, names, corpus)
     partial = place.path / "results.partial"

@@ -506,7 +506,8 @@ def test_what_is_shown_is_what_was_scored(runs: dict[str, Path], tiny: Corpus, t
         return found
 
     monkeypatch.setattr(gan.evaluate, "evaluate_system", keep)
-    shown = evaluate_runs([run], [], [*ONLY_L1, "evaluation.seconds=[0.6,0.3]"], None, ["train", "unseen_speaker"], True, tmp_path)
+    two_lengths = [*ONLY_L1, "evaluation.seconds=[0.6,0.3]"]
+    shown = evaluate_runs([run], [], two_lengths, None, ["train", "unseen_speaker"], True, tmp_path)
     name = run.path.name
     captions = {"true face": name} | {f"{one}, step 30": one for one in (name, f"shuffled {name}")} \
         | {one: one for one in ("prior", "attribute-oracle", "oracle-voice", "oracle-identity")}

@@ -138,7 +138,8 @@ def test_the_trial(tiny: Corpus, real: Faces, tmp_path: Path) -> None:
 def test_few_reference_faces_of_each(tiny: Corpus, real: Faces, tmp_path: Path) -> None:
     drawn, true = folder(tmp_path / "drawn", real), folder(tmp_path / "true", real)
     further = folder(tmp_path / "further", of(tiny, "train") | {"another": real[min(real)]})
-    galleries = [trial_of_folders(drawn, true, training, WHOLE, Evaluation(faces_per_speaker=1))[0] for training in (None, further)]
+    settings = Evaluation(faces_per_speaker=1)
+    galleries = [trial_of_folders(drawn, true, training, WHOLE, settings)[0] for training in (None, further)]
     for gallery, number in ((galleries[0], [0, 1, 2]), (galleries[1], [1, 2, 3])):
         assert gallery.gallery_speaker.tolist() == number
         assert all(any(np.array_equal(face, one) for one in real[name])
