@@ -50,6 +50,8 @@ def joined() -> Iterator[None]:
     if _several() or not dist.is_available() or not dist.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) == 1:
         yield
         return
+    import torch.distributed.nn     # before the group: later, its default arguments would keep it, and a process dies on exit
+
     store, own, count = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=own, world_size=count, timeout=PATIENCE)
@@ -259,7 +261,9 @@ class _Rows(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         drawn = func(*args, **(kwargs or {}))
         if func in _DRAWS and len(drawn) == self.rows:
-            whole = torch.cat([drawn] * size())     # of its memory format: the order in which numbers are drawn
+            # Laid out as it is: numbers are drawn in the order of the memory.
+            order = sorted(range(drawn.ndim), key=drawn.stride, reverse=True)
+            whole = torch.empty_permuted((size() * self.rows, *drawn.shape[1:]), order, dtype=drawn.dtype, device=drawn.device)
             _DRAWS[func](whole, self.generator, args)
             drawn.copy_(whole[rank() * self.rows:][:self.rows])
         return drawn

@@ -8,8 +8,8 @@
     exclude:  [{variant: no L1, batch_size: 8}]     cells left out, by axis and label
     seeds:    [0, 1]
 
-An axis of grid or zip is a dotted key with a list of values, or any name with {label: changes}, as in variants. The key `base` stands
-for another recipe to start from; `set` and the other changes go on top of it. A cell is a point of grid x zip x variants x seeds.
+An axis of grid or zip is a dotted key with a list of values, or any name with {label: changes}, as in variants. The key `base`
+stands for another recipe to start from, under `set` and the other changes. A cell is a point of grid x zip x variants x seeds.
 """
 
 from __future__ import annotations
