@@ -10,10 +10,10 @@ FLOOR_STAMP := $(call stamp,$(FLOOR),constraints-floor.txt)
 .PHONY: help install demo test test-floor check lint clean
 
 help:
-	@echo "make demo    install, build the toy corpus, train a small model, print the results table, write demo/faces.png"
-	@echo "make test    install, run lint, types and the whole test suite"
-	@echo "make test-floor   the tests in .venv-floor, with the oldest versions of everything and mediapipe's own face mesh"
-	@echo "make check   the same without the slow tests: before every commit"
+	@echo "make demo        install, build the toy corpus, train a small model, print the results table, write demo/faces.png"
+	@echo "make test        install, run lint, types and the whole test suite"
+	@echo "make check       the same without the slow tests: before every commit"
+	@echo "make test-floor  the tests in an environment of the oldest supported versions, where mediapipe brings its own face mesh"
 
 install: $(STAMP)
 

@@ -6,8 +6,8 @@ Ten runs of random crops at two clip lengths, both unseen splits, every metric o
 At first each metric puts every drawn and every true face that it asks for through its net, one after the other, as a script a
 metric does; then one thing after the other is switched on, and all must give the same scores. True faces are taken once a metric,
 and not once a run as where each run is an evaluation of its own. The judges that metrics train (of identities, of attributes) are
-trained before and count nowhere. Without --run the generator is the demo recipe's, untrained: the same work, but its faces are
-much alike.
+trained before and count nowhere. Without --run the generator is the demo recipe's, untrained but for batch norm, so that
+its pictures differ as a trained one's do.
 """
 
 from __future__ import annotations
@@ -53,27 +53,27 @@ FIRST, BAR = "one picture at a time", "every picture once"
 TOLERANCE = 0.01    # between scores: a batch's faces may differ from single ones by a grey level, and nets in the last digits
 
 Compute = Callable[[np.ndarray], np.ndarray]
-Features = Callable[..., np.ndarray]
+Features = Callable[[np.ndarray, Compute, int, int], np.ndarray]
 Scores = dict[tuple[str, float, str], float]
 
 
-def singly(images: np.ndarray, label: str, compute: Compute, dim: int, batch_size: int = 64, progress: str = "") -> np.ndarray:
+def singly(images: np.ndarray, compute: Compute, dim: int, batch_size: int) -> np.ndarray:
     """In place of cached_features: every picture, one after the other."""
-    return in_batches(images, label, compute, dim, 1)
+    return in_batches(images, compute, dim, 1)
 
 
-def in_batches(images: np.ndarray, label: str, compute: Compute, dim: int, batch_size: int = 64, progress: str = "") -> np.ndarray:
+def in_batches(images: np.ndarray, compute: Compute, dim: int, batch_size: int) -> np.ndarray:
     """In place of cached_features: every picture, batch by batch."""
     parts = [compute(images[start:start + batch_size]) for start in range(0, len(images), batch_size)]
     return np.concatenate([np.zeros((0, dim), np.float32), *parts]).astype(np.float32)
 
 
-def distinct(images: np.ndarray, label: str, compute: Compute, dim: int, batch_size: int = 64, progress: str = "") -> np.ndarray:
+def distinct(images: np.ndarray, compute: Compute, dim: int, batch_size: int) -> np.ndarray:
     """In place of cached_features: of equal pictures of one call the first, batch by batch."""
     place: dict[bytes, int] = {}
     of = [place.setdefault(image.tobytes(), len(place)) for image in images]
     first = np.unique(of, return_index=True)[1]
-    return in_batches(images[first], label, compute, dim, batch_size)[of]
+    return in_batches(images[first], compute, dim, batch_size)[of]
 
 
 def by_dlib_itself(embedder: Dlib, images: np.ndarray, face_box: FaceBox) -> np.ndarray:
@@ -91,12 +91,11 @@ def _published_net() -> dlib.face_recognition_model_v1:
 
 @dataclass(frozen=True)
 class Rung:
-    """How the evaluation is done. features: in cached_features' place. batches: of the generator and the classifier too.
-
-    keeps: what the rungs before left in the cache. another: a model whose faces are not there yet.
+    """How the evaluation is done. features: in cached_features' place; None is itself. batches: the generator and the classifier
+    work in them too. keeps: what the rungs before left in the cache. another: a model whose faces are not there yet.
     """
 
-    features: Features
+    features: Features | None = None
     batches: bool = True
     published_net: bool = False
     keeps: bool = False
@@ -108,9 +107,9 @@ LADDER = {
     FIRST: Rung(singly, batches=False),
     "+ batches": Rung(in_batches),
     "+ equal pictures once a metric": Rung(distinct),
-    BAR: Rung(cached_features),
-    "+ cache, another model": Rung(cached_features, keeps=True, another=True),
-    "+ cache, the same again": Rung(cached_features, keeps=True),
+    BAR: Rung(),
+    "+ cache, another model": Rung(keeps=True, another=True),
+    "+ cache, the same again": Rung(keeps=True),
 }
 
 
@@ -142,7 +141,7 @@ class Bench:
         """Train the judges, and read weights and speech, so that no rung pays for it."""
         brief = replace(self.settings, runs=1)
         _published_net()
-        with self._as(Rung(cached_features)):
+        with self._as(Rung()):
             for split in brief.splits:
                 evaluate_system(Prior(), self.corpus, brief, split, min(brief.seconds), self.size, self.metrics)
         for split in self.settings.splits:
@@ -165,9 +164,10 @@ class Bench:
 
     def drawn(self) -> tuple[int, int]:
         """Faces that are drawn for one rung, and how many are unlike."""
-        faces = [face.tobytes() for split in self.settings.splits for seconds in self.settings.seconds
-                 for face in Drawn(self.generator).draw(requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed),
-                                                        self.corpus, self.size, self.settings)]
+        asked = [requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
+                 for split in self.settings.splits for seconds in self.settings.seconds]
+        faces = [face.tobytes() for one in asked
+                 for face in Drawn(self.generator).draw(one, self.corpus, self.size, self.settings)]
         return len(faces), len(set(faces))
 
     @contextmanager
@@ -175,17 +175,20 @@ class Bench:
         """Within, the evaluation works as a rung says. Yields the counts of pictures that nets were given."""
         count: list[int] = []
 
-        def counted(images: np.ndarray, label: str, compute: Compute, *rest: int, **more: str) -> np.ndarray:
-            def of(batch: np.ndarray) -> np.ndarray:
+        def features(images: np.ndarray, label: str, compute: Compute, dim: int, batch_size: int = 64,
+                     progress: str = "") -> np.ndarray:
+            def counted(batch: np.ndarray) -> np.ndarray:
                 count.append(len(batch))
                 return compute(batch)
 
-            return rung.features(images, label, of, *rest, **more)
+            if rung.features is None:
+                return cached_features(images, label, counted, dim, batch_size, progress)
+            return rung.features(images, counted, dim, batch_size)
 
         with ExitStack() as patches:
             patches.enter_context(mock.patch.dict(os.environ, {VARIABLE: str(self.folder)}))
             for module in ASKING:
-                patches.enter_context(mock.patch.object(importlib.import_module(module), "cached_features", counted))
+                patches.enter_context(mock.patch.object(importlib.import_module(module), "cached_features", features))
             patches.enter_context(mock.patch.object(attributes, "AttributeReader", self._reader))
             if not rung.batches:
                 one = functools.partial(identity_accuracy.name_faces, batch_size=1)
@@ -202,8 +205,19 @@ class Bench:
         return self._readers[content]
 
 
+def untrained(corpus: Corpus) -> Generator:
+    """The demo recipe's generator with random weights. With batch norm as it begins, all its pictures would be one."""
+    heard = requests(corpus, "train", 1.0, 5, 0).waveforms
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = build_model(load("demo"), len(corpus.speakers)).generator.train()
+        for step in range(30):
+            generator(*generator.fit([heard[(step * 16 + at) % len(heard)] for at in range(16)]))
+    return generator.eval()
+
+
 def difference(scores: Scores, than: Scores) -> float:
-    """The largest of |a - b| / max(1, |b|). Raises ValueError, naming it, for one above TOLERANCE or that only one of them has."""
+    """The largest of |a - b| / max(1, |b|). Raises ValueError naming one that is above TOLERANCE or that only one of them has."""
     largest = 0.0
     for key in scores.keys() | than.keys():
         a, b = scores.get(key, math.nan), than.get(key, math.nan)
@@ -229,7 +243,7 @@ def climb(bench: Bench, ladder: dict[str, Rung]) -> dict[str, Cost]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluation", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--run", type=Path, help="a run's folder, of a model without noise (default: demo's generator, untrained)")
+    parser.add_argument("--run", type=Path, help="of a model without noise, its folder (default: demo's generator, untrained)")
     parser.add_argument("--corpus", default="toy:tiny", help="default %(default)s")
     parser.add_argument("--runs", type=int, default=10, help="of random crops (default %(default)s)")
     # The tiny world's clips last 4 s: crops of 5 s would all be one, and equal pictures count once.
@@ -240,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     corpus = open_corpus(options.corpus)
     run = generate.load(options.run, "cpu") if options.run else None
-    generator = run.generator if run else build_model(load("demo"), len(corpus.speakers)).generator.eval()
+    generator = run.generator if run else untrained(corpus)
     settings = replace(load_protocol("default"), runs=options.runs, seconds=options.seconds)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(generator, corpus, settings, Path(folder))

@@ -59,6 +59,14 @@ TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] 
         "seconds": lambda row: _spread(row["seconds"][f"{row['processes']} processes"]),
         "seconds, one process": lambda row: _spread(row["seconds"]["one process"]),
         "times faster": lambda row: _spread(row["times_faster"], ".2f")}),
+    "evaluation": ("Whole evaluation of one model", ("model", "corpus", "runs", "rung"), {
+        "model": lambda row: row["model"],
+        "faces drawn": lambda row: f"{row['drawn']}, {row['drawn_unlike']} unlike ({row['corpus']})",
+        "evaluation": lambda row: row["rung"],
+        "processor seconds": lambda row: f"{row['processor_seconds']:.1f}",
+        "pictures through nets": lambda row: f"{row['pictures']:,}",
+        "times faster than one at a time": lambda row: f"{row['times_faster']:.2f}",
+        "than the row before": lambda row: f"{row['times_faster_than_before']:.2f}" if row["times_faster_than_before"] else "-"}),
     "frechet": ("Frechet distance, beside pytorch-fid's", ("dimensions", "faces", "given"), {
         "dimensions": lambda row: str(row["dimensions"]),
         "faces a set": lambda row: str(row["faces"]),

@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evaluation.layout import Layout, LayoutColumn, LayoutRow
+from evaluation.layout import CHANCE, REAL, Layout, LayoutRow
 from evaluation.lines import Column, Line, column_of, lines_of
-from evaluation.rows import CORPUS, GROUP, Row, absent, canonical, identity, latest, number
-
-UNKNOWN = "not evaluated"
+from evaluation.rows import CORPUS, GROUP, Row, absent, identity, latest, number
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ def grids(rows: Iterable[Row], layout: Layout | None = None) -> list[Grid]:
 
 def _grid(rows: list[Row], missing: list[Row], layout: Layout, everyone: set[str]) -> Grid | None:
     columns = _columns(rows, layout)
-    lines = chosen(lines_of(rows, missing), layout, everyone)
+    lines = lines_of(rows, missing)
+    lines = lines if layout == Layout() else chosen(lines, layout, everyone)
     splits = list(dict.fromkeys(str(row["split"]) for row in rows))
     used = {column for one in columns for column in one.each}
     protocols = [json.loads(column.protocol) for column in used] or [dict(row["protocol"]) for row in rows[:1]]
@@ -120,14 +119,16 @@ def chosen(lines: list[Line], layout: Layout, everyone: set[str]) -> list[Line]:
         systems = [line for asked in layout.rows for line in _asked(asked, lines, everyone)]
     else:
         systems = [line for line in lines if line.competes]
-        if layout.controls is None and not layout.printed:
-            return lines
-    wanted = [line for line in lines if not line.competes and all(line.names != system.names for system in systems)]
+        known = everyone.union(*(line.names for line in lines), (CHANCE, REAL))
+        told = dict.fromkeys(name for source in layout.printed for name in source.values)
+        systems += [_without_rows(LayoutRow(name, name)) for name in told if name not in known]
+    controls = [line for line in lines if not line.competes and all(line.names != system.names for system in systems)]
+    if layout.rows:
+        runs = {run for line in systems for run in line.runs()}
+        controls = [line for line in controls if not line.runs() or line.runs() & runs]
     if layout.controls is not None:
-        wanted = [line for control in layout.controls for line in wanted if _is_control(control, line)]
-    runs = {run for line in systems for run in line.runs()}
-    told = {name for source in layout.printed for name in source.values} if not layout.rows else set()
-    return systems + [line for line in wanted if not line.runs() or line.runs() & runs or not layout.rows] + []
+        controls = [line for control in layout.controls for line in controls if _is_control(control, line)]
+    return systems + controls
 
 
 def _asked(asked: LayoutRow, lines: list[Line], everyone: set[str]) -> list[Line]:
@@ -138,7 +139,11 @@ def _asked(asked: LayoutRow, lines: list[Line], everyone: set[str]) -> list[Line
         return [replace(line, label=f"{asked.name} ({line.label})") for line in found]
     if asked.system in everyone:
         return []
-    return [Line(asked.name, frozenset({asked.system}), True, {}, (UNKNOWN,))]
+    return [_without_rows(asked)]
+
+
+def _without_rows(asked: LayoutRow) -> Line:
+    return Line(asked.name, frozenset({asked.system}), True, {})
 
 
 def _is_control(control: str, line: Line) -> bool:

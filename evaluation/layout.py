@@ -15,9 +15,9 @@
       corpus: HQ-VoxCeleb
       values: {full: {"recall@10, 5 s": 21.34}, chance: {"recall@10, 5 s": 10}}
 
-Rows and columns go by their name where they have one, else by their system or metric; two of one metric need names. `extractor` is
-part of an extractor's description. What columns leave open divides tables as without a layout; but once a column names a split or
-clip length, one table holds all of them, and a column that leaves them open becomes several.
+Rows and columns go by their name where they have one, else by their system or metric; two of one metric need names.
+`extractor` is part of an extractor's description. What columns leave open divides tables as without a layout; but once a column
+names a split or clip length, one table holds all of them, and a column that leaves them open becomes several.
 """
 
 from __future__ import annotations
@@ -177,7 +177,8 @@ def _printed(value: Any, where: str, rows: tuple[LayoutRow, ...], columns: tuple
     keys = _mapping(value, where, ("source", "corpus", "values"))
     for key in ("source", "corpus", "values"):
         if key not in keys:
-            raise ValueError(f"{where}.{key}: missing. What was printed has source, corpus and values: {{row: {{column: number}}}}.")
+            raise ValueError(f"{where}.{key}: missing. What was printed has source, corpus and values, "
+                             "{row: {column: number}}.")
     row_names = (*(row.name for row in rows), CHANCE, REAL)
     values = {}
     for row, cells in _mapping(keys["values"], f"{where}.values", row_names if rows else None).items():

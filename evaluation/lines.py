@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,7 +37,8 @@ def column_of(row: Row) -> Column:
 class Line:
     """A line of a table: a system, or runs of one recipe that differ in their training seed.
 
-    names: the systems' and the recipe's. rows: of each column, one a training seed. missing: why some have none.
+    names: the systems' and the recipe's. rows: of each column, one a training seed. missing: why some, or all, have none;
+    failed: and whether one of them failed.
     """
 
     label: str
@@ -46,6 +46,7 @@ class Line:
     competes: bool
     rows: Mapping[Column, list[Row]]
     missing: tuple[str, ...] = ()
+    failed: bool = False
 
     @property
     def seeds(self) -> int:
@@ -102,7 +103,9 @@ def lines_of(rows: list[Row], missing: Iterable[Row] = ()) -> list[Line]:
         alone = row.get("recipe") is None or row.get("training_seed") is None
         siblings.setdefault(canonical(entry) if alone else canonical(row["recipe"]), []).append(entry)
     labels, trained = _labels(list(entries)), any(row.get("run") for row in rows)
-    reasons = _reasons(missing)
+    reasons: dict[str, list[Row]] = {}
+    for row in missing:
+        reasons.setdefault(str(row.get("recipe") or row["system"]), []).append(row)
     lines = []
     for members in (part for together in siblings.values() for part in _by_seed(together)):
         first, label = entries[members[0]][0], labels[members[0]]
@@ -114,18 +117,16 @@ def lines_of(rows: list[Row], missing: Iterable[Row] = ()) -> list[Line]:
         for row in (row for entry in members for row in entries[entry]):
             by_column.setdefault(column_of(row), []).append(row)
         names = {str(entries[entry][0]["system"]) for entry in members} | {str(first.get("recipe") or first["system"])}
-        why = tuple(reason for name in sorted(names & set(reasons)) for reason in reasons.pop(name))
-        lines.append(Line(label, frozenset(names), _competes(first, trained), by_column, why))
-    return lines + [Line(name, frozenset({name}), True, {}, tuple(why)) for name, why in reasons.items()]
+        why = [row for name in sorted(names & set(reasons)) for row in reasons.pop(name)]
+        lines.append(_with(why, Line(label, frozenset(names), _competes(first, trained), by_column)))
+    return lines + [_with(why, Line(name, frozenset({name}), True, {})) for name, why in reasons.items()]
 
 
-def _reasons(missing: Iterable[Row]) -> dict[str, list[str]]:
-    """By recipe or system, why scores are missing, with the training seed where it is told."""
-    reasons: dict[str, list[str]] = {}
-    for row in missing:
-        seed = "" if row.get("training_seed") is None else f"training seed {row['training_seed']}: "
-        reasons.setdefault(str(row.get("recipe") or row["system"]), []).append(f"{seed}{row['missing']}")
-    return reasons
+def _with(missing: list[Row], line: Line) -> Line:
+    """The line with the reasons why scores are missing, and of which training seed where it is told."""
+    said = [f"training seed {seed}: {row['missing']}" if (seed := row.get("training_seed")) is not None else str(row["missing"])
+            for row in missing]
+    return replace(line, missing=tuple(dict.fromkeys(said)), failed=any(row.get("failed") for row in missing))
 
 
 def _by_seed(entries: list[Entry]) -> list[list[Entry]]:

@@ -12,7 +12,7 @@ A row is a dict, one metric of one system on one split:
 Only system, corpus, split, protocol, metric and value must be there; None and NaN are the same.
 
 Or it says of a system, or of one training seed of it, why there are no scores:
-    system, missing                      its name and the reason, in words
+    system, missing, failed              its name; the reason, in words; true where it failed, else it is not done yet
     training_seed, recipe, axes          as above, where known
 """
 

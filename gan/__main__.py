@@ -107,10 +107,11 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _train(args: argparse.Namespace) -> int:
     from gan.config import load
+    from gan.distributed import joined
     from gan.train import train
 
-    run = train(load(args.recipe, args.overrides), Path(args.recipe).stem, args.runs)
-    print(f"Trained: {run}")
+    with joined():
+        print(f"Trained: {train(load(args.recipe, args.overrides), Path(args.recipe).stem, args.runs)}")
     return 0
 
 
@@ -220,25 +221,37 @@ def _table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", nargs="*", type=Path, default=[Path("results.jsonl")],
                         help="results files (default: results.jsonl)")
     parser.add_argument("--format", choices=("markdown", "latex", "csv"), default="markdown", help="how it is written")
+    parser.add_argument("--layout", type=Path, metavar="FILE",
+                        help="a YAML file that says which rows and columns (docs/tables.md), or a sweep's with such a section")
     parser.add_argument("--compare", nargs=2, action="append", metavar=("A", "B"),
-                        help="which paired differences, A minus B by speaker, to show; may be repeated "
-                             "(default: every trained system against every other row)")
+                        help="which paired differences, A minus B by speaker, to show: systems or recipes; may be repeated "
+                             "(default: every trained system against every other row; with --layout, its first row against all)")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the table there too, as PNG and PDF")
 
 
 def _table(args: argparse.Namespace) -> int:
-    from evaluation.table import csv, latex, markdown
+    from evaluation.layout import read_layout
+    from evaluation.rows import csv
+    from evaluation.table import latex, markdown, sections
     from gan.evaluate import read_rows, trained_against_all
 
     rows = [row for path in args.results for row in read_rows(path)]
-    systems = dict.fromkeys(str(row.get("system")) for row in rows)
+    layout = read_layout(args.layout) if args.layout else None
+    names = dict.fromkeys(str(row[key]) for key in ("system", "recipe") for row in rows if row.get(key) is not None)
     for name in (name for pair in args.compare or () for name in pair):
-        if name not in systems:
-            raise ValueError(f"--compare: no row is of a system {name}. Have: {', '.join(systems)}." + nearest(name, systems))
+        if name not in names:
+            raise ValueError(f"--compare: no row is of a system {name}. Have: {', '.join(names)}." + nearest(name, names))
+    pairs = args.compare or (None if layout else trained_against_all(rows))
     if args.format == "csv":
         print(csv(rows), end="")
     else:
-        write = {"markdown": markdown, "latex": latex}[args.format]
-        print(write(rows, Path(), args.compare or trained_against_all(rows)), end="")
+        print({"markdown": markdown, "latex": latex}[args.format](rows, Path(), pairs, layout), end="")
+    if args.compare and not any(section.differences for section in sections(rows, Path(), pairs, layout)):
+        print("--compare: none of these pairs has scores of the same faces, one by one, in one table.", file=sys.stderr)
+    if args.plots:
+        from evaluation.plots import draw
+
+        print(f"{len(draw(rows, args.plots, layout))} plots in {args.plots}", file=sys.stderr)
     return 0
 
 
@@ -426,7 +439,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[
     "generate": ("run + sound files -> faces", _generate_arguments, _generate),
     "evaluate": ("run(s) -> results rows, beside control systems under the same protocol",
                  _evaluate_arguments, _evaluate),
-    "table": ("results rows -> Markdown, LaTeX, CSV", _table_arguments, _table),
+    "table": ("results rows -> Markdown, LaTeX, CSV, plots", _table_arguments, _table),
     "sweep": ("a YAML of many runs -> runs, rows, tables and plots; the same command goes on with an interrupted one",
               _sweep_arguments, _sweep),
     "experiment": ("run + voices -> one of the papers' experiments: a sheet of faces and its numbers",

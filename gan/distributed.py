@@ -27,6 +27,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 PATIENCE = timedelta(days=1)
 
 
+class Lost(Exception):
+    """Another process is gone without a word."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        super().__init__("A process of this training was killed, perhaps for want of memory. "
+                         "The same command goes on from the last checkpoint.")
+
+
 def rank() -> int:
     """This process's number; 0, the first, is the one that writes and speaks."""
     return dist.get_rank() if _several() else 0
@@ -50,7 +60,8 @@ def joined() -> Iterator[None]:
     if _several() or not dist.is_available() or not dist.is_torchelastic_launched() or int(os.environ["WORLD_SIZE"]) == 1:
         yield
         return
-    import torch.distributed.nn     # before the group: later, its default arguments would keep it, and a process dies on exit
+    # Before there is a group, or its functions' defaults keep that alive, and gloo's threads abort a process that ends with them.
+    import torch.distributed.nn
 
     store, own, count = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
@@ -60,7 +71,7 @@ def joined() -> Iterator[None]:
             yield
     except Exception as error:
         if _first_to_fail(store):
-            raise
+            raise (Lost() if isinstance(error, dist.DistError) or "gloo" in str(error) else error) from None
         raise SystemExit(getattr(error, "exit_code", 2 if isinstance(error, ValueError | OSError) else 1)) from None
     finally:
         dist.destroy_process_group()

@@ -5,33 +5,52 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 
 import torch
 
-from gan.launchers.base import Job, Launcher
+from gan.launchers.base import Job, Launcher, at_least, torchrun
+
+# A killed sweep takes its jobs along, which save first: left alone they would run beside those of the next one.
+# https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html; its parent may have gone before it was set.
+_WITH_PARENT = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, {term})
+if os.getppid() == {parent}:
+    os.execvp(sys.argv[1], sys.argv[1:])
+sys.exit(128 + {term})
+"""
 
 
 class Local(Launcher):
-    """parallel: processes at a time. threads: CPU threads each; default the cores by the processes."""
+    """parallel: jobs at a time. threads: CPU threads each, default the cores by the jobs. torchrun: processes of a job.
 
-    def __init__(self, parallel: int = 1, threads: int | None = None):
-        if parallel < 1:
-            raise ValueError(f"parallel: {parallel} came. Allowed: 1 or more.")
+    Each process has a GPU to itself while there are enough; else jobs share them.
+    """
+
+    def __init__(self, parallel: int = 1, threads: int | None = None, torchrun: int = 1):
+        at_least("parallel", parallel, 1)
+        at_least("threads", 1 if threads is None else threads, 1)
+        at_least("torchrun", torchrun, 1)
         self.parallel = parallel
-        self._threads = threads or max(1, (os.cpu_count() or 1) // parallel)
+        self._processes = torchrun
+        self._threads = max(1, (threads or (os.cpu_count() or 1) // parallel) // torchrun)
         self._running: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
+        self._asked: set[str] = set()       # to stop
 
     def start(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             slot = min(set(range(self.parallel)) - {slot for _, slot in self._running.values()})
-            environment = os.environ | {"OMP_NUM_THREADS": str(self._threads)}
-            if torch.cuda.device_count() > 1:
-                environment["CUDA_VISIBLE_DEVICES"] = str(slot % torch.cuda.device_count())
+            environment = os.environ | {"OMP_NUM_THREADS": str(self._threads)} | self._gpus(slot)
+            command = torchrun(job.command, self._processes)
+            if sys.platform == "linux":
+                bond = _WITH_PARENT.format(term=int(signal.SIGTERM), parent=os.getpid())
+                command = [sys.executable, "-I", "-S", "-c", bond, *command]
             with open(job.log, "ab") as log:
                 # A session of its own: Ctrl-C reaches only the sweep, which then asks its jobs to stop.
-                process = subprocess.Popen(job.command, stdout=log, stderr=subprocess.STDOUT, env=environment,
-                                           start_new_session=True)
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                           env=environment, start_new_session=True)
             self._running[job.id] = process, slot
 
     def poll(self) -> dict[str, int | None]:
@@ -39,11 +58,26 @@ class Local(Launcher):
                                         if (code := process.poll()) is not None}
         for job in ended:
             del self._running[job]
+            self._asked.discard(job)
         return ended
 
+    def stop_jobs(self, ids: Collection[str]) -> None:
+        for job in set(ids) & self._running.keys() - self._asked:   # asked once more, they would not save
+            self._running[job][0].send_signal(signal.SIGTERM)
+            self._asked.add(job)
+
     def stop(self) -> None:
-        for process, _ in self._running.values():
-            process.send_signal(signal.SIGTERM)
+        self.stop_jobs(self._running)
         for process, _ in self._running.values():
             process.wait()
         self._running.clear()
+
+    def _gpus(self, slot: int) -> dict[str, str]:
+        """The GPUs of a slot, by the numbers or names this process sees them under."""
+        count = torch.cuda.device_count()
+        if count < 2:
+            return {}
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        names = visible.split(",") if visible else [str(number) for number in range(count)]
+        first = slot * self._processes
+        return {"CUDA_VISIBLE_DEVICES": ",".join(names[(first + number) % count] for number in range(min(self._processes, count)))}

@@ -47,10 +47,13 @@ class Place:
         return self.path / "lease.json"
 
     def state(self) -> str:
-        if (self.path / "done.json").exists():
+        done = self.path / "done.json"
+        if done.exists():
             return DONE
         if self.path.exists() and holder(self.lease) is not None:
             return RUNNING
+        if done.exists():       # it was finished, and its lease given back, since the first look
+            return DONE
         return FAILED if (self.path / "failed.json").exists() else WAITING
 
     def task(self) -> Task:
@@ -95,7 +98,7 @@ class Place:
             file.seek(max(0, self.log.stat().st_size - 65536))
             text = file.read().decode(errors="replace")
         # A progress bar overwrites its line: what is seen last of it.
-        lines = [line.rpartition("\r")[2].rstrip() for line in text.splitlines(keepends=False)]
+        lines = [line.rstrip().rpartition("\r")[2].rstrip() for line in text.split("\n")]
         return [line for line in lines if line][-LOG_LINES:]
 
     def scalars(self) -> list[dict[str, float]]:

@@ -21,6 +21,7 @@ from gan.data.corpus import write_atomically
 
 RENEW_SECONDS = 5.0
 STALE_SECONDS = 60.0
+TAKEN = 75      # exit code of a process whose task another one does (sysexits' EX_TEMPFAIL)
 
 
 class Lease:
@@ -34,7 +35,7 @@ class Lease:
     @classmethod
     def take(cls, path: Path) -> Lease | None:
         token = uuid.uuid4().hex
-        with _locked(path):
+        with locked(path):
             if _held(path):
                 return None
             write_atomically(path, json.dumps(dict(token=token) | _process()).encode())
@@ -47,24 +48,28 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
-        with _locked(self._path):
+        with locked(self._path):
             if _read(self._path).get("token") == self._token:
                 self._path.unlink()
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
-            with _locked(self._path):
-                if _read(self._path).get("token") != self._token:
-                    # Asleep for too long: another process has taken over, and two must not write to one run.
-                    print(f"{self._path.parent.name}: another process has taken this task over; this one ends.", file=sys.stderr,
-                          flush=True)
-                    os._exit(1)
-                os.utime(self._path)
+            try:
+                with locked(self._path):
+                    if ours := _read(self._path).get("token") == self._token:
+                        os.utime(self._path)
+            except OSError:     # the disk is away: who holds it is seen once it is back
+                continue
+            if not ours:
+                # Asleep for too long: another process has taken over, and two must not write to one run.
+                print(f"{self._path.parent.name}: another process has taken this task over; this one ends.", file=sys.stderr,
+                      flush=True)
+                os._exit(TAKEN)
 
 
 def holder(path: Path) -> dict[str, Any] | None:
     """host and pid of who holds it now, or None."""
-    with _locked(path):
+    with locked(path):
         return _read(path) if _held(path) else None
 
 
@@ -81,10 +86,12 @@ def _held(path: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """What its holder wrote; nothing if there is none, or if the file was cut."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        owner = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
+    return owner if isinstance(owner, dict) and owner.keys() >= {"token", *_process()} else {}
 
 
 def _process() -> dict[str, Any]:
@@ -107,7 +114,11 @@ def _lock_file(path: Path) -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Within, no other process is within with the same path."""
     with open(_lock_file(path), "a", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:    # closing is not enough: a loader process forked just now has the file open too
+            fcntl.flock(file, fcntl.LOCK_UN)

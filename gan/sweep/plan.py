@@ -45,6 +45,24 @@ class Budget:
 
 
 @dataclass
+class Prune:
+    warmup_steps: int | None = None     # steps that every trial is left; after them one that is worse than the median of those done
+                                        # is stopped. null: none is
+    startup_trials: int = 5             # trials done before any is stopped
+
+
+@dataclass
+class Search:
+    metric: str = ""                    # a score that train.validate_metrics give, on ...
+    split: str = "val_speech"           # val_speech | val_speaker; test splits choose nothing
+    mode: str = "min"                   # min | max
+    trials: int = 20
+    seed: int = 0                       # of what is tried; that of the trainings is the one of `seeds`
+    parameters: dict[str, Any] = field(default_factory=dict)    # dotted key: {low, high, log, step}, or {choices} as in grid
+    prune: Prune = field(default_factory=Prune)
+
+
+@dataclass
 class File:
     """The sections of a sweep's YAML."""
 
@@ -59,7 +77,7 @@ class File:
     evaluate: dict[str, Any] = field(default_factory=dict)  # protocol: a name or file; corpus: one for all cells, default the one
                                                             # they learn from; and keys of a recipe's evaluation section
     table: dict[str, Any] = field(default_factory=dict)     # evaluation/layout.py
-    search: dict[str, Any] = field(default_factory=dict)    # gan/sweep/search.py
+    search: Search = field(default_factory=Search)          # gan/sweep/search.py; without parameters there is none
     launcher: dict[str, Any] = field(default_factory=dict)  # gan/launchers/, default {name: local}
 
 
@@ -96,11 +114,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """tasks: those that others need come first, cells in the order of the file."""
+    """tasks: those that others need come first, cells in the order of the file. Of a search they grow: gan/sweep/search.py.
+
+    beside: the file's folder.
+    """
 
     name: str
     file: File
     tasks: tuple[Task, ...]
+    beside: Path
 
     @property
     def cells(self) -> list[Task]:
@@ -126,37 +148,31 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
     file = configuration.typed(File, values)
     if not file.base:
         raise ValueError("base: none came. Allowed: a recipe's file or name, such as sf2f-64.")
-    common = _dotted("set", file.set)
-    checked: dict[str, int | None] = {}
+    if file.search != Search():
+        for key in ("grid", "zip", "variants", "exclude"):
+            if getattr(file, key):
+                raise ValueError(f"{key}: came beside search. Allowed: one of them; search.parameters takes {{choices: [...]}} too.")
+        return Plan(name, file, (), folder)
+    maker = Cells(file, folder)
     cells: list[Task] = []
-    stages: dict[str, Task] = {}
     controls: dict[str, Task] = {}
     for label, axes, changes in _points(file):
         for seed in file.seeds:
             about = f"cell {label!r}, seed {seed}" if axes else f"seed {seed}"
             try:
-                recipe = configuration.read_recipe(str(changes.get(BASE, file.base)), folder)
-                sets = common | {key: value for key, value in changes.items() if key != BASE} | {"train.seed": seed}
-                recipe = configuration.changed(recipe, sets)
-                recipe["evaluation"] = _evaluation(file.evaluate, recipe, folder)
-                config = configuration.from_dict(recipe)
-                size = _checked(config, checked)
-                needs = _stages(config, stages, checked)
-                if size is None:
-                    raise ValueError(NO_DECODER)
+                task = maker.cell(label or Path(file.base).stem, axes, changes, seed)
             except ValueError as error:
                 raise ValueError(f"{about}: {error}") from None
-            corpus = str(file.evaluate.get("corpus") or config.data.corpus)
-            task = Task(_id(config, needs, corpus), "cell", label or Path(file.base).stem, axes, seed, needs, config, corpus,
-                        config.evaluation.face_size or size)
             if twin := next((other for other in cells if other.id == task.id), None):
                 raise ValueError(f"{about} is the same as cell {twin.label!r}, seed {twin.seed}. Exclude one of them.")
             cells.append(task)
-            control = _controls(task)
+            control = controls_of(task)
             controls[control.id] = control
     if not cells:
         raise ValueError("exclude: leaves no cell.")
-    return Plan(name, file, (*controls.values(), *stages.values(), *(_trained_before(cell, stages) for cell in cells)))
+    stages = maker.stages
+    tasks = (*controls.values(), *stages.values(), *(_trained_before(cell, stages) for cell in cells))
+    return Plan(name, file, tasks, folder)
 
 
 # -- axes ---------------------------------------------------------------------------------------------------------------
@@ -173,12 +189,12 @@ class Value:
 
 def _points(file: File) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
     """Every cell but for its seed: label, axes, changes."""
-    grid = {_axis_name(key, values): _values(f"grid.{key}", key, values) for key, values in file.grid.items()}
-    joined = {_axis_name(key, values): _values(f"zip.{key}", key, values) for key, values in file.zip.items()}
+    grid = {_axis_name(key, values): values_of(f"grid.{key}", key, values) for key, values in file.grid.items()}
+    joined = {_axis_name(key, values): values_of(f"zip.{key}", key, values) for key, values in file.zip.items()}
     if len({len(values) for values in joined.values()}) > 1:
         raise ValueError(f"zip: {', '.join(f'{axis} has {len(values)}' for axis, values in joined.items())} values. "
                          "Allowed: the same number for each; use grid for every value with every other.")
-    named = {VARIANT: _values("variants", VARIANT, file.variants)} if file.variants else {}
+    named = {VARIANT: values_of("variants", VARIANT, file.variants)} if file.variants else {}
     axes = [*named, *joined, *grid]
     if twice := [axis for axis in axes if axes.count(axis) > 1]:
         raise ValueError(f"grid, zip, variants: the axis {twice[0]} comes twice. Name one of them with {{label: changes}}.")
@@ -210,12 +226,12 @@ def _axis_name(key: str, values: Any) -> str:
     return key if isinstance(values, Mapping) else key.rpartition(".")[2]
 
 
-def _values(where: str, key: str, values: Any) -> list[Value]:
+def values_of(where: str, key: str, values: Any) -> list[Value]:
     """The labelled values of an axis: of a list, values of the key; of a mapping, named changes."""
     if not isinstance(values, list | Mapping) or not values:
         raise ValueError(f"{where}: {values!r} came. Allowed: a list of values, or {{label: {{dotted key: value}}}}, not empty.")
     if isinstance(values, Mapping):
-        return [Value(label, label, _dotted(f"{where}.{label}", changes)) for label, changes in values.items()]
+        return [Value(label, label, dotted(f"{where}.{label}", changes)) for label, changes in values.items()]
     found = [_value(where, key, value) for value in values]
     labels = [value.label for value in found]
     if twice := next((label for label in labels if labels.count(label) > 1), None):
@@ -224,7 +240,7 @@ def _values(where: str, key: str, values: Any) -> list[Value]:
 
 
 def _value(where: str, key: str, value: Any) -> Value:
-    last, changes = key.rpartition(".")[2], _dotted(where.rpartition(".")[0], {key: value})
+    last, changes = key.rpartition(".")[2], dotted(where.rpartition(".")[0], {key: value})
     if isinstance(value, Mapping):
         if "name" not in value:
             raise ValueError(f"{where}: {dict(value)!r} has no name to go by. Use {{label: {{{key}: value}}}}.")
@@ -234,7 +250,7 @@ def _value(where: str, key: str, value: Any) -> Value:
     return Value(str(value), str(value) if key == BASE else f"{last} {value}", changes)
 
 
-def _dotted(where: str, changes: Any) -> dict[str, Any]:
+def dotted(where: str, changes: Any) -> dict[str, Any]:
     if not isinstance(changes, Mapping):
         raise ValueError(f"{where}: {changes!r} came. Allowed: {{dotted key: value}}, such as {{losses.pixel: null}}.")
     for key in changes:
@@ -287,13 +303,47 @@ def _evaluation(evaluate: dict[str, Any], base: dict[str, Any], folder: Path) ->
     return configuration.changed(section, own)
 
 
-def _stages(config: Config, stages: dict[str, Task], checked: dict[str, int | None]) -> tuple[str, ...]:
+class Cells:
+    """Makes tasks of a file's points. stages: by id, what those made so far start from."""
+
+    def __init__(self, file: File, folder: Path):
+        self.stages: dict[str, Task] = {}
+        self._file, self._folder = file, folder
+        self._common = dotted("set", file.set)
+        self._checked: dict[str, int | None] = {}
+
+    def cell(self, label: str, axes: dict[str, str], changes: Mapping[str, Any], seed: int) -> Task:
+        """To be trained and scored. Raises ValueError for whatever is wrong with it."""
+        config = self._config(changes, seed)
+        size = _checked(config, self._checked)
+        needs = _stages(config, self.stages)
+        if size is None:
+            raise ValueError(NO_DECODER)
+        corpus = str(self._file.evaluate.get("corpus") or config.data.corpus)
+        return Task(_id(config, needs, corpus), "cell", label, axes, seed, needs, config, corpus,
+                    config.evaluation.face_size or size)
+
+    def trial(self, label: str, axes: dict[str, str], changes: Mapping[str, Any], seed: int) -> Task:
+        """To be trained only; nothing is built to check it."""
+        config = self._config(changes, seed)
+        needs = _stages(config, self.stages)
+        return Task(_id(config, needs), "trial", label, axes, seed, needs, config)
+
+    def _config(self, changes: Mapping[str, Any], seed: int) -> Config:
+        recipe = configuration.read_recipe(str(changes.get(BASE, self._file.base)), self._folder)
+        sets = self._common | {key: value for key, value in changes.items() if key != BASE} | {"train.seed": seed}
+        recipe = configuration.changed(recipe, sets)
+        recipe["evaluation"] = _evaluation(self._file.evaluate, recipe, self._folder)
+        return configuration.from_dict(recipe)
+
+
+def _stages(config: Config, stages: dict[str, Task]) -> tuple[str, ...]:
     """The id of the task that trains the stage a config starts from, added to stages with those before it; or nothing."""
     stage = stage_of(config)
     if stage is None:
         return ()
     stage.train.save_every, stage.logging = config.train.save_every, config.logging
-    needs = _stages(stage, stages, checked)
+    needs = _stages(stage, stages)
     name = Path(str(config.train.init_from)).stem
     task = Task(_id(stage, needs), "stage", name, {}, stage.train.seed, needs, stage)
     stages.setdefault(task.id, task)
@@ -315,11 +365,11 @@ def _checked(config: Config, checked: dict[str, int | None]) -> int | None:
     return checked[key]
 
 
-def _controls(cell: Task) -> Task:
+def controls_of(cell: Task) -> Task:
     """The control rows that a cell's rows stand beside."""
     assert cell.corpus is not None
     evaluation = configuration.to_dict(cell.config)["evaluation"]
-    return replace(cell, id=_digest("controls", content_of(cell.corpus), evaluation, cell.face_size), kind="controls",
+    return replace(cell, id=digest("controls", content_of(cell.corpus), evaluation, cell.face_size), kind="controls",
                    label="controls", axes={}, seed=0, needs=())
 
 
@@ -335,10 +385,10 @@ def _id(config: Config, needs: Sequence[str], corpus: str | None = None) -> str:
     # A stage goes by its task, anything else named by init_from by what is written there.
     initial = None if needs else config.train.init_from
     scored = None if corpus is None else content_of(corpus)
-    return _digest(content_of(config.data.corpus), scored, plain, list(needs), initial)
+    return digest(content_of(config.data.corpus), scored, plain, list(needs), initial)
 
 
-def _digest(*content: Any) -> str:
+def digest(*content: Any) -> str:
     text = json.dumps([configuration.RESULTS_VERSION, *content], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -12,12 +12,10 @@ from gan.data.corpora import open_corpus
 from gan.evaluate import append, build_metrics, evaluate_system, rows
 from gan.generate import Run
 from gan.sweep.folder import DONE, Place, find, speed
-from gan.sweep.lease import Lease
+from gan.sweep.lease import TAKEN, Lease
 from gan.sweep.plan import Task
 from gan.systems import System, possible, systems
 from gan.train import Stopped, train_at
-
-TAKEN = 75      # exit code: another process is at it (sysexits' EX_TEMPFAIL)
 
 
 class Taken(Exception):

@@ -10,7 +10,8 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from evaluation.table import csv, latest, latex, markdown
+from evaluation.rows import csv, latest
+from evaluation.table import latex, markdown
 
 
 def row(system="a", metric="recall@1", value=0.5, **changes):

@@ -28,6 +28,7 @@ SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/none
 CredType=cred/none
+AuthInfo=cred_expire=5
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -43,7 +44,7 @@ JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerType=sched/backfill
-SchedulerParameters=sched_interval=1,bf_interval=1,requeue_delay=1
+SchedulerParameters=sched_interval=1,bf_interval=1
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmdParameters=config_overrides
@@ -53,6 +54,7 @@ KillWait=10
 MinJobAge=2
 NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports} CPUs={cpus}
 PartitionName=main Nodes={nodes} Default=YES State=UP PriorityTier=1
+PartitionName=patient Nodes={nodes} State=UP PriorityTier=1 GraceTime=30
 PartitionName=urgent Nodes={nodes} State=UP PriorityTier=2
 """
 

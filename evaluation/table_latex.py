@@ -1,0 +1,90 @@
+"""A table of results as LaTeX, for a document with booktabs and graphicx: pdflatex reads it whatever letters are in it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from evaluation.comparison import BEST, SECOND
+from evaluation.table_text import DIFFERS, PRINTED, Cell, Section, Table
+
+NEEDS = "% \\usepackage{booktabs,graphicx}\n"
+LINES = 45  # on a page; a longer table goes on in a further one
+_GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", (
+    "alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi",
+    "rho", "sigma", "tau", "upsilon", "varphi", "chi", "psi", "omega",
+    "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"), strict=True))
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "[": "{[}", "*": "{*}",  # which after a line's end would be read as belonging to it
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    '"': r"\char34{}", "`": r"\textasciigrave{}", "'": r"\char39{}",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$", "±": r"$\pm$", "−": "$-$", "–": "--", "—": "---",
+    "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "°": r"$^\circ$",
+    "‘": "`", "’": "'", "“": "``", "”": "''", "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}",
+    "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}",
+    **{letter: f"$\\{name}$" for letter, name in _GREEK.items()},
+}
+_MARKS = {BEST: r"\textbf{%s}", DIFFERS: r"\textbf{%s}", SECOND: r"\underline{%s}", PRINTED: r"\textit{%s}"}
+_ACCENTS = {"\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0308": r'\"', "\u030a": r"\r",
+            "\u030c": r"\v", "\u0327": r"\c"}
+
+
+def section(section: Section) -> str:
+    """A table environment for the results, and one for the differences. A table wider than the line is made to fit."""
+    where = tex(section.corpus) + (f", split \\texttt{{{tex(section.split)}}}" if section.split else "")
+    title = f"{tex(section.title)}: {where}." if section.title else f"{where}."
+    parts = []
+    notes = [f"{mark} {text}" for mark, text in section.notes]
+    if section.results:
+        parts += _tables(f"{title} {' '.join(map(tex, section.intro))}", section.results, notes)
+    else:
+        parts += [f"% {' '.join(text.split())}\n" for text in (f"{section.corpus}, split {section.split}", *notes)]
+    if section.differences:
+        parts += _tables(f"{title} {tex(section.about_differences)}", section.differences, [])
+    return "\n".join(parts)
+
+
+def _tables(caption: str, table: Table, notes: list[str]) -> list[str]:
+    """One table, or as many as pages are needed; the notes under the last."""
+    lines = [" & ".join([tex(name), *map(_cell, cells)]) + r" \\" for name, cells in table.lines]
+    rules = {len(lines) - table.references} if table.references else set()
+    rules |= {len(lines) - table.references - table.controls} if table.controls else set()
+    starts = range(0, len(lines), LINES)
+    return [_environment(caption if start == 0 else "Continued.", table.head,
+                         [part for at, line in enumerate(lines[start:start + LINES], start)
+                          for part in ([r"\midrule"] if at in rules and at > start else []) + [line]],
+                         notes if start == starts[-1] else [])
+            for start in starts]
+
+
+def _environment(caption: str, head: list[str], lines: list[str], notes: list[str]) -> str:
+    return "\n".join([
+        r"\begin{table}[tbp]", r"\centering", rf"\caption{{{caption}}}", r"\footnotesize",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule",
+        " & ".join(map(tex, head)) + r" \\", r"\midrule", *lines, r"\bottomrule", r"\end{tabular}}",
+        *([r"\par\smallskip\raggedright\scriptsize"] if notes else []), *(rf"{tex(note)}\par" for note in notes),
+        r"\end{table}", ""])
+
+
+def _cell(cell: Cell) -> str:
+    value, beside = (tex(re.sub(r"(?<!\w)-(?=\d)", "−", text)) for text in (cell.value, cell.beside))
+    return f"{_MARKS.get(cell.mark, '%s') % value} {beside}".strip()
+
+
+def tex(text: str) -> str:
+    """Text that LaTeX sets as it reads; a letter that pdflatex has no sign for as its code, such as U+4E2D."""
+    return "".join(map(_letter, " ".join(text.split())))
+
+
+def _letter(letter: str) -> str:
+    if letter in _LATEX:
+        return _LATEX[letter]
+    if " " <= letter <= "~":
+        return letter
+    base, *accents = unicodedata.normalize("NFD", letter)
+    if base.isascii() and len(accents) == 1 and accents[0] in _ACCENTS:
+        return f"{_ACCENTS[accents[0]]}{{{base}}}"
+    plain = unicodedata.normalize("NFKC", letter)
+    return tex(plain) if plain != letter else f"U+{ord(letter):04X}"
