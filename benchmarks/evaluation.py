@@ -140,7 +140,6 @@ class Bench:
     def prepare(self) -> None:
         """Train the judges, and read weights and speech, so that no rung pays for it."""
         brief = replace(self.settings, runs=1)
-        _published_net()
         with self._as(Rung()):
             for split in brief.splits:
                 evaluate_system(Prior(), self.corpus, brief, split, min(brief.seconds), self.size, self.metrics)
@@ -152,6 +151,8 @@ class Bench:
         if not rung.keeps:
             for kept in ("features", "reference"):
                 shutil.rmtree(self.folder / kept, ignore_errors=True)
+        if rung.published_net:
+            _published_net()
         settings = self.settings if rung.batches else replace(self.settings, batch_size=1)
         system, scores = Drawn(self.other if rung.another else self.generator), Scores()
         with self._as(rung) as count:
@@ -162,12 +163,12 @@ class Bench:
                     scores |= {(split, seconds, score.metric): score.value for score in found.scores}
             return Cost(time.process_time() - began, sum(count), scores)
 
-    def drawn(self) -> tuple[int, int]:
-        """Faces that are drawn for one rung, and how many are unlike."""
+    def drawn(self, generator: Generator) -> tuple[int, int]:
+        """Faces that a generator is asked for, and how many of them are unlike."""
         asked = [requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
                  for split in self.settings.splits for seconds in self.settings.seconds]
         faces = [face.tobytes() for one in asked
-                 for face in Drawn(self.generator).draw(one, self.corpus, self.size, self.settings)]
+                 for face in Drawn(generator).draw(one, self.corpus, self.size, self.settings)]
         return len(faces), len(set(faces))
 
     @contextmanager
@@ -260,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         bench = Bench(generator, corpus, settings, Path(folder))
         bench.prepare()
         costs = climb(bench, {name: LADDER[name] for name in options.rungs})
-        drawn, unlike = bench.drawn()
+        drawn, unlike = bench.drawn(generator)
     before: Cost | None = None
     for name, cost in costs.items():
         record("evaluation", dict(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -28,10 +29,13 @@ WIDTH = 3.4  # inches, a column of most papers
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vP*X<>ph"
 GREY = "#777777"
+UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
 LABEL = 34  # letters of a name at most
-_STYLE = {"font.size": 7, "axes.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.0,
-          "lines.markersize": 4, "pdf.fonttype": 42, "legend.frameon": False, "legend.fontsize": 6.5, "axes.titlesize": 7,
-          "xtick.major.width": 0.6, "ytick.major.width": 0.6, "figure.dpi": 200, "savefig.dpi": 300}
+_STYLE: dict[Any, Any] = {
+    "text.parse_math": False, "font.size": 7, "axes.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False,
+    "lines.linewidth": 1.0, "lines.markersize": 4, "pdf.fonttype": 42, "legend.frameon": False, "legend.fontsize": 6.5,
+    "axes.titlesize": 7, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+    "savefig.dpi": 300}
 Point = tuple[float, Summary]
 
 
@@ -57,7 +61,7 @@ def draw(rows: Iterable[Row], folder: Path, layout: Layout | None = None) -> lis
 
 
 def _values(grid: Grid, column: GridColumn) -> Figure | None:
-    """A line each system: its value and interval; dashed chance, dotted real faces."""
+    """A bar each system: its value and interval; dashed chance, dotted real faces; grey the controls."""
     lines = [(line, found) for line in grid.lines if (found := _said(line, column)) is not None]
     if not lines:
         return None
@@ -68,6 +72,14 @@ def _values(grid: Grid, column: GridColumn) -> Figure | None:
         axes.barh(at, found.mean, height=0.62, color=colour, alpha=0.35, linewidth=0)
         axes.errorbar(found.mean, at, xerr=[[below], [above]], fmt="o" if line.competes else "D", color=colour, markersize=2.8,
                       markerfacecolor=colour if line.competes else "white", elinewidth=0.9, capsize=1.6, zorder=3)
+    low, high = _span(grid, column, [found for line, found in lines if line.competes] or [found for _, found in lines])
+    low, high = min(low, 0), max(high, 0)
+    edge = 0.04 * (high - low)
+    axes.set_xlim(low - edge if low < 0 else 0, high + edge if high > 0 else 0)
+    for at, (line, found) in enumerate(lines):
+        if not line.competes and found.mean > high + edge:      # would leave no room for what is compared
+            axes.text(high, at, f"{found.mean:.3g} →", ha="right", va="center", fontsize=6,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8}, zorder=4)
     axes.set_yticks(range(len(lines)), [_short(line.label) for line, _ in lines])
     for tick, (line, _) in zip(axes.get_yticklabels(), lines, strict=True):
         tick.set_fontstyle("normal" if line.competes else "italic")
@@ -83,7 +95,7 @@ def _values(grid: Grid, column: GridColumn) -> Figure | None:
 
 
 def _over_training_time(grid: Grid, column: GridColumn) -> Figure | None:
-    """A point each system, or a line where checkpoints of several times were scored."""
+    """A point each system that competes, or a line where checkpoints of several times were scored."""
     series: dict[str, list[Point]] = {}
     for line in grid.lines:
         found, at = _said(line, column), column.of(line)
@@ -93,17 +105,26 @@ def _over_training_time(grid: Grid, column: GridColumn) -> Figure | None:
     if len({time for points in series.values() for time, _ in points}) < 2:
         return None
     longest = max(time for points in series.values() for time, _ in points)
-    unit, size = next(pair for pair in (("hours", 3600), ("minutes", 60), ("seconds", 1)) if longest >= 2 * pair[1] or pair[1] == 1)
+    unit, size = next((name, size) for name, size in UNITS if longest >= 2 * size or size == 1)
     return _curves(grid, column, {name: [(time / size, found) for time, found in points] for name, points in series.items()},
                    set(), f"training time, {unit}")
 
 
 def _over_length(grid: Grid, column: GridColumn, lines: dict[str, list[Point]]) -> Figure | None:
+    """A line each system. Of controls those that no run belongs to: a shuffled one beside every system would hide them."""
     controls = {line.label for line in grid.lines if not line.competes}
+    hidden = {line.label for line in grid.lines if not line.competes and line.runs()}
+    lines = {name: points for name, points in lines.items() if name not in hidden}
+    if not set(lines) - controls:
+        return None
     return _curves(grid, column, lines, controls, "speech, seconds")
 
 
 def _curves(grid: Grid, column: GridColumn, series: dict[str, list[Point]], controls: set[str], along: str) -> Figure:
+    low, high = _span(grid, column, [found for name, points in series.items() if name not in controls for _, found in points])
+    edge = 0.06 * (high - low) or 1e-3
+    series = {name: points for name, points in series.items()
+              if name not in controls or all(low - edge <= found.mean <= high + edge for _, found in points)}
     columns = 1 if max(map(len, series)) > 22 else 2
     figure, axes = _figure(2.3 + 0.13 * math.ceil((len(series) + 2) / columns))
     times = sorted({time for points in series.values() for time, _ in points})
@@ -126,6 +147,7 @@ def _curves(grid: Grid, column: GridColumn, series: dict[str, list[Point]], cont
         axes.xaxis.set_major_locator(FixedLocator(times))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_ylim(low - edge, high + edge)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     _percent(axes.yaxis, column)
     axes.set_xlabel(along)
@@ -168,6 +190,14 @@ def _several_lengths(rows: list[Row], layout: Layout | None) -> list[tuple[Grid,
 def _said(line: Line, column: GridColumn) -> Summary | None:
     at = column.of(line)
     return None if at is None else summary(line, at)
+
+
+def _span(grid: Grid, column: GridColumn, shown: list[Summary]) -> tuple[float, float]:
+    """The range that intervals, chance and real faces take."""
+    edges = [found.mean + sign * error for found in shown for sign, error in zip((-1, 1), _errors(found), strict=True)]
+    for key in ("chance", "upper"):
+        edges += [edge for one in column.each for edge in reference(grid.lines, one, key) or ()]
+    return min(edges), max(edges)
 
 
 def _errors(found: Summary) -> tuple[float, float]:
@@ -219,10 +249,9 @@ def _where(grid: Grid, column: GridColumn) -> str:
 
 
 def _short(text: str, longest: int = LABEL) -> str:
-    """Cut in the middle; a dollar would start a formula."""
+    """Cut in the middle."""
     text = " ".join(text.split())
-    text = text if len(text) <= longest else f"{text[:longest // 2]}…{text[-(longest // 2 - 1):]}"
-    return text.replace("$", r"\$")
+    return text if len(text) <= longest else f"{text[:longest // 2]}…{text[-(longest // 2 - 1):]}"
 
 
 def _file_name(grid: Grid, column: GridColumn) -> str:

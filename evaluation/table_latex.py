@@ -83,8 +83,8 @@ def _letter(letter: str) -> str:
         return _LATEX[letter]
     if " " <= letter <= "~":
         return letter
-    base, *accents = unicodedata.normalize("NFD", letter)
-    if base.isascii() and len(accents) == 1 and accents[0] in _ACCENTS:
-        return f"{_ACCENTS[accents[0]]}{{{base}}}"
+    apart = unicodedata.normalize("NFD", letter)
+    if len(apart) == 2 and apart[0].isascii() and apart[1] in _ACCENTS:
+        return f"{_ACCENTS[apart[1]]}{{{apart[0]}}}"
     plain = unicodedata.normalize("NFKC", letter)
     return tex(plain) if plain != letter else f"U+{ord(letter):04X}"

@@ -69,6 +69,15 @@ def build(base: type[T], section: Mapping[str, Any], key: str, **given: Any) -> 
     key: where the section stands, for messages. given: what only the caller knows (sizes, number of identities); each is passed
     if the constructor asks for it. A parameter annotated with another family's base class is built from its own section.
     """
+    component, arguments = arguments_of(base, section, key, **given)
+    try:
+        return component(**arguments)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+
+
+def arguments_of(base: type[T], section: Mapping[str, Any], key: str, **given: Any) -> tuple[type[T], dict[str, Any]]:
+    """The class a config section names and what it would be built with, checked like build but not built."""
     if not isinstance(section, Mapping) or not isinstance(section.get("name"), str):
         raise ValueError(f"{key}: a section reads {{name: ..., ...}}, {section!r} came. "
                          f"Have: {', '.join(names(base))}.")
@@ -87,10 +96,7 @@ def build(base: type[T], section: Mapping[str, Any], key: str, **given: Any) -> 
     missing = [name for name in allowed if parameters[name].default is inspect.Parameter.empty and name not in arguments]
     if missing:
         raise ValueError(f"{key}: {section['name']} needs {', '.join(missing)}.")
-    try:
-        return component(**arguments)
-    except ValueError as error:
-        raise ValueError(f"{key}: {error}") from None
+    return component, arguments
 
 
 def _argument(hint: Any, value: Any, key: str) -> Any:

@@ -213,7 +213,7 @@ def overridden(merged: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
             raise ValueError(f"{override}: an override reads key=value, e.g. train.steps=1000.")
         try:
             change = OmegaConf.to_container(OmegaConf.from_dotlist([override]), resolve=False)
-        except (OmegaConfBaseException, yaml.YAMLError) as error:
+        except (OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:  # omegaconf 2.3: an alias of itself
             raise ValueError(f"{key}: {override.partition('=')[2]!r} is not valid YAML "
                              f"({str(error).splitlines()[0]}).") from None
         merged = _merge(merged, change)  # type: ignore[arg-type]
@@ -300,6 +300,8 @@ def read_yaml(text: str, name: str) -> Any:
     """YAML text -> plain values. Raises ValueError, one line, calling the text `name`."""
     try:
         return OmegaConf.to_container(OmegaConf.create(text if text.strip() else "{}"))
+    except RecursionError:  # omegaconf 2.3; 2.4 raises a YAMLError
+        raise ValueError(f"{name}: not valid YAML (an alias of itself).") from None
     except (yaml.YAMLError, OmegaConfBaseException) as error:
         raise ValueError(f"{name}: not valid YAML ({' '.join(str(error).split())}).") from None
 

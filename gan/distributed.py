@@ -243,15 +243,17 @@ def share_batch_norm(*modules: nn.Module) -> None:
 
 @contextmanager
 def noise(seed: int, rows: int, device: torch.device) -> Iterator[None]:
-    """Within, random numbers follow from the seed, and each process draws those which one process would draw for its rows."""
+    """Within, random numbers follow from the seed, and differ from process to process. Without a GPU each draws those which one
+    process would draw for its rows.
+    """
     if size() == 1:
         torch.manual_seed(seed)
         yield
         return
-    # What _Rows does not know (dropout inside a GPU's fused kernels) shall at least differ from process to process. Mixed, since
-    # the host's generator reads the lowest 32 bits alone.
+    # Mixed well, since the host's generator reads the lowest 32 bits alone.
     torch.manual_seed(int(np.random.SeedSequence([seed, rank()]).generate_state(1)[0]))
-    with _Rows(torch.Generator(device).manual_seed(seed), rows):
+    # A GPU draws inside its fused kernels, where nothing can be put between, and waits for the host's 10 us an operation.
+    with _Rows(seed, rows) if device.type == "cpu" else nullcontext():
         yield
 
 
@@ -265,16 +267,16 @@ _DRAWS: dict[Any, Callable[[Tensor, torch.Generator, tuple], Tensor]] = {
 class _Rows(TorchDispatchMode):
     """Draws noise for the whole batch, and keeps this process's rows of it."""
 
-    def __init__(self, generator: torch.Generator, rows: int):
+    def __init__(self, seed: int, rows: int):
         super().__init__()
-        self.generator, self.rows = generator, rows
+        self.generator, self.rows = torch.Generator().manual_seed(seed), rows
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         drawn = func(*args, **(kwargs or {}))
         if func in _DRAWS and len(drawn) == self.rows:
             # Laid out as it is: numbers are drawn in the order of the memory.
             order = sorted(range(drawn.ndim), key=drawn.stride, reverse=True)
-            whole = torch.empty_permuted((size() * self.rows, *drawn.shape[1:]), order, dtype=drawn.dtype, device=drawn.device)
+            whole = torch.empty_permuted((size() * self.rows, *drawn.shape[1:]), order, dtype=drawn.dtype)
             _DRAWS[func](whole, self.generator, args)
             drawn.copy_(whole[rank() * self.rows:][:self.rows])
         return drawn

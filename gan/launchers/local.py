@@ -80,4 +80,5 @@ class Local(Launcher):
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         names = visible.split(",") if visible else [str(number) for number in range(count)]
         first = slot * self._processes
-        return {"CUDA_VISIBLE_DEVICES": ",".join(names[(first + number) % count] for number in range(min(self._processes, count)))}
+        chosen = [names[(first + number) % count] for number in range(min(self._processes, count))]
+        return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)}

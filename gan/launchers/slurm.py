@@ -1,7 +1,7 @@
 """Jobs of a SLURM cluster, through submitit: https://github.com/facebookincubator/submitit (MIT).
 
-What is started together is one job array. A job that runs out of time, is preempted or loses its node goes back to the queue and on
-from its checkpoint. Nothing is asked of SLURM's accounting, which not every cluster has: squeue says which jobs there are, and
+What is started together is one job array. A job that runs out of time, is preempted or loses its node goes back to the queue, and
+on from its checkpoint. Nothing is asked of SLURM's accounting, which not every cluster has: squeue says which jobs there are, and
 submitit's files how the others ended.
 """
 
@@ -25,7 +25,8 @@ from gan.launchers.base import Job, Launcher, at_least, torchrun
 NAME = "voxface"
 PROGRAMS = ("sbatch", "srun", "squeue", "scancel", "scontrol")
 AGAIN, ENOUGH = signal.SIGUSR2, signal.SIGUSR1      # submitit's for "save and queue again", ours for "save and end"
-POLL_SECONDS = 1
+ASK_SECONDS = 10                # at most so often is squeue run, which all users of a cluster share
+STOP_SECONDS = 1
 
 
 class Slurm(Launcher):
@@ -39,11 +40,15 @@ class Slurm(Launcher):
     def __init__(self, folder: Path, partition: str | None = None, parallel: int = 4, time_minutes: int = 60, cpus: int = 2,
                  gpus: int = 0, memory_gb: float | None = None, nodes: int = 1, torchrun: int = 1, save_seconds: int = 90,
                  setup: Sequence[str] = (), options: dict[str, Any] | None = None):
-        for name, value, least in (("parallel", parallel, 1), ("time_minutes", time_minutes, 1), ("cpus", cpus, 1), ("gpus", gpus, 0),
-                                   ("nodes", nodes, 1), ("torchrun", torchrun, 1), ("save_seconds", save_seconds, 1)):
-            at_least(name, value, least)
+        for name, value in (("parallel", parallel), ("time_minutes", time_minutes), ("cpus", cpus), ("nodes", nodes),
+                            ("torchrun", torchrun), ("save_seconds", save_seconds)):
+            at_least(name, value, 1)
+        at_least("gpus", gpus, 0)
+        if memory_gb is not None and memory_gb <= 0:
+            raise ValueError(f"memory_gb: {memory_gb:g} came. Allowed: more than 0.")
         if save_seconds >= 60 * time_minutes:
-            raise ValueError(f"save_seconds: {save_seconds} came. Allowed: less than time_minutes, which is {time_minutes}.")
+            raise ValueError(f"save_seconds: {save_seconds} came. Allowed: less than {60 * time_minutes}, the seconds in "
+                             f"time_minutes: {time_minutes}.")
         try:
             import submitit
         except ImportError:
@@ -54,16 +59,19 @@ class Slurm(Launcher):
         self._nodes, self._processes, self._cpus = nodes, torchrun, cpus
         # As often as it takes: whether a job gets anywhere is for the sweep to judge.
         self._executor = submitit.SlurmExecutor(folder, max_num_timeout=10 ** 6)
-        wanted = dict(partition=partition, gpus_per_node=gpus or None, mem=memory_gb, setup=list(setup) or None)
+        wanted = dict(partition=partition, gpus_per_node=gpus or None, setup=list(setup) or None,
+                      mem=None if memory_gb is None else f"{round(1024 * memory_gb)}M")
         self._executor.update_parameters(
             job_name=NAME, time=time_minutes, nodes=nodes, ntasks_per_node=1, cpus_per_task=cpus, signal_delay_s=save_seconds,
             array_parallelism=parallel, additional_parameters={"requeue": True} | dict(options or {}),
             srun_args=[f"--cpus-per-task={cpus}"],      # which srun no longer takes over from sbatch, since 22.05
             **{name: value for name, value in wanted.items() if value is not None})
         self._ours: dict[str, Job] = {}         # by number in the queue
+        self._queue: dict[str, str] | None = None
+        self._ask_at = 0.0
         self._started = folder / "jobs.jsonl"
         if self._started.exists():
-            queue = _queue() or {}
+            queue = self._look() or {}
             for line in self._started.read_text(encoding="utf-8").splitlines():
                 number, job, log = json.loads(line)
                 if number in queue:
@@ -73,21 +81,27 @@ class Slurm(Launcher):
         return {job.id for job in self._ours.values()}
 
     def start(self, jobs: Sequence[Job]) -> None:
-        with self._executor.batch():
-            queued = [self._executor.submit(_Worker(job, self._nodes, self._processes, self._cpus)) for job in jobs]
+        from submitit.core.utils import FailedJobError
+
+        try:
+            with self._executor.batch():
+                queued = [self._executor.submit(_Worker(job, self._nodes, self._processes, self._cpus)) for job in jobs]
+        except FailedJobError as error:
+            raise ValueError(f"launcher: {'; '.join(str(error).strip().splitlines())}") from None
+        self._ask_at = 0.0
         with self._started.open("a", encoding="utf-8") as file:
             for job, one in zip(jobs, queued, strict=True):
                 self._ours[one.job_id] = job
                 file.write(json.dumps([one.job_id, job.id, str(job.log)]) + "\n")
 
     def poll(self) -> dict[str, int | None]:
-        if not self._ours or (queue := _queue()) is None:
+        if not self._ours or (queue := self._look()) is None:
             return {}
         ended = [number for number in self._ours if number not in queue]
         return {job.id: self._outcome(number, job) for number in ended for job in [self._ours.pop(number)]}
 
     def stop_jobs(self, ids: Collection[str]) -> None:
-        queue = _queue() or {}
+        queue = (self._look() if ids else None) or {}
         # Said again each time: a job may just have begun, or be on its way back to the queue.
         for state, cancel in (("PENDING", ["scancel"]), ("RUNNING", ["scancel", f"--signal={ENOUGH.name}"])):
             if those := [number for number, job in self._ours.items() if job.id in ids and queue.get(number) == state]:
@@ -97,7 +111,19 @@ class Slurm(Launcher):
         while self._ours:
             self.poll()
             self.stop_jobs(self.found())
-            time.sleep(POLL_SECONDS)
+            time.sleep(STOP_SECONDS)
+            self._ask_at = 0.0
+
+    def _look(self) -> dict[str, str] | None:
+        """State of our jobs that wait, run or end, by number, as of ten seconds ago or less; None if SLURM does not answer."""
+        if time.monotonic() >= self._ask_at:
+            asked = subprocess.run(["squeue", "--noheader", "--array", "--user", getpass.getuser(), "--name", NAME,
+                                    "--format", "%i %T"], capture_output=True, text=True, check=False)
+            if asked.returncode:
+                print(f"squeue: {asked.stderr.strip()}", file=sys.stderr)
+            self._queue = None if asked.returncode else dict(line.split() for line in asked.stdout.splitlines())
+            self._ask_at = time.monotonic() + ASK_SECONDS
+        return self._queue
 
     def _outcome(self, number: str, job: Job) -> int | None:
         """Exit code of a job that has left the queue. Where submitit or SLURM ended it, the job's log is told what they said."""
@@ -114,16 +140,6 @@ class Slurm(Launcher):
         with open(job.log, "a", encoding="utf-8") as log:
             log.write(f"SLURM job {number}: {said[-2000:]}")
         return None
-
-
-def _queue() -> dict[str, str] | None:
-    """State of our jobs that wait, run or end, by number; None if SLURM does not answer."""
-    asked = subprocess.run(["squeue", "--noheader", "--array", "--user", getpass.getuser(), "--name", NAME, "--format", "%i %T"],
-                           capture_output=True, text=True, check=False)
-    if asked.returncode:
-        print(f"squeue: {asked.stderr.strip()}", file=sys.stderr)
-        return None
-    return dict(line.split() for line in asked.stdout.splitlines())
 
 
 class _Worker:

@@ -24,7 +24,7 @@ def rows(plan: Plan, folder: Path) -> list[dict[str, Any]]:
     found = []
     for task in plan.tasks:
         here = place(folder, task)
-        if task.kind == "stage" or here.state() != DONE:
+        if task.kind in ("stage", "trial") or here.state() != DONE:
             continue
         for row in read_rows(here.results / "results.jsonl"):
             found.append(_named(row, task, here) if task.kind == "cell" else row)
@@ -32,12 +32,12 @@ def rows(plan: Plan, folder: Path) -> list[dict[str, Any]]:
 
 
 def missing(plan: Plan, folder: Path) -> dict[str, str]:
-    """By title, why a cell has no rows."""
+    """By title, why a cell, or the control rows, are not there."""
     reasons = {}
     states = {task.id: place(folder, task).state() for task in plan.tasks}
     names = {task.id: task for task in plan.tasks}
-    for cell in plan.cells:
-        if states[cell.id] == DONE:
+    for cell in plan.tasks:
+        if cell.kind not in ("controls", "cell") or states[cell.id] == DONE:
             continue
         failed = next((need for need in _all_needs(cell, names) if states[need] == FAILED), None)
         if states[cell.id] == FAILED:

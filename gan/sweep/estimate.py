@@ -17,8 +17,9 @@ from gan.config import Config
 from gan.data.corpora import open_corpus
 from gan.face_nets import settle_networks
 from gan.generate import choose_device
-from gan.sweep.folder import DONE, place, speed
+from gan.sweep.folder import DONE, PRUNED, place, speed
 from gan.sweep.plan import Plan, Task
+from gan.sweep.search import open_search
 from gan.train import Trainer
 
 MEASURED_STEPS = 2      # after one that does not count
@@ -26,8 +27,10 @@ MEASURED_STEPS = 2      # after one that does not count
 
 def overview(plan: Plan, folder: Path) -> str:
     """The cells, what is done, and an estimate of the rest. Renders corpora and trains face nets that are not there yet."""
+    search = open_search(plan, folder)
+    plan = plan if search is None else search.expected()
     states = {task.id: place(folder, task).state() for task in plan.tasks}
-    left = [task for task in plan.tasks if states[task.id] != DONE]
+    left = [task for task in plan.tasks if states[task.id] not in (DONE, PRUNED)]
     needed = estimates(plan, folder, left)
     width = max(len(task.title) for task in plan.tasks)
     lines = [f"{'':8} {'state':8} {'':{width}} {'steps':>8} {'training':>9} {'disk':>8}"]
@@ -44,7 +47,7 @@ def overview(plan: Plan, folder: Path) -> str:
                  + (f"and {cells * evaluation / 60:.2g} h of evaluation" if evaluation is not None else
                     "and an evaluation a cell, not timed yet")
                  + f", shared by {parallel} at a time; about {gigabytes:.2g} GB of checkpoints.")
-    return "\n".join(lines) + "\n"
+    return ("" if search is None else search.overview()) + "\n".join(lines) + "\n"
 
 
 def check_budget(plan: Plan, folder: Path) -> None:
@@ -52,7 +55,9 @@ def check_budget(plan: Plan, folder: Path) -> None:
     budget = plan.file.budget
     if budget.hours is None and budget.gigabytes is None:
         return
-    left = [task for task in plan.tasks if place(folder, task).state() != DONE]
+    search = open_search(plan, folder)
+    plan = plan if search is None else search.expected()
+    left = [task for task in plan.tasks if place(folder, task).state() not in (DONE, PRUNED)]
     hours, gigabytes = _total(estimates(plan, folder, left))
     for key, needed, allowed in (("hours", hours, budget.hours), ("gigabytes", gigabytes, budget.gigabytes)):
         if allowed is not None and needed > allowed:
@@ -67,7 +72,7 @@ def estimates(plan: Plan, folder: Path, tasks: list[Task]) -> dict[str, tuple[fl
             known[_like(task.config)] = task.config.train.batch_size / samples, _megabytes_of(folder, task)
     found = {}
     for task in tqdm(tasks, desc="estimate", unit="task", disable=None, leave=False):
-        if task.kind == "controls":
+        if task.kind == "controls" or task.trained is not None:
             found[task.id] = 0.0, 0.0
             continue
         if _like(task.config) not in known or not all(map(math.isfinite, known[_like(task.config)])):

@@ -2,7 +2,8 @@
 
     sweeps/<name>/cells/<label>-s<seed>-<id>/
         task.json  config.yaml  log.txt  run/  results/{results.jsonl, scores/}
-        lease.json while somebody works on it, done.json once it is done, failed.json when it failed
+        lease.json while somebody works on it, done.json once it is done, failed.json when it failed, pruned.json when a
+        search has given it up
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gan.data.corpus import write_atomically
 from gan.sweep.lease import holder
 from gan.sweep.plan import Task
 
-WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
+WAITING, RUNNING, DONE, FAILED, PRUNED = "waiting", "running", "done", "failed", "pruned"
 LOG_LINES = 12
 
 
@@ -47,6 +48,8 @@ class Place:
         return self.path / "lease.json"
 
     def state(self) -> str:
+        if (self.path / "pruned.json").exists():
+            return PRUNED
         done = self.path / "done.json"
         if done.exists():
             return DONE
@@ -77,6 +80,18 @@ class Place:
     def done(self) -> dict[str, Any]:
         """What finish noted."""
         return json.loads((self.path / "done.json").read_text(encoding="utf-8"))
+
+    def prune(self, step: int) -> None:
+        write_atomically(self.path / "pruned.json", json.dumps({"step": step, "at": _now()}).encode())
+
+    def best(self) -> dict[str, Any]:
+        """step and value of the best validation of its training so far; nothing before one."""
+        file = self.run / "best.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+    @property
+    def best_checkpoint(self) -> Path:
+        return self.run / "checkpoints" / f"step-{self.best()['step']:08d}"
 
     def fail(self, reason: str) -> None:
         write_atomically(self.path / "failed.json", json.dumps({"reason": reason, "at": _now()}).encode())

@@ -95,8 +95,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _process() -> dict[str, Any]:
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return dict(host=platform.node(), boot=boot.read_text(encoding="utf-8").strip() if boot.exists() else "", pid=os.getpid(),
+    boot, numbers = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    since = boot.read_text(encoding="utf-8").strip() if boot.exists() else ""
+    # Two containers of one machine may have one name: what tells them apart is whose process numbers they see.
+    return dict(host=platform.node(), boot=f"{since} {os.readlink(numbers)}" if numbers.exists() else since, pid=os.getpid(),
                 started=_started(os.getpid()))
 
 

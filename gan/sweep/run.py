@@ -12,8 +12,9 @@ from tqdm import tqdm
 from gan.build import build
 from gan.launchers.base import Job, Launcher
 from gan.sweep.collect import collect
-from gan.sweep.folder import DONE, FAILED, RUNNING, WAITING, Place, place
+from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, WAITING, Place, place
 from gan.sweep.plan import Plan, Task
+from gan.sweep.search import Search, open_search
 from gan.sweep.task import TAKEN
 from gan.train import stop_signals
 
@@ -35,38 +36,62 @@ def run(plan: Plan, folder: Path, retry: bool = False) -> int:
     retry: start those anew that failed before. Raises Interrupted after SIGINT or SIGTERM, when running tasks have saved.
     """
     launcher = build(Launcher, {"name": "local"} | plan.file.launcher, "launcher")
-    places = {task.id: place(folder, task) for task in plan.tasks}
-    for task in plan.tasks:
-        places[task.id].write(task)
-        if retry:
-            places[task.id].retry()
-    scheduler = _Scheduler(plan, folder, places, launcher)
+    search = open_search(plan, folder)
+    scheduler = _Scheduler(plan if search is None else search.known(), folder, launcher, search)
+    if retry:
+        scheduler.retry()
+    unit, total = ("cell", len(plan.cells)) if search is None else ("trial", search.settings.trials)
     with stop_signals("Stopping: running tasks save first.") as stop, \
-            tqdm(total=len(plan.cells), desc=plan.name, unit="cell", disable=None) as progress:
+            tqdm(total=total, desc=plan.name, unit=unit, disable=None) as progress:
         while scheduler.step():
-            progress.n = sum(scheduler.states[task.id] == DONE for task in plan.cells)
+            progress.n = sum(task.kind == unit and scheduler.states[task.id] in (DONE, PRUNED) for task in scheduler.plan.tasks)
             progress.refresh()
             if stop:
                 launcher.stop()
                 raise Interrupted(stop[0], folder)
             time.sleep(POLL_SECONDS)
-    collect(plan, folder)
-    return len([cell for cell in plan.cells if scheduler.states[cell.id] != DONE])
+    collect(scheduler.plan, folder)
+    if search is not None:
+        search.close()
+    return len([cell for cell in scheduler.plan.cells if scheduler.states[cell.id] != DONE])
 
 
 class _Scheduler:
-    def __init__(self, plan: Plan, folder: Path, places: dict[str, Place], launcher: Launcher):
-        self.plan, self.folder, self.places, self.launcher = plan, folder, places, launcher
+    """search: what the plan's tasks grow from, if it is one's."""
+
+    def __init__(self, plan: Plan, folder: Path, launcher: Launcher, search: Search | None):
+        self.plan, self.folder, self.launcher, self.search = plan, folder, launcher, search
+        self.places: dict[str, Place] = {}
         self.in_flight: set[str] = set()
         self.starts: Counter[str] = Counter()
         self.states: dict[str, str] = {}
+        self._look()
+
+    def retry(self) -> None:
+        for here in self.places.values():
+            here.retry()
+        if self.search is not None:
+            self.search.retry()
+
+    def _look(self) -> None:
+        """Read the states; tasks that are new get their folders first."""
+        for task in self.plan.tasks:
+            if task.id not in self.places:
+                self.places[task.id] = place(self.folder, task)
+                self.places[task.id].write(task)
+        self.states = {task.id: self.places[task.id].state() for task in self.plan.tasks}
 
     def step(self) -> bool:
         """Note what has ended, start what can be. Returns whether anything is still to be waited for."""
         for task_id, code in self.launcher.poll().items():
             self.in_flight.discard(task_id)
             self._ended(task_id, code)
-        self.states = {task.id: self.places[task.id].state() for task in self.plan.tasks}
+        self._look()
+        if self.search is not None:
+            ours = self.in_flight.union(task_id for task_id, state in self.states.items() if state == WAITING)
+            self.plan = self.search.step(self.launcher.parallel - len(ours))
+            self._look()
+        self.launcher.stop_jobs([task_id for task_id in self.in_flight if self.states[task_id] == PRUNED])
         ready = [task for task in self.plan.tasks if self._ready(task)]
         chosen = ready[:max(self.launcher.parallel - len(self.in_flight), 0)]
         if chosen:
@@ -86,7 +111,7 @@ class _Scheduler:
     def _ended(self, task_id: str, code: int | None) -> None:
         """What is to be said of a task whose process is gone. code: None where only its folder can tell."""
         here = self.places[task_id]
-        if here.state() in (DONE, FAILED) or code == TAKEN:
+        if here.state() in (DONE, FAILED, PRUNED) or code == TAKEN:
             if here.state() == FAILED:
                 tqdm.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)
             return

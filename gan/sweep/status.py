@@ -6,6 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gan.config import nearest
 from gan.sweep.collect import rows
 from gan.sweep.folder import DONE, FAILED, RUNNING, Place, place, speed
 from gan.sweep.plan import Plan, Task
+from gan.sweep.search import grown, open_search
 
 RENEW_SECONDS = 2.0
 HOME_AND_CLEAR = "\x1b[H\x1b[J"
@@ -20,8 +22,9 @@ HOME_AND_CLEAR = "\x1b[H\x1b[J"
 
 def show(plan: Plan, folder: Path) -> None:
     """Print the table; on a terminal, again and again while anything runs, until Ctrl-C."""
-    live = sys.stdout.isatty()
+    live, search = sys.stdout.isatty(), open_search(plan, folder)
     while True:
+        plan = plan if search is None else search.known()
         states = {task.id: place(folder, task).state() for task in plan.tasks}
         print((HOME_AND_CLEAR if live else "") + table(plan, folder, states), end="", flush=True)
         if not live or RUNNING not in states.values():
@@ -43,6 +46,8 @@ def table(plan: Plan, folder: Path, states: dict[str, str]) -> str:
             here = place(folder, task)
             lines += [f"failed: {task.title}: {here.reason()}", *(f"    {line}" for line in here.last_lines()),
                       f"    whole log: {here.log}"]
+    if trial := _best_trial(plan, folder, states):
+        lines.append(trial)
     if best := _best(rows(plan, folder)):
         lines.append(best)
     return "\n".join(lines) + "\n"
@@ -50,17 +55,18 @@ def table(plan: Plan, folder: Path, states: dict[str, str]) -> str:
 
 def log(plan: Plan, folder: Path, axes: Sequence[str]) -> str:
     """The log of the one cell with these axis=label. Raises ValueError unless it is one, and has begun."""
-    wanted = {}
+    plan, wanted = grown(plan, folder), {}
+    cells = [task for task in plan.tasks if task.kind in ("cell", "trial")]
     for entry in axes:
         axis, equals, label = entry.partition("=")
-        known = {"seed": None, **{axis: None for cell in plan.cells for axis in cell.axes}}
+        known = {"seed": None, **{axis: None for cell in cells for axis in cell.axes}}
         if not equals or axis not in known:
             raise ValueError(f"{entry}: no such axis. Allowed: axis=label with {', '.join(known)}." + nearest(axis, known))
         wanted[axis] = label
-    found = [cell for cell in plan.cells
-             if all((cell.axes | {"seed": str(cell.seed)})[axis] == label for axis, label in wanted.items())]
+    found = [cell for cell in cells
+             if all((cell.axes | {"seed": str(cell.seed)}).get(axis) == label for axis, label in wanted.items())]
     if len(found) != 1:
-        titles = "; ".join(cell.title for cell in (found or plan.cells)[:8])
+        titles = "; ".join(cell.title for cell in (found or cells)[:8])
         raise ValueError(f"{' '.join(axes) or 'no axis'}: {len(found)} cells are so. Name one: {titles}.")
     here = place(folder, found[0])
     if not here.log.exists():
@@ -69,6 +75,9 @@ def log(plan: Plan, folder: Path, axes: Sequence[str]) -> str:
 
 
 def _progress(task: Task, here: Place, state: str) -> str:
+    if task.kind == "trial" and (best := here.best()):
+        where = f"{best['metric']} {best['value']:.4g} at step {best['step']:,}"
+        return where if state != RUNNING else f"{_progress(replace(task, kind='stage'), here, state)}, {where}"
     if task.kind == "controls" or state == DONE:
         return ""
     scalars, steps = here.scalars(), task.config.train.steps
@@ -82,6 +91,16 @@ def _progress(task: Task, here: Place, state: str) -> str:
     return f"step {step:,} of {steps:,}" + (left if state == RUNNING else "")
 
 
+def _best_trial(plan: Plan, folder: Path, states: dict[str, str]) -> str:
+    done = {task.title: place(folder, task).best()["value"] for task in plan.tasks
+            if task.kind == "trial" and states[task.id] == DONE}
+    if not done:
+        return ""
+    own = plan.file.search
+    best = (min if own.mode == "min" else max)(done, key=lambda title: done[title])
+    return f"Best {own.metric} on {own.split} of {len(done)} of {own.trials} trials: {done[best]:.4g}, {best}."
+
+
 def _best(found: list[dict[str, Any]]) -> str:
     """The best system by the first metric that has a better end, mean over seeds."""
     scored = [row for row in found if row.get("axes") is not None and not row["control"] and row["value"] is not None
@@ -89,7 +108,8 @@ def _best(found: list[dict[str, Any]]) -> str:
     if not scored:
         return ""
     first = scored[0]
-    same = [row for row in scored if all(row[key] == first[key] for key in ("metric", "split", "protocol", "extractor"))]
+    alike = ("metric", "split", "protocol", "extractor", "corpus_checksum")
+    same = [row for row in scored if all(row[key] == first[key] for key in alike)]
     means = {label: statistics.mean(row["value"] for row in same if row["system"] == label)
              for label in dict.fromkeys(row["system"] for row in same)}
     label = (max if first["higher_is_better"] else min)(means, key=lambda name: means[name])

@@ -11,9 +11,9 @@ from gan.build import foreign_code
 from gan.data.corpora import open_corpus
 from gan.evaluate import append, build_metrics, evaluate_system, rows
 from gan.generate import Run
-from gan.sweep.folder import DONE, Place, find, speed
+from gan.sweep.folder import DONE, PRUNED, Place, find, speed
 from gan.sweep.lease import TAKEN, Lease
-from gan.sweep.plan import Task
+from gan.sweep.plan import Task, in_one_line
 from gan.systems import System, possible, systems
 from gan.train import Stopped, train_at
 
@@ -36,7 +36,7 @@ def perform(folder: Path, task_id: str) -> None:
     if lease is None:
         raise Taken(f"{place.path.name}: another process is at it.")
     with lease:
-        if place.state() == DONE:
+        if place.state() in (DONE, PRUNED):
             return
         place.retry()
         try:
@@ -44,7 +44,7 @@ def perform(folder: Path, task_id: str) -> None:
         except Stopped:
             raise
         except Exception as error:      # whatever it is belongs into the report of the sweep, not only into this log
-            place.fail(f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error))
+            place.fail(in_one_line(error))
             raise
         place.finish(**about)
 
@@ -59,8 +59,9 @@ def _perform(place: Place, folder: Path) -> dict[str, float]:
         train_at(task.config, place.run, _initial(task, folder))
     about = {"train_seconds": _train_seconds(trained, task)}
     if task.kind == "cell":
+        drawing = trained.run if trained.task().kind != "trial" else trained.best_checkpoint
         own_code = [name.partition(".")[0] for _, name in foreign_code(task.config)]    # named by the sweep, not by the run
-        about["evaluate_seconds"] = _evaluate(place, task, generate.load(trained.run, task.config.train.device, own_code))
+        about["evaluate_seconds"] = _evaluate(place, task, generate.load(drawing, task.config.train.device, own_code))
     return about
 
 

@@ -102,10 +102,12 @@ def test_unknown_recipe_names_the_nearest() -> None:
         load("wav2pix64")
 
 
-def test_broken_yaml_names_the_file(tmp_path: Path) -> None:
-    (tmp_path / "broken.yaml").write_text("train: {steps: [1\n")
-    with pytest.raises(ValueError, match=r"broken.yaml: not valid YAML"):
+@pytest.mark.parametrize("text", ["train: {steps: [1\n", "losses: &a {x: *a}\n"])
+def test_broken_yaml_names_the_file(text: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"broken.yaml: not valid YAML") as caught:
         load(tmp_path / "broken.yaml")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_run_hash_stands_for_what_decides_the_numbers() -> None:

@@ -23,11 +23,14 @@ from gan.train import Trainer, train
 
 QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "train.threads=1", "logging.num_images=2", "logging.embeddings=0"]
 ALONE = ["train.init_from=null", "train.init_modules=[]", "train.frozen=[]"]
-PENALTIES = ["losses.r1={name: r1, discriminators: [image]}", "losses.gp={name: gradient_penalty, discriminators: [image]}"]
+PENALTIES = ["losses.r1={name: r1, discriminators: [image]}", "losses.gp={name: gradient_penalty, discriminators: [image]}",
+             "losses.perceptual=null"]
 TRANSFORMER = ["encoder={name: transformer, embedding_dim: 16}", "train.freeze_norm_from=null"]
 
+SMOOTH = ["optimizer.generator.epsilon=0.01", "optimizer.discriminator.epsilon=0.01"]
+
 # Recipe, what is changed of it, type of the numbers, steps. In float32 what one process and two compute differs by rounding, and
-# Adam blows that up where a gradient is next to nothing; in float64 every recipe can be compared to the end.
+# Adam blows that up where a gradient is next to nothing, unless it is SMOOTH; in float64 every recipe can be compared to the end.
 CASES: dict[str, tuple[str, list[str], torch.dtype, int]] = {
     "noise, in-batch statistics, logits' batch norm": ("wav2pix-64-tiny", [], torch.float64, 3),
     "batch norm in a discriminator, frozen norm": ("sf2f-64-tiny", ["losses.perceptual=null"], torch.float64, 3),
@@ -35,8 +38,8 @@ CASES: dict[str, tuple[str, list[str], torch.dtype, int]] = {
     "an encoder alone": ("voice2face-speaker-tiny", [], torch.float64, 3),
     "segments: not equally many each": ("sf2f-64-fuser-tiny", [*ALONE, "losses.perceptual=null"], torch.float64, 3),
     "attention's dropout": ("sf2f-64-tiny", [*TRANSFORMER, "losses.perceptual=null"], torch.float64, 3),
-    "gradients of gradients through batch norm": ("sf2f-64-tiny", [*PENALTIES, "losses.perceptual=null"], torch.float32, 1),
-    "clipped": ("roldan-tiny", ["optimizer.clip_gradient=0.1"], torch.float32, 1),
+    "gradients of gradients through batch norm": ("sf2f-64-tiny", [*PENALTIES, *SMOOTH], torch.float32, 1),
+    "clipped": ("roldan-tiny", ["optimizer.clip_gradient=0.1", *SMOOTH], torch.float32, 3),
 }
 
 
@@ -93,8 +96,8 @@ def go_on(folder: Path) -> None:
 
 def resumed(steps: int):
     """A run whose float32 rounding stays rounding."""
-    return load("sf2f-v2f-baseline-tiny", [*QUICK, f"train.steps={steps}", "train.save_every=2", "logging.scalars_every=1",
-                                           "optimizer.generator.epsilon=0.01", "optimizer.discriminator.epsilon=0.01"])
+    return load("sf2f-v2f-baseline-tiny", [*QUICK, *SMOOTH, f"train.steps={steps}", "train.save_every=2",
+                                           "logging.scalars_every=1", "optimizer.decay_from=null"])
 
 
 def disturbed(folder: Path) -> None:
@@ -145,6 +148,11 @@ def together(tiny: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def close(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Within 1e-5; where there are numbers above 1, within that part of the largest."""
+    return bool((found.double() - expected.double()).abs().max() <= 1e-5 * expected.double().abs().max().clamp_min(1))
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -162,7 +170,7 @@ def test_two_processes_step_as_one(name: str, together: Path, one_thread: None) 
         assert alone[kind].keys() == first[kind].keys() == second[kind].keys()
         for key, expected in alone[kind].items():
             assert torch.equal(first[kind][key], second[kind][key]), key
-            assert torch.allclose(first[kind][key], expected, rtol=1e-5, atol=1e-5), key
+            assert close(first[kind][key], expected), key
 
 
 def test_a_run_goes_on_with_another_number_of_processes(together: Path, tmp_path: Path, one_thread: None) -> None:
@@ -177,7 +185,7 @@ def test_a_run_goes_on_with_another_number_of_processes(together: Path, tmp_path
     assert whole.name == run.name
     expected, found = (checkpoint.of_run(path) for path in (whole, run))
     assert found.step == 7
-    assert all(torch.allclose(found.weights[k], expected.weights[k], rtol=1e-5, atol=1e-5) for k in expected.weights)
+    assert all(close(found.weights[k], expected.weights[k]) for k in expected.weights)
     told, unbroken = ([json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()] for path in (run, whole))
     assert [line["step"] for line in told] == list(range(1, 8))
     assert [line["loss/g"] for line in told] == pytest.approx([line["loss/g"] for line in unbroken], rel=1e-4)

@@ -1,4 +1,4 @@
-"""A SLURM cluster of one machine, of ordinary processes in a temporary folder: one slurmctld, and a slurmd for each pretended node.
+"""A SLURM cluster on one machine, ordinary processes in a temporary folder: one slurmctld, and a slurmd for each pretended node.
 
 No accounting, no authentication (auth/none, cred/none), therefore every port on the loopback. Debian's packages slurmctld, slurmd
 and slurm-client have all that is needed: https://slurm.schedmd.com/programmer_guide.html (multiple slurmd).
@@ -6,6 +6,7 @@ and slurm-client have all that is needed: https://slurm.schedmd.com/programmer_g
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -50,9 +51,11 @@ PreemptMode=REQUEUE
 SlurmdParameters=config_overrides
 ReturnToService=2
 SlurmdTimeout=6
-KillWait=10
+SlurmctldTimeout=2
+MessageTimeout=2
+KillWait=5
 MinJobAge=2
-NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports} CPUs={cpus}
+NodeName={nodes} NodeHostname={host} NodeAddr=127.0.0.1 Port={ports} CPUs={cpus} RealMemory=4000
 PartitionName=main Nodes={nodes} Default=YES State=UP PriorityTier=1
 PartitionName=patient Nodes={nodes} State=UP PriorityTier=1 GraceTime=30
 PartitionName=urgent Nodes={nodes} State=UP PriorityTier=2
@@ -104,10 +107,19 @@ class Cluster:
     def start_node(self, node: str) -> None:
         self._start(node, ["slurmd", "-D", "-N", node])
 
-    def kill(self, daemon: str) -> None:
-        """SIGKILL to "slurmctld" or to a node's slurmd; jobs on the node run on."""
-        self._daemons[daemon].kill()
+    def kill(self, daemon: str, number: int = signal.SIGKILL) -> None:
+        """End "slurmctld" or a node's slurmd; jobs on the node run on."""
+        self._daemons[daemon].send_signal(number)
         self._daemons.pop(daemon).wait()
+
+    def lose(self, node: str) -> None:
+        """SIGKILL to all that runs on a node, as a power failure would."""
+        self.kill(node)
+        jobs = self.processes(f"SLURMD_NODENAME={node}")
+        keepers = {int(_stat(pid)[1]) for pid in jobs} & set(self.processes()) - {*jobs, *(d.pid for d in self._daemons.values())}
+        # The keepers first: they would report their jobs as failed.
+        for pid in [*keepers, *jobs]:
+            _kill(pid)
 
     def state(self, node: str) -> str:
         """A node's state in sinfo's words, such as idle, mixed, allocated, down; a trailing * says that it does not answer."""
@@ -139,14 +151,17 @@ class Cluster:
         return "".join(f"\n--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:])
                        for log in sorted(self.folder.glob("*.log")))
 
-    def processes(self) -> list[int]:
-        """Ids of every process of the cluster: daemons, those that watch over jobs (which leave their parent) and the jobs."""
-        mark = f"SLURM_CONF={self.folder / 'slurm.conf'}".encode()
+    def processes(self, also: str = "") -> list[int]:
+        """Ids of every process of the cluster: daemons, those that keep jobs (which leave their parent) and the jobs.
+
+        also: NAME=VALUE that must be in a process' environment as well.
+        """
+        marks = {f"SLURM_CONF={self.folder / 'slurm.conf'}".encode(), also.encode()}
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                if mark in (process / "environ").read_bytes().split(b"\0") and b"Z" not in (
-                        process / "stat").read_bytes().rpartition(b")")[2].split()[:1]:
+                its = set((process / "environ").read_bytes().split(b"\0")) | {b""}
+                if marks <= its and _stat(int(process.name))[0] != "Z":
                     found.append(int(process.name))
             except OSError:     # it has ended, or is somebody else's
                 continue
@@ -158,10 +173,7 @@ class Cluster:
         while left := self.processes():
             assert time.monotonic() < deadline, f"processes {left} do not end"
             for pid in left:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+                _kill(pid)
             time.sleep(0.05)
         for daemon in self._daemons.values():
             daemon.wait()
@@ -171,6 +183,16 @@ class Cluster:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._daemons[name] = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
                                                    stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and more of a process: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, from field 3 on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _path() -> str:

@@ -40,6 +40,20 @@ def test_batches_depend_on_seed_and_step_alone(pairing: str, tiny: Corpus) -> No
     assert not torch.equal(batches(tiny, pairing=pairing, seed=4)[7].face, later.face)
 
 
+@pytest.mark.parametrize("changes", [{"pairing": "aligned"}, {"flip": 0.5}, {"pairing": "independent"}, {"segments": 4}])
+@pytest.mark.parametrize("count", [2, 4])
+def test_shares_make_up_the_batch(changes: dict, count: int, tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no more of the corpus is read than one's own share."""
+    whole = batches(tiny, **changes)[5]
+    shares = [batches(tiny, share=(which, count), **changes) for which in range(count)]
+    parts = [share[5] for share in shares]
+    assert equal(whole, [torch.cat(fields) for fields in zip(*parts, strict=True)])
+    read, waveform = [], Corpus.waveform
+    monkeypatch.setattr(Corpus, "waveform", lambda corpus, clip: read.append(clip) or waveform(corpus, clip))
+    shares[0][6]
+    assert len(read) <= 8 // count * changes.get("segments", 1)
+
+
 @pytest.mark.parametrize("segments", [1, 4])
 def test_worker_processes_change_nothing(segments: int, tiny: Corpus) -> None:
     source = batches(tiny, segments=segments)
