@@ -184,7 +184,8 @@ class Bench:
 
             if rung.features is None:
                 return cached_features(images, label, counted, dim, batch_size, progress)
-            return rung.features(images, counted, dim, batch_size)
+            # In rows of pixels, as cached_features hands them on: of others dlib's detector may see anything.
+            return rung.features(np.ascontiguousarray(images), counted, dim, batch_size)
 
         with ExitStack() as patches:
             patches.enter_context(mock.patch.dict(os.environ, {VARIABLE: str(self.folder)}))

@@ -23,7 +23,9 @@ from typing import Any
 import torch
 
 from benchmarks.record import RESULTS, quartiles, record
-from evaluation.table import markdown
+from evaluation.layout import layout_of
+from evaluation.rows import csv
+from evaluation.table import latex, markdown
 from gan import generate
 from gan.config import Config, load, load_protocol, recipes
 from gan.data.corpora import open_corpus
@@ -42,6 +44,12 @@ CORPUS, PROTOCOL, FACE_SIZE = "toy:demo", "default", 64
 SPLITS, SECONDS = load_protocol(PROTOCOL).splits, load_protocol(PROTOCOL).seconds
 CONTROLS = ("noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity")
 STEP_BATCH = 16
+LAYOUT = {
+    "title": "The small form of every system",
+    "columns": [{"metric": metric} for metric in (
+        "identity_accuracy", "recall@10", "recall@10/sex", "similarity", "matching", "verification/auc", "attributes/audible",
+        "attributes/inaudible", "landmarks/dlib_hog", "frechet/dlib", "collapse/inter_person")],
+    "controls": [*CONTROLS, *(f"shuffled {name}" for name in ("sf2f-64", "speech2face-paper"))]}
 
 
 def systems() -> list[str]:
@@ -99,12 +107,20 @@ def _standing(row: dict[str, Any]) -> bool:
 
 
 def page(folder: Path) -> str:
-    rows = read_rows(folder / "results.jsonl")
+    rows, layout = _rows(folder), layout_of(LAYOUT)
+    pairs = [(recipe.removesuffix("-small"), "prior") for recipe in systems()]
+    PAGE.with_suffix(".tex").write_text(latex(rows, Path(), pairs, layout), encoding="utf-8")
+    shown = {column.metric for column in layout.columns}
+    PAGE.with_suffix(".csv").write_text(csv(row | {"scores": None} for row in rows if row["metric"] in shown), encoding="utf-8")
+    table = markdown(rows, Path(), pairs, layout)
+    return "\n".join([BEGIN, "", _taken(folder), "", _sizes(folder), "", "![faces](systems.png)", "", table, END])
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    """Of the newest run of every recipe, its shuffled twin and the controls, under this benchmark's protocol."""
     runs = {recipe: run_of(recipe, folder) for recipe in systems()}
     wanted = {name for run in runs.values() for name in (run.name, f"shuffled {run.name}")} | set(CONTROLS)
-    kept = [_renamed(row, runs) for row in rows if row["system"] in wanted]
-    table = markdown(kept, Path(), [(recipe.removesuffix("-small"), "prior") for recipe in runs])
-    return "\n".join([BEGIN, "", _taken(folder), "", _sizes(folder), "", "![faces](systems.png)", "", table, END])
+    return [_renamed(row, runs) for row in read_rows(folder / "results.jsonl") if row["system"] in wanted and _standing(row)]
 
 
 def _renamed(row: dict[str, Any], runs: dict[str, Path]) -> dict[str, Any]:
@@ -169,8 +185,8 @@ def write_picture(folder: Path, num_speakers: int = 8) -> None:
         items = true if generator.reads == "face" else [asked[split].waveforms[item] for split, item in columns]
         pictures.append((recipe.removesuffix("-small"), [resize(face, FACE_SIZE) for face in generator.draw(items)]))
     captions = [f"new {split.removeprefix('unseen_')} {item + 1}" for split, item in columns]
-    note = (f"{max(SECONDS):g} s of speech each; the left half are voices heard in training, in new recordings, the right half new "
-            "voices. cole draws from the true face.")
+    note = (f"{max(SECONDS):g} s of speech each; the left half are voices heard in training, in new recordings, the right half "
+            "new voices. cole draws from the true face.")
     finding = Finding(captions, pictures, [], [note], [])
     draw_sheet(finding, f"The small form of every system, {CORPUS}").save(PICTURE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from evaluation.grid import Grid, GridColumn
+from evaluation.layout import Layout
 from evaluation.lines import Line
 from evaluation.rows import number
 
@@ -53,11 +54,14 @@ def _protocol(grid: Grid, column: GridColumn) -> str:
     return ", ".join(parts)
 
 
-def skipped(lines: list[Line]) -> list[Note]:
-    """Scores that could not be had, with the reason."""
+def skipped(lines: list[Line], layout: Layout | None) -> list[Note]:
+    """Scores that could not be had, with the reason; of those the layout asks for. All of a metric may go by its first word."""
+    asked = [column.metric for column in layout.columns if column.metric is not None] if layout else []
     reasons: dict[tuple[str, str], dict[str, None]] = {}
     for line in lines:
         for row in (row for rows in line.rows.values() for row in rows if number(row["value"]) is None):
+            if asked and not any(metric.startswith(row["metric"]) for metric in asked):
+                continue
             reason = str(row.get("note") or "no reason given").removeprefix("skipped: ")
             reasons.setdefault((row["metric"], reason), {})[line.label] = None
     everybody = {line.label for line in lines if line.rows}

@@ -84,7 +84,7 @@ def _columns(rows: list[Row], layout: Layout) -> list[GridColumn]:
         return _told_apart([GridColumn(column.metric, column.metric, (column,)) for column in found], layout)
     shown = []
     for asked in layout.columns:
-        matches = [column for column in found if asked.takes(column)]
+        matches = sorted((column for column in found if asked.takes(column)), key=lambda column: column.seconds or 0)
         shown += _told_apart([GridColumn(asked.name, asked.name, (column,), asked.percent) for column in matches]
                              or [GridColumn(asked.name, asked.name, (), asked.percent)], layout)
     return shown
@@ -128,7 +128,8 @@ def chosen(lines: list[Line], layout: Layout, everyone: set[str]) -> list[Line]:
         controls = [line for line in controls if not line.runs() or line.runs() & runs]
     if layout.controls is not None:
         controls = [line for control in layout.controls for line in controls if _is_control(control, line)]
-    return systems + controls
+    renamed = {row.system: row.name for row in layout.rows}
+    return systems + [replace(line, label=_renamed(line.label, renamed)) for line in controls]
 
 
 def _asked(asked: LayoutRow, lines: list[Line], everyone: set[str]) -> list[Line]:
@@ -144,6 +145,12 @@ def _asked(asked: LayoutRow, lines: list[Line], everyone: set[str]) -> list[Line
 
 def _without_rows(asked: LayoutRow) -> Line:
     return Line(asked.name, frozenset({asked.system}), True, {})
+
+
+def _renamed(label: str, names: dict[str, str]) -> str:
+    """A shuffled system is called after the system as it is shown."""
+    kind, _, system = label.partition(" ")
+    return f"{kind} {names[system]}" if system in names else label
 
 
 def _is_control(control: str, line: Line) -> bool:

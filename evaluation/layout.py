@@ -33,6 +33,7 @@ import yaml
 from evaluation.lines import Column, column_of
 from evaluation.rows import Row, latest
 
+NAMED = 20  # of what there is, in a message
 CHANCE, REAL = "chance", "real faces"  # lines every table has, for which a paper may have printed values too
 
 
@@ -95,15 +96,17 @@ class Layout:
         """Raises ValueError for a column that results rows know nothing of, although there are some."""
         rows = latest(rows)
         columns = list(dict.fromkeys(map(column_of, rows)))
+        skipped = {row["metric"] for row in rows if row["value"] is None}  # may go by less than its scores' whole names
         for at, asked in enumerate(self.columns if columns else ()):
             if asked.metric is None:
                 continue
-            skipped = [row["metric"] for row in rows if row["value"] is None]  # may go by less than its scores' whole names
+            if any(asked.metric.startswith(metric) for metric in skipped):
+                continue
             named = [column for column in columns if column.metric == asked.metric]
-            if not named and not any(asked.metric.startswith(metric) for metric in skipped):
+            if not named:
                 raise ValueError(f"table.columns[{at}].metric: no row has {asked.metric}. "
                                  + _have(asked.metric, (column.metric for column in columns)))
-            for key in ("split", "seconds", "extractor") if named else ():
+            for key in ("split", "seconds", "extractor"):
                 value, have = getattr(asked, key), [getattr(column, key) for column in named]
                 found = any(str(value).lower() in one.lower() for one in have) if key == "extractor" else value in have
                 if value is not None and not found:
@@ -219,4 +222,5 @@ def _plain(value: Any) -> str:
 def _have(word: str, known: Iterable[str], verb: str = "Have") -> str:
     known = list(dict.fromkeys(known))
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"{verb}: {', '.join(known)}." + (f" Did you mean {close[0]}?" if close else "")
+    told = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
+    return f"{verb}: {told}." + (f" Did you mean {close[0]}?" if close else "")

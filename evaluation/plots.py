@@ -161,7 +161,7 @@ def _curves(grid: Grid, column: GridColumn, series: dict[str, list[Point]], cont
 def _several_lengths(rows: list[Row], layout: Layout | None) -> list[tuple[Grid, GridColumn, dict[str, list[Point]]]]:
     """What was scored at several clip lengths: by metric, extractor and split, each line's points."""
     open_layout = replace(layout or Layout(), columns=tuple(dict.fromkeys(
-        replace(column, seconds=None, split=None, name=column.metric or "") for column in (layout.columns if layout else ()))))
+        replace(column, seconds=None, name=column.metric or "") for column in (layout.columns if layout else ()))))
     together: dict[tuple[str, ...], list[tuple[Grid, GridColumn, Column]]] = {}
     for grid in grids(rows, open_layout):
         for column in grid.columns:

@@ -86,7 +86,7 @@ def _section(grid: Grid, scores: Scores, pairs: Pairs | None, layout: Layout | N
         split=grid.split,
         intro=_intro(grid, shown, any(marks.values())),
         results=table,
-        notes=letters.notes() + skipped(grid.lines),
+        notes=letters.notes() + skipped(grid.lines, layout),
         about_differences=_about_differences(asked),
         differences=Table(["systems", *(name for name, _ in compared)], found) if found else None,
     )

@@ -392,14 +392,15 @@ def _sweep(args: argparse.Namespace) -> int:
 
 
 def _sweep_run(args: argparse.Namespace) -> int:
-    from gan.sweep import estimate, plan, run
+    from gan.sweep import estimate, plan, run, search
 
     planned, folder = plan.load(args.file, args.overrides), _sweep_folder(args)
     if args.dry_run:
         print(estimate.overview(planned, folder), end="")
         return 0
     failed = run.run(planned, folder, args.retry)
-    print(f"{len(planned.cells) - failed} of {len(planned.cells)} cells done. Tables: {folder / 'table.md'}")
+    count = len(search.grown(planned, folder).cells)
+    print(f"{count - failed} of {count} cells done. Tables: {folder / 'table.md'}")
     return 1 if failed else 0
 
 

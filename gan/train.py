@@ -360,8 +360,9 @@ class Trainer:
                                                               or self.step == settings.steps):
                     logger.images(self.step, voices.faces(self.model.generator, self.average))
                 if save and logger is not None:
-                    self.save()
+                    # First: killed in between, a run that goes on from this step would not come to validate it any more.
                     scores = self._validate(logger) if validate else scores
+                    self.save()
                     checkpoint.prune(self.run / "checkpoints", settings.keep_last, self._best().get("step"))
                 if save:
                     distributed.wait()      # on the host, until it is written: no GPU need turn in vain, no process ends early

@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from evaluation.layout import layout_of
+from evaluation.plots import draw
+from evaluation.rows import csv
+from evaluation.table import latex, markdown
 from gan.data.corpus import write_atomically
 from gan.evaluate import read_rows
 from gan.sweep.folder import DONE, FAILED, Place, place
@@ -13,10 +17,20 @@ from gan.sweep.plan import Plan, Task
 
 
 def collect(plan: Plan, folder: Path) -> None:
-    """Write folder/results.jsonl and the tables from what is done."""
-    found = rows(plan, folder)
+    """Write folder/results.jsonl and the tables from what is done, what is missing with its reason; and the plots of the columns
+    that the sweep's `table` names.
+    """
+    layout = layout_of(plan.file.table)
+    found = [*rows(plan, folder), *missing(plan, folder)]
     text = "".join(json.dumps(row | _path_within(row, folder)) + "\n" for row in found)
     write_atomically(folder / "results.jsonl", text.encode())
+    first = plan.cells[0].label if plan.cells else ""
+    pairs = None if plan.file.table else [(first, str(row["system"])) for row in found if row["system"] != first]
+    for suffix, written in (("md", markdown(found, Path(), pairs, layout)), ("tex", latex(found, Path(), pairs, layout)),
+                            ("csv", csv(found))):
+        write_atomically(folder / f"table.{suffix}", written.encode())
+    if layout.columns:
+        draw(found, folder / "plots", layout)
 
 
 def rows(plan: Plan, folder: Path) -> list[dict[str, Any]]:
@@ -31,22 +45,25 @@ def rows(plan: Plan, folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def missing(plan: Plan, folder: Path) -> dict[str, str]:
-    """By title, why a cell, or the control rows, are not there."""
-    reasons = {}
+def missing(plan: Plan, folder: Path) -> list[dict[str, Any]]:
+    """A row each for the cells, and control rows, that have no scores: why."""
+    found = []
     states = {task.id: place(folder, task).state() for task in plan.tasks}
     names = {task.id: task for task in plan.tasks}
-    for cell in plan.tasks:
-        if cell.kind not in ("controls", "cell") or states[cell.id] == DONE:
+    for task in plan.tasks:
+        if task.kind not in ("controls", "cell") or states[task.id] == DONE:
             continue
-        failed = next((need for need in _all_needs(cell, names) if states[need] == FAILED), None)
-        if states[cell.id] == FAILED:
-            reasons[cell.title] = place(folder, cell).reason()
-        elif failed is not None:
-            reasons[cell.title] = f"its stage {names[failed].label} failed: {place(folder, names[failed]).reason()}"
-        else:
-            reasons[cell.title] = states[cell.id]
-    return reasons
+        stage = next((need for need in _all_needs(task, names) if states[need] == FAILED), None)
+        reason = states[task.id]
+        if reason == FAILED:
+            reason = place(folder, task).reason()
+        elif stage is not None:
+            reason = f"its stage {names[stage].label} failed: {place(folder, names[stage]).reason()}"
+        row = dict(system=task.label, missing=reason, failed=FAILED in (states[task.id], states.get(stage or "")))
+        if task.kind == "cell":
+            row |= dict(recipe=task.label, training_seed=task.seed, axes=task.axes)
+        found.append(row)
+    return found
 
 
 def _all_needs(task: Task, tasks: dict[str, Task]) -> list[str]:

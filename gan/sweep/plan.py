@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 
+from evaluation.layout import layout_of
 from gan import checkpoint
 from gan import config as configuration
 from gan.build import arguments_of
@@ -164,6 +165,7 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
     _check_seeds(values.get("seeds", [0]))
     file = configuration.typed(File, values)
     _check_launcher(file.launcher)
+    layout_of(file.table)
     if not file.base:
         raise ValueError("base: none came. Allowed: a recipe's file or name, such as sf2f-64.")
     if file.search != Search():

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from gan.build import build
 from gan.launchers.base import Job, Launcher
 from gan.sweep.collect import collect
+from gan.sweep.estimate import check_budget
 from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, WAITING, Place, place
 from gan.sweep.plan import Plan, Task
 from gan.sweep.search import Search, open_search
@@ -33,9 +34,11 @@ class Interrupted(Exception):
 def run(plan: Plan, folder: Path, retry: bool = False) -> int:
     """Do every task of a plan that is not done yet, then write rows and tables. Returns how many cells have failed.
 
-    retry: start those anew that failed before. Raises Interrupted after SIGINT or SIGTERM, when running tasks have saved.
+    retry: start those anew that failed before. Raises ValueError if what is left is estimated above the budget, Interrupted
+    after SIGINT or SIGTERM, when running tasks have saved.
     """
     launcher = build(Launcher, {"name": "local"} | plan.file.launcher, "launcher")
+    check_budget(plan, folder)
     search = open_search(plan, folder)
     scheduler = _Scheduler(plan if search is None else search.known(), folder, launcher, search)
     if retry:
@@ -48,6 +51,8 @@ def run(plan: Plan, folder: Path, retry: bool = False) -> int:
             progress.refresh()
             if stop:
                 launcher.stop()
+                if search is not None:
+                    search.close()
                 raise Interrupted(stop[0], folder)
             time.sleep(POLL_SECONDS)
     collect(scheduler.plan, folder)

@@ -221,7 +221,7 @@ class Search:
         own, width = self.settings, max(len(parameter.key) for parameter in self.parameters)
         steps = own.prune.warmup_steps
         how = "none is stopped early" if steps is None else \
-            f"from step {steps:,} on the worse half is stopped, once {own.prune.startup_trials} are done"
+            f"after step {steps:,} what is worse than the median is stopped, once {own.prune.startup_trials} are done"
         goal = "smallest" if own.mode == "min" else "largest"
         lines = [f"Search: {own.trials} trials for the {goal} {own.metric} on {own.split}; {how}. Only the best is scored on "
                  "the test splits."]
@@ -467,8 +467,9 @@ class Search:
                 continue
             step, value = self._reached(trial)
             here = place(self._folder, self._task(trial)) if REASON not in trial.user_attrs else None
-            state = trial.state.name.lower() if trial.state.is_finished() or here is None else here.state()
-            write([trial.number, "failed" if state == "fail" else state, value, step,
+            states = {self._states.COMPLETE: DONE, self._states.PRUNED: PRUNED, self._states.FAIL: FAILED}
+            state = states.get(trial.state) or (here.state() if here is not None else "")
+            write([trial.number, state, value, step,
                    *(trial.params[key] for key in keys),
                    here.path.relative_to(self._folder) if here is not None else "",
                    trial.user_attrs.get(REASON) or (here.reason() if here is not None else "")])

@@ -131,13 +131,13 @@ def test_a_preempted_job_saves_and_goes_on_later(cluster: Cluster, tmp_path: Pat
 
 def test_a_job_out_of_time_saves_and_goes_on(cluster: Cluster, tmp_path: Path) -> None:
     launcher = slurm(tmp_path, time_minutes=1, save_seconds=55)
-    launcher.start([job(tmp_path, "a", 2000)])
+    launcher.start([job(tmp_path, "a", 1800)])
     assert finish(cluster, launcher, {"a"}, seconds=150) == {"a": 0}
     saved = [int(line.split()[1]) for line in history(tmp_path, "a") if line.startswith("saved")]
     assert saved
-    assert history(tmp_path, "a")[-1] == "done 2000"
+    assert history(tmp_path, "a")[-1] == "done 1800"
     assert [f"from {step}" for step in [0, *saved]] == [line.partition(" on")[0] for line in history(tmp_path, "a")[:-1:2]]
-    assert count(tmp_path, "a") == (2000, 2001000)
+    assert count(tmp_path, "a") == (1800, 1620900)
 
 
 def test_a_cancelled_job_saves_and_stays_away(cluster: Cluster, tmp_path: Path) -> None:
