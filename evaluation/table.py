@@ -93,8 +93,8 @@ def _section(grid: Grid, scores: Scores, pairs: Pairs | None, layout: Layout | N
 
 
 def _intro(grid: Grid, lines: list[Line], marked: bool) -> list[str]:
-    intro = [", ".join(f"{str(key).replace('_', ' ')} {value}" for key, value in grid.common.items()) + "."]
-    intro = intro if grid.common else []
+    said = ", ".join(f"{str(key).replace('_', ' ')} {value}" for key, value in grid.common.items())
+    intro = [f"Protocol: {said}."] if said else []
     intro.append("Values with 95 % intervals, clustered by speaker.")
     if any(line.seeds > 1 for line in lines):
         intro.append("Of several training seeds: mean ± standard deviation over seeds.")

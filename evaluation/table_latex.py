@@ -9,7 +9,8 @@ from evaluation.comparison import BEST, SECOND
 from evaluation.table_text import DIFFERS, PRINTED, Cell, Section, Table
 
 NEEDS = "% \\usepackage{booktabs,graphicx}\n"
-LINES = 45  # on a page; a longer table goes on in a further one
+LINES, COLUMNS = 26, 6  # of a table that can be read on a page; what is more goes on in a further one
+NARROW = 4  # columns, the names' among them, that fit half a page
 _GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", (
     "alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi",
     "rho", "sigma", "tau", "upsilon", "varphi", "chi", "psi", "omega",
@@ -46,31 +47,44 @@ def section(section: Section) -> str:
 
 
 def _tables(caption: str, table: Table, notes: list[str]) -> list[str]:
-    """One table, or as many as pages are needed; the notes under the last."""
-    lines = [" & ".join([tex(name), *map(_cell, cells)]) + r" \\" for name, cells in table.lines]
-    rules = {len(lines) - table.references} if table.references else set()
-    rules |= {len(lines) - table.references - table.controls} if table.controls else set()
-    starts = range(0, len(lines), LINES)
-    return [_environment(caption if start == 0 else "Continued.", table.head,
-                         [part for at, line in enumerate(lines[start:start + LINES], start)
-                          for part in ([r"\midrule"] if at in rules and at > start else []) + [line]],
-                         notes if start == starts[-1] else [])
-            for start in starts]
+    """One table, or as many as its columns and lines need; the notes under the last."""
+    rules = {len(table.lines) - table.references} if table.references else set()
+    rules |= {len(table.lines) - table.references - table.controls} if table.controls else set()
+    parts = [(first, start) for first in range(0, len(table.head) - 1, COLUMNS) for start in range(0, len(table.lines), LINES)]
+    made: list[str] = []
+    for first, start in parts:
+        columns = slice(first, first + COLUMNS)
+        lines: list[str] = []
+        for at, (name, cells) in enumerate(table.lines[start:start + LINES], start):
+            lines += [r"\midrule"] if at in rules and lines else []
+            lines.append(" & ".join([tex(name), *map(_cell, cells[columns])]) + r" \\")
+        head = [tex(table.head[0]), *map(_head, table.head[1:][columns])]
+        made.append(_environment("Continued." if made else caption, head, lines, notes if (first, start) == parts[-1] else []))
+    return made
 
 
 def _environment(caption: str, head: list[str], lines: list[str], notes: list[str]) -> str:
+    kind = "table*" if len(head) > NARROW else "table"  # across both columns of a page that has two
     return "\n".join([
-        r"\begin{table}[tbp]", r"\centering", rf"\caption{{{caption}}}", r"\footnotesize",
+        rf"\begin{{{kind}}}[tbp]", r"\centering", rf"\caption{{{caption}}}", r"\footnotesize",
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule",
-        " & ".join(map(tex, head)) + r" \\", r"\midrule", *lines, r"\bottomrule", r"\end{tabular}}",
+        " & ".join(head) + r" \\", r"\midrule", *lines, r"\bottomrule", r"\end{tabular}}",
         *([r"\par\smallskip\raggedright\scriptsize"] if notes else []), *(rf"{tex(note)}\par" for note in notes),
-        r"\end{table}", ""])
+        rf"\end{{{kind}}}", ""])
+
+
+def _head(name: str) -> str:
+    """A column's name, broken at its commas."""
+    parts = name.split(", ")
+    return tex(name) if len(parts) == 1 else r"\shortstack[r]{" + r",\\".join(map(tex, parts)) + "}"
 
 
 def _cell(cell: Cell) -> str:
+    """A value, and under it, small, what stands behind it."""
     value, beside = (tex(re.sub(r"(?<!\w)-(?=\d)", "−", text)) for text in (cell.value, cell.beside))
-    return f"{_MARKS.get(cell.mark, '%s') % value} {beside}".strip()
+    marked = _MARKS.get(cell.mark, "%s") % value
+    return marked if not beside else rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{marked}\\[-3pt]{{\tiny {beside}}}\end{{tabular}}"
 
 
 def tex(text: str) -> str:

@@ -70,9 +70,11 @@ def joined() -> Iterator[None]:
         with _silent() if own else nullcontext():
             yield
     except Exception as error:
-        if _first_to_fail(store):
-            raise (Lost() if isinstance(error, dist.DistError) or "gloo" in str(error) else error) from None
-        raise SystemExit(getattr(error, "exit_code", 2 if isinstance(error, ValueError | OSError) else 1)) from None
+        if not _first_to_fail(store):
+            raise SystemExit(getattr(error, "exit_code", 2 if isinstance(error, ValueError | OSError) else 1)) from None
+        if isinstance(error, dist.DistError) or isinstance(error, RuntimeError) and "gloo" in str(error):
+            raise Lost from None
+        raise
     finally:
         dist.destroy_process_group()
 
@@ -134,6 +136,11 @@ def highest(number: int) -> int:
 
 def lowest(number: int) -> int:
     return -highest(-number)
+
+
+def agree(number: int) -> bool:
+    """Whether it is the same number in all."""
+    return highest(number) == lowest(number)
 
 
 def means(values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -101,8 +101,8 @@ def build_metrics(settings: Evaluation) -> dict[str, Metric | str]:
             assets.asset(asset)         # a misspelt one is a mistake, not a file that nobody added
         try:
             resolved = _with_assets(section)
-        except ValueError as error:
-            built[name] = str(error)
+        except ValueError:              # in few words, without the paths of this machine: it becomes a row's note
+            built[name] = f"{' and '.join(_assets_of(section))} is not there, or not whole; see voxface assets list"
             continue
         built[name] = build(Metric, resolved, f"evaluation.metrics.{name}")
     return built

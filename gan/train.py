@@ -61,6 +61,8 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
         corpus = _prepare(config)
         initial = _initial(config, runs)
         run_hash = configuration.run_hash(config, corpus.checksum, None if initial is None else initial.weights_checksum)
+        if not distributed.agree(int(run_hash, 16)):
+            raise ValueError("train: the processes do not see the same corpus, weight files or run to start from. Give them one disk.")
         return _train(config, corpus, runs / f"{recipe}-{run_hash}", initial)
 
 
@@ -301,7 +303,7 @@ class Trainer:
                 self.restore(saved)
             else:
                 self._start()
-        if distributed.highest(self.step) != distributed.lowest(self.step):
+        if not distributed.agree(self.step):
             raise ValueError(f"{self.run}: the processes found different checkpoints. Keep runs on a disk that all of them see.")
         distributed.take_from_first(self.model, self.losses, self.average)
         if distributed.rank() == 0:

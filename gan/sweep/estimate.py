@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import statistics
@@ -13,12 +14,14 @@ import torch
 from tqdm import tqdm
 
 from gan import config as configuration
+from gan.build import arguments_of
 from gan.config import Config
 from gan.data.corpora import open_corpus
 from gan.face_nets import settle_networks
 from gan.generate import choose_device
+from gan.launchers.base import Launcher
 from gan.sweep.folder import DONE, PRUNED, place, speed
-from gan.sweep.plan import Plan, Task
+from gan.sweep.plan import Plan, Task, in_one_line
 from gan.sweep.search import open_search
 from gan.train import Trainer
 
@@ -40,7 +43,8 @@ def overview(plan: Plan, folder: Path) -> str:
         estimate = f"{minutes:5.1f} min {megabytes:5.0f} MB" if task.id in needed and task.kind != "controls" else ""
         lines.append(f"{task.kind:8} {states[task.id]:8} {task.title:{width}} {steps:>8} {estimate}".rstrip())
     hours, gigabytes = _total(needed)
-    parallel = int(plan.file.launcher.get("parallel", 1))
+    launcher, chosen = arguments_of(Launcher, {"name": "local"} | plan.file.launcher, "launcher", folder=folder)
+    parallel = chosen.get("parallel", inspect.signature(launcher).parameters["parallel"].default)
     evaluation = _evaluation_minutes(plan, folder)
     cells = len([task for task in left if task.kind == "cell"])
     lines.append(f"{len(plan.tasks) - len(left)} of {len(plan.tasks)} tasks done. Left: {hours:.2g} h of training "
@@ -76,7 +80,10 @@ def estimates(plan: Plan, folder: Path, tasks: list[Task]) -> dict[str, tuple[fl
             found[task.id] = 0.0, 0.0
             continue
         if _like(task.config) not in known or not all(map(math.isfinite, known[_like(task.config)])):
-            known[_like(task.config)] = _measured(task.config)
+            try:
+                known[_like(task.config)] = _measured(task.config)
+            except Exception as error:      # such as too little memory: it is this cell's, not the sweep's
+                raise ValueError(f"{task.title}: {in_one_line(error)}") from error
         scalars = place(folder, task).scalars()
         steps = task.config.train.steps - (int(scalars[-1]["step"]) if scalars else 0)
         seconds, megabytes = known[_like(task.config)]

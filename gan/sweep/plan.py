@@ -162,6 +162,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Plan:
 
 def plan(values: Any, name: str, folder: Path) -> Plan:
     """The same from a plain mapping. folder: where `base` and a protocol's file are looked for first."""
+    _check_count(values)
     _check_seeds(values.get("seeds", [0]))
     file = configuration.typed(File, values)
     _check_launcher(file.launcher)
@@ -210,7 +211,6 @@ class Value:
 
 def _points(file: File) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
     """Every cell but for its seed: label, axes, changes."""
-    _check_count(file)
     names = _axis_names(file)
     grid = {names[key]: values_of(f"grid.{key}", key, values, names[key]) for key, values in file.grid.items()}
     joined = {names[key]: values_of(f"zip.{key}", key, values, names[key]) for key, values in file.zip.items()}
@@ -248,8 +248,8 @@ def _points(file: File) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
 def _check_seeds(seeds: Any) -> None:
     if not isinstance(seeds, list) or not seeds or any(type(seed) is not int or not 0 <= seed <= MAX_SEED for seed in seeds):
         raise ValueError(f"seeds: {seeds!r} came. Allowed: a list of whole numbers from 0 to {MAX_SEED}, such as [0, 1, 2].")
-    if twice := next((seed for seed, count in Counter(seeds).items() if count > 1), None):
-        raise ValueError(f"seeds: {twice} comes twice.")
+    if twice := [seed for seed, count in Counter(seeds).items() if count > 1]:
+        raise ValueError(f"seeds: {twice[0]} comes twice.")
 
 
 def _check_launcher(section: dict[str, Any]) -> None:
@@ -257,14 +257,17 @@ def _check_launcher(section: dict[str, Any]) -> None:
     arguments_of(Launcher, {"name": "local"} | section, "launcher", folder=Path())
 
 
-def _check_count(file: File) -> None:
-    """Before any cell is made, or any label: a slip of the pen may mean millions."""
-    count = len(file.seeds)
-    for section in (file.variants, *([next(iter(file.zip.values()))] if file.zip else []), *file.grid.values()):
+def _check_count(values: Mapping[str, Any]) -> None:
+    """Before anything else is looked at: a slip of the pen may mean millions."""
+    def several(section: Any) -> list[Any]:
+        return list(section.values()) if isinstance(section, Mapping) else []
+
+    budget = values.get("budget")
+    count, allowed = 1, budget.get("cells", Budget.cells) if isinstance(budget, Mapping) else Budget.cells
+    for section in (values.get("seeds"), values.get("variants"), *several(values.get("zip"))[:1], *several(values.get("grid"))):
         count *= len(section) if isinstance(section, list | Mapping) and section else 1
-    if count > file.budget.cells:
-        raise ValueError(f"budget.cells: {count:,} cells came, {file.budget.cells:,} are allowed. Raise budget.cells if so many "
-                         "are meant.")
+    if isinstance(allowed, int) and count > allowed:
+        raise ValueError(f"budget.cells: {count:,} cells came, {allowed:,} are allowed. Raise budget.cells if so many are meant.")
 
 
 def _axis_names(file: File) -> dict[str, str]:

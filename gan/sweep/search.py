@@ -36,7 +36,7 @@ import numpy as np
 
 from gan.config import ALLOWED, Config, nearest
 from gan.data.corpus import write_atomically
-from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, Place, place
+from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, WAITING, Place, place
 from gan.sweep.lease import locked
 from gan.sweep.plan import Cells, Plan, Task, Value, controls_of, digest, dotted, in_one_line, values_of
 from gan.sweep.plan import Search as Settings
@@ -176,7 +176,9 @@ class Search:
             raise ValueError('search: needs Optuna, which is not installed. Run pip install "voxface[search]".') from None
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._optuna = optuna
-        self._sign = 1 if self.settings.mode == "min" else -1
+        smallest = self.settings.mode == "min"
+        self._sign = 1 if smallest else -1
+        self._direction = optuna.study.StudyDirection.MINIMIZE if smallest else optuna.study.StudyDirection.MAXIMIZE
         self._states = optuna.trial.TrialState
         self._cells, self._seed = Cells(plan.file, plan.beside), plan.file.seeds[0]
         self._common = {f"train.best.{key}": getattr(self.settings, key) for key in ("metric", "split", "mode")}
@@ -197,7 +199,7 @@ class Search:
         found = self._found()
         tasks: dict[str, Task] = {}
         for trial in found:
-            if self._is_asked(trial) and REASON not in trial.user_attrs:
+            if REASON not in trial.user_attrs:
                 task = self._task(trial)
                 tasks.setdefault(task.id, task)     # of two with the same values, the first
         cells = [self._cell(best)] if self._is_over(found) and (best := self._best(found)) is not None else []
@@ -233,14 +235,9 @@ class Search:
         """Tell the study what has come out, give up what falls behind, ask for as many trials as are free. Returns known()."""
         with self._turn() as study:
             for trial in study.get_trials(deepcopy=False, states=(self._states.RUNNING,)):
-                if self._is_asked(trial):
-                    self._follow(study, trial)
-                else:       # whoever asked was killed in the middle
-                    self._ask(study, trial.number)
-            while free > 0 and (self._count(found := self._found()) < self.settings.trials or self._is_queued(found)):
-                number = study.ask().number
-                self._ask(study, number)
-                free -= study.get_trials(deepcopy=False)[number].state == self._states.RUNNING
+                self._follow(study, trial)
+            while free > 0 and self._count(self._found()) < self.settings.trials:
+                free -= self._ask(study)
         return self.known()
 
     def retry(self) -> None:
@@ -250,7 +247,7 @@ class Search:
             again = {trial.user_attrs.get(RETRIED) for trial in found}
             for trial in found:
                 if trial.state == self._states.FAIL and trial.number not in again:
-                    study.enqueue_trial(trial.params, user_attrs={RETRIED: trial.number})
+                    self._add(study, trial, {RETRIED: trial.number})
 
     def close(self) -> None:
         """Write trials.csv and search.png. Raises Fruitless if all trials have ended, and none with a value."""
@@ -262,35 +259,45 @@ class Search:
         if self._is_over(found) and self._best(found) is None:
             raise Fruitless(f"search: none of {len(found)} trials has a value. See {self._folder / 'trials.csv'}.")
 
-    def _ask(self, study: optuna.Study, number: int) -> None:
-        """Choose a new trial's values, check them, and see whether they have been tried before."""
+    def _ask(self, study: optuna.Study) -> bool:
+        """Choose a new trial's values. Returns whether it is to be trained: it can be built, and was not tried before."""
+        found = study.get_trials(deepcopy=False)
         # Of its number alone: a study that is taken up again does not repeat what it drew first.
-        seed = int(np.random.SeedSequence([self.settings.seed, number]).generate_state(1)[0])
-        study.sampler = self._optuna.samplers.TPESampler(seed=seed)
-        trial = self._handle(study, study.get_trials(deepcopy=False)[number])
+        seed = int(np.random.SeedSequence([self.settings.seed, len(found)]).generate_state(1)[0])
+        # In memory first: killed in the middle, there is no trial with half its values.
+        draft = self._optuna.create_study(sampler=self._optuna.samplers.TPESampler(seed=seed), direction=self._direction)
+        draft.add_trials(found)
+        trial = draft.ask()
         for parameter in self.parameters:
             parameter.ask(trial)
-        asked = study.get_trials(deepcopy=False)[number]
-        try:
-            label, axes, changes = self._point(asked)
-            self._cells.cell(label, axes, changes, self._seed)
-        except Exception as error:
-            trial.set_user_attr(REASON, in_one_line(error))
-            study.tell(number, state=self._states.FAIL)
-        else:
+        number = self._add(study, draft.trials[-1], {})
+        if (asked := study.get_trials(deepcopy=False)[number]).state == self._states.RUNNING:
             self._follow(study, asked)
+        return study.get_trials(deepcopy=False)[number].state == self._states.RUNNING
+
+    def _add(self, study: optuna.Study, like: FrozenTrial, about: dict[str, Any]) -> int:
+        """A new trial with the values of another, in one write. Returns its number."""
+        state = self._states.RUNNING
+        try:
+            label, axes, changes = self._point(like)
+            self._cells.cell(label, axes, changes, self._seed)
+        except Exception as error:      # a component may fail to be built in any way
+            state, about = self._states.FAIL, about | {REASON: in_one_line(error)}
+        study.add_trial(self._optuna.trial.create_trial(state=state, params=like.params, distributions=like.distributions,
+                                                        user_attrs=about))
+        return len(study.get_trials(deepcopy=False)) - 1
 
     def _follow(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Report a trial's validations, and tell how it has ended, if it has."""
         task, handle = self._task(trial), self._handle(study, trial)
         here = place(self._folder, task)
         state = here.state()        # before its values: of what is done all are there
-        fresh = [(step, value) for step, value in self._validations(trial.number, here)
-                 if step not in trial.intermediate_values]
-        for step, value in fresh:
-            handle.report(value, step)
-        if state == RUNNING and fresh and handle.should_prune():
-            here.prune(fresh[-1][0])
+        validations = self._validations(trial.number, here)
+        for step, value in validations:
+            if step not in trial.intermediate_values:
+                handle.report(value, step)
+        if state in (RUNNING, WAITING) and validations and handle.should_prune():
+            here.prune(validations[-1][0])
             state = PRUNED
         if state == DONE:
             value = here.best().get("value", math.nan)
@@ -326,7 +333,7 @@ class Search:
             if study is None:
                 study = self._opened = self._optuna.create_study(
                     study_name=self._name, storage=self._storage(), pruner=self._pruner(),
-                    direction="minimize" if self.settings.mode == "min" else "maximize")
+                    direction=self._direction)
             yield study
 
     def _study(self) -> optuna.Study | None:
@@ -358,13 +365,6 @@ class Search:
     def _count(self, found: list[FrozenTrial]) -> int:
         """Trials asked for, those asked for again counted once."""
         return sum(RETRIED not in trial.user_attrs for trial in found)
-
-    def _is_asked(self, trial: FrozenTrial) -> bool:
-        """Whether all its values are chosen."""
-        return all(parameter.key in trial.params for parameter in self.parameters)
-
-    def _is_queued(self, found: list[FrozenTrial]) -> bool:
-        return any(trial.state == self._states.WAITING for trial in found)
 
     def _is_over(self, found: list[FrozenTrial]) -> bool:
         return self._count(found) >= self.settings.trials and all(trial.state.is_finished() for trial in found)
@@ -463,7 +463,7 @@ class Search:
         keys = [parameter.key for parameter in self.parameters]
         write(["trial", "state", self.settings.metric, "step", *keys, "folder", "why"])
         for trial in found:
-            if trial.number in again or not self._is_asked(trial):
+            if trial.number in again:
                 continue
             step, value = self._reached(trial)
             here = place(self._folder, self._task(trial)) if REASON not in trial.user_attrs else None

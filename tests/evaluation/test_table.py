@@ -1,42 +1,13 @@
-import io
 import json
 import math
 import re
-import shutil
-import subprocess
-from csv import reader
-from zlib import crc32
 
 import numpy as np
 import pytest
 
-from evaluation.rows import csv, latest
-from evaluation.table import latex, markdown
-
-
-def row(system="a", metric="recall@1", value=0.5, **changes):
-    content = dict(
-        system=system,
-        run=None,
-        step=None,
-        training_seed=None,
-        corpus="toy",
-        split="unseen_speech",
-        protocol={"runs": 10, "seconds": 1.25},
-        metric=metric,
-        value=value,
-        interval=[0.25, 0.75],
-        chance=0.1,
-        upper=0.9,
-        extractor="net 1",
-        note="gallery of 10 speakers",
-        higher_is_better=True,
-    )
-    return content | changes
-
-
-def lines(text):
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:1] == "|"]
+from evaluation.layout import layout_of
+from evaluation.table import markdown
+from tests.evaluation.results import cells, lines, row, stored
 
 
 def test_a_table():
@@ -84,11 +55,6 @@ def test_another_extractor_gets_its_own_column():
 def test_protocol_is_the_same_in_any_order():
     text = markdown([row("a"), row("b", protocol={"seconds": 1.25, "runs": 10})])
     assert text.count("### ") == 1
-
-
-def test_later_row_replaces_the_earlier():
-    assert [one["value"] for one in latest([row(value=0.1), row("b"), row(value=0.2)])] == [0.2, 0.5]
-    assert len(latest([row(), row(step=100), row(training_seed=1), row(run="r"), row(extractor="other")])) == 5
 
 
 def test_namesakes_are_told_apart_by_what_differs():
@@ -179,21 +145,6 @@ def test_unreadable_scores_name_the_file(scored, content):
         markdown(rows, folder)
 
 
-def cells(text, column=1):
-    return {line[0]: line[column] for line in lines(text)[2:]}
-
-
-def stored(folder, system, shift, metric="recall@1", better=True, noise=0.1, **changes):
-    """A row with scores of 20 speakers, all of them better by `shift`."""
-    rng = np.random.default_rng(crc32(f"{system} {metric}".encode()))
-    speaker = np.tile(np.arange(20), 3)
-    value = np.tile(np.random.default_rng(0).normal(0, 0.1, 20), 3) + shift + rng.normal(0, noise, 60)
-    (folder / "scores").mkdir(exist_ok=True)
-    name = f"scores/{system}-{metric.replace('@', '')}-{changes.get('training_seed')}.npz"
-    np.savez(folder / name, speaker=speaker, clip=speaker, run=np.repeat(np.arange(3), 20), value=value)
-    return row(system, metric, float(value.mean()), scores=name, higher_is_better=better, **changes)
-
-
 def test_the_best_is_marked_where_it_is_surely_better(tmp_path):
     rows = [stored(tmp_path, "a", 1), stored(tmp_path, "b", 3), stored(tmp_path, "c", 2)]
     rows += [stored(tmp_path, one, shift, "l1", better=False) for one, shift in (("a", 1), ("b", 3), ("c", 2))]
@@ -275,65 +226,57 @@ def test_what_only_some_notes_say_is_said_with_their_names():
     assert "- (a) net 1; N = 30; deviation 0.1 (a); deviation 0.2 (b)" in text
 
 
-def test_csv_has_a_line_a_row_and_a_column_a_key():
-    rows = [row("a", trained_against=["x", "y"]), row("b", value=math.nan, interval=None, note='said "no", and\nleft')]
-    rows.append(row("b", protocol={"runs": 3, "gallery": 8}))
-    found = list(reader(io.StringIO(csv(rows))))
-    assert found[0][:7] == ["system", "run", "step", "training_seed", "corpus", "split", "protocol.runs"]
-    first, second, third = (dict(zip(found[0], line, strict=True)) for line in found[1:])
-    assert (first["value"], first["interval_low"], first["interval_high"]) == ("0.5", "0.25", "0.75")
-    assert first["trained_against"] == '["x", "y"]'
-    assert (second["value"], second["interval_low"], second["note"]) == ("", "", 'said "no", and\nleft')
-    assert (third["protocol.runs"], third["protocol.gallery"], third["protocol.seconds"]) == ("3", "8", "")
-    assert csv([]) == "\n"
+def test_the_difference_of_recipes_with_seeds_says_what_each_seed_gives(tmp_path):
+    rows = [stored(tmp_path, f"{name}-{seed}", shift + seed * up, noise=0, run=f"{name}-{seed}", recipe=name, training_seed=seed)
+            for name, shift, up in (("a", 1, 0.1), ("b", 0, 0.3)) for seed in (0, 1)]
+    found = cells(markdown(rows, tmp_path, pairs=[("a", "b")]))["a, 2 seeds − b, 2 seeds"]
+    assert found == "**+0.900 [+0.900, +0.900], p 0.001; seeds +0.800 to +1.000**"
 
 
-def balanced(text):
-    """Braces and environments of LaTeX close in the order in which they were opened."""
-    bare = re.sub(r"\\[\\{}%&#_$]", "", text)
-    depth = 0
-    for letter in bare:
-        depth += {"{": 1, "}": -1}.get(letter, 0)
-        assert depth >= 0
-    opened = []
-    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
-        opened.append(name) if kind == "begin" else opened.remove(opened[-1] if opened[-1] == name else "")
-    return depth == 0 and not opened
+def failed(system, seed=0, **more):
+    return {"system": system, "training_seed": seed, "missing": "out of memory", "failed": True} | more
 
 
-def test_latex(tmp_path):
-    rows = [stored(tmp_path, "a_1", 1), stored(tmp_path, "b & 50 %", 2), stored(tmp_path, "[c]\\{", 3),
-            row("a_1", "l1", None, note="skipped: no #")]
-    text = latex(rows, tmp_path)
-    assert balanced(text)
-    assert text.startswith("% \\usepackage{booktabs,graphicx}\n")
-    assert text.count("\\toprule") == text.count("\\bottomrule") == text.count("\\begin{table}") == 2
-    table = text.partition("\\begin{tabular}")[2].partition("\\end{tabular}")[0].splitlines()
-    assert table[0] == "{lr}"
-    assert table[2] == "system & recall@1 $\\uparrow$ (a) \\\\"
-    assert re.fullmatch(r"a\\_1 & .*\\\\", table[4])
-    assert table[5].startswith(r"b \& 50 \% & \underline{")
-    assert table[6].startswith(r"{[}c]\textbackslash{}\{ & \textbf{")
-    assert table[7] == r"\midrule"
-    assert table[8].startswith("chance & 0.100 ")
-    assert all(line.count(" & ") == 1 for line in table if line.endswith("\\\\"))
-    assert r"(a) net 1; gallery of 10 speakers" in text
-    assert r"skipped: l1 (a\_1): no \#" in text
-    assert r"split \texttt{unseen\_speech}" in text
-    assert re.search(r"a\\_1 \$-\$ b .*\\textbf\{\$-\$\d", text)
+def test_a_failed_system_has_a_line_that_says_why():
+    text = markdown([row("a"), row("a", "l1"), failed("b")])
+    assert lines(text)[3] == ["b (b)", "failed", "failed"]
+    assert "- (b) training seed 0: out of memory" in text
+    assert lines(markdown([row("a"), failed("b", failed=False)]))[3][1] == "missing"
 
 
-def test_latex_of_nothing_but_skipped_scores():
-    text = latex([row(value=None, note="skipped: 50 % empty")])
-    assert all(not line or line.startswith("%") for line in text.splitlines())
-    assert "50 % empty" in text
+def test_a_failed_seed_is_told_beside_the_others(tmp_path):
+    text = markdown([*seeds(tmp_path), failed("small", 3), failed("small-1", 1)])
+    assert lines(text)[2][0] == "small, 3 seeds (b)"
+    assert text.count("out of memory") == 1     # the seed that was scored after all is no longer missing
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
-def test_latex_compiles(tmp_path):
-    rows = [stored(tmp_path, "a_1", 1), stored(tmp_path, "[b] 50 % ~^<|>", 2)]
-    (tmp_path / "rows.tex").write_text(latex(rows, tmp_path), encoding="utf-8")
-    (tmp_path / "main.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\\input{rows}\\end{document}")
-    subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"], cwd=tmp_path, check=True,
-                   capture_output=True)
+def test_nothing_but_failures():
+    assert markdown([failed("b")]) == "No results yet.\n- b: out of memory\n"
+
+
+def test_what_was_printed_stands_beside_ours_and_is_never_the_best(tmp_path):
+    rows = [stored(tmp_path, "a", 1, chance=0.1), stored(tmp_path, "b", 0)]
+    layout = layout_of({
+        "rows": [{"system": "a", "name": "A"}, "b", "c"], "columns": [{"metric": "recall@1", "percent": True}, {"name": "hours"}],
+        "printed": {"source": "P, table 1", "corpus": "Vox|Celeb", "values": {
+            "A": {"recall@1": 99.9}, "b": {"hours": "18 h"}, "chance": {"recall@1": 1}}}})
+    text = markdown(rows, tmp_path, layout=layout)
+    ours = f"**{100 * rows[0]['value']:.1f}** [25.0, 75.0]"
+    assert lines(text)[0] == ["system", "recall@1, % ↑ (a)", "printed, Vox\\|Celeb (b)", "hours, printed, Vox\\|Celeb (b)"]
+    assert lines(text)[2:7] == [["A", ours, "*99.9*", "–"], ["b", f"{100 * rows[1]['value']:.1f} [25.0, 75.0]", "–", "*18 h*"],
+                                ["c (c)", "missing", "–", "–"], ["*chance*", "10.0", "*1*", "–"],
+                                ["*real faces*", "90.0", "–", "–"]]
+    assert "- (b) printed in P, table 1, on another corpus: not comparable" in text
+    assert "- (c) not evaluated" in text
+    assert lines(text)[7:] == [["systems", "recall@1, % ↑ (a)"], ["---", "---:"], ["A − b", lines(text)[9][1]]]
+    assert lines(text)[9][1].startswith("**+10")
+
+
+def test_corpora_together_are_not_compared(tmp_path):
+    rows = [stored(tmp_path, "a", 1, corpus="x", protocol={"seconds": 1, "speakers": 3}),
+            stored(tmp_path, "b", 0, corpus="y", protocol={"seconds": 1, "speakers": 5})]
+    text = markdown(rows, tmp_path, layout=layout_of({"corpora": "together"}))
+    assert text.startswith("### x, y, split `unseen_speech`")
+    assert text.count("###") == 1
+    assert not re.search(r"\*\*|Paired", text)
+    assert "speakers 3, 5; net 1" in text

@@ -33,7 +33,7 @@ HELP = {
     "evaluate": ["--corpus", "--split", "unseen_speaker", "--no-controls", "--protocol", "--faces", "--reference", "--training",
                  "--face-box", "--out", "--sheet", "noise", "prior", "shuffled", "attribute-oracle", "oracle-voice",
                  "oracle-identity", "sf2f-paper", "evaluation.runs"],
-    "table": ["results.jsonl", "--compare", "--format", "latex"],
+    "table": ["results.jsonl", "--compare", "--format", "latex", "--layout", "--plots"],
     "experiment": ["NAME", "interpolation", "averaging", "unseen-voices", "audio-length", "windows", "growing-segments",
                    "--audio"],
     "inspect": ["recipe", "--identities", "--json"],
@@ -160,6 +160,7 @@ SMALL = [*TRAINED["wav2pix-64"], *QUICK, "train.steps=1"]
     (["table", "broken.jsonl"], ["broken.jsonl: line 1 is not a results row"]),
     (["table", "rows.jsonl"], ["value missing"]),
     (["table", "rows.jsonl", "--compare", "a", "prior"], ["no row is of a system prior", "Have: a"]),
+    (["table", "rows.jsonl", "--layout", "layout.yaml"], ["layout.yaml: table.colums: no such key", "Did you mean columns?"]),
     (["inspect", "sf2f-65"], ["Did you mean sf2f-64?"]),
     (["inspect", "sf2f-64", "--identities", "0"], ["--identities: 0 came"]),
     (["inspect", "sf2f-64", "decoder.image_sizes=[48]"], ["decoder: image_sizes [48] came"]),
@@ -327,7 +328,7 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
     assert f"| {run.name} − shuffled {run.name} |" in table.out
     tex = voxface("table", "--format", "latex")
     assert tex.code == 0
-    assert tex.out.count(r"\begin{tabular}") == 4                       # results and differences of two splits
+    assert tex.out.count(r"\toprule") == 4                             # results and differences of two splits
     sheet = list(csv.DictReader(io.StringIO(voxface("table", "--format", "csv").out)))
     assert [line["system"] for line in sheet][:3] == [run.name, f"shuffled {run.name}", "noise"]
     assert {(line["protocol.name"], line["protocol.runs"], line["metric"]) for line in sheet} == {("default", "2", "l1")}

@@ -239,3 +239,14 @@ def test_overfits_four_pairs(tiny: Corpus, tmp_path: Path) -> None:
                        "optimizer.generator.learning_rate=0.01"), "r", tmp_path)
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["loss/g/pixel"] < 0.6 * lines[0]["loss/g/pixel"]
+
+
+def test_a_step_is_validated_before_it_is_saved(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in between, a run that went on from it would have no value of it."""
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_validate", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(config("wav2pix-64", "train.validate_every=2"), "wav2pix-64", tmp_path)
+    assert not list(tmp_path.glob("*/checkpoints/step-*"))

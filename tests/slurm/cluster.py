@@ -116,7 +116,8 @@ class Cluster:
         """SIGKILL to all that runs on a node, as a power failure would."""
         self.kill(node)
         jobs = self.processes(f"SLURMD_NODENAME={node}")
-        keepers = {int(_stat(pid)[1]) for pid in jobs} & set(self.processes()) - {*jobs, *(d.pid for d in self._daemons.values())}
+        daemons = {daemon.pid for daemon in self._daemons.values()}
+        keepers = {parent for _, parent in jobs.values()} & self.processes().keys() - jobs.keys() - daemons
         # The keepers first: they would report their jobs as failed.
         for pid in [*keepers, *jobs]:
             _kill(pid)
@@ -151,21 +152,25 @@ class Cluster:
         return "".join(f"\n--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:])
                        for log in sorted(self.folder.glob("*.log")))
 
-    def processes(self, also: str = "") -> list[int]:
-        """Ids of every process of the cluster: daemons, those that keep jobs (which leave their parent) and the jobs.
+    def processes(self, also: str = "") -> dict[int, tuple[str, int]]:
+        """Command line and parent of every process of the cluster: daemons, those that keep jobs (which leave them), jobs.
 
         also: NAME=VALUE that must be in a process' environment as well.
         """
         marks = {f"SLURM_CONF={self.folder / 'slurm.conf'}".encode(), also.encode()}
-        found = []
+        found = {}
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                its = set((process / "environ").read_bytes().split(b"\0")) | {b""}
-                if marks <= its and _stat(int(process.name))[0] != "Z":
-                    found.append(int(process.name))
+                if marks <= {b"", *(process / "environ").read_bytes().split(b"\0")}:
+                    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, from field 3 on
+                    state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+                    command = (process / "cmdline").read_text(errors="replace").replace("\0", " ")
+                    if state != "Z":
+                        found[int(process.name)] = command, int(parent)
             except OSError:     # it has ended, or is somebody else's
                 continue
-        return [pid for pid in found if pid != os.getpid()]
+        found.pop(os.getpid(), None)
+        return found
 
     def close(self) -> None:
         """End it all, at once: nothing of it is wanted any more."""
@@ -183,11 +188,6 @@ class Cluster:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._daemons[name] = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
                                                    stderr=subprocess.STDOUT, start_new_session=True)
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent and more of a process: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html, from field 3 on."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _kill(pid: int) -> None:

@@ -159,3 +159,17 @@ def test_a_job_of_two_processes_saves_when_stopped(tmp_path: Path) -> None:
     wait(lambda: job.log.exists() and job.log.read_text().count("ready") == 2, 120)
     launcher.stop()
     assert {path.name for path in tmp_path.glob("saved*")} == {"saved0", "saved1"}
+
+
+def test_some_are_stopped_and_the_others_go_on(tmp_path: Path) -> None:
+    launcher = Local(2)
+    jobs = [python(tmp_path, name, SAVES, tmp_path / f"{name}.txt") for name in ("given up", "kept")]
+    launcher.start(jobs)
+    wait(lambda: all(map(ready, jobs)))
+    launcher.stop_jobs(["given up", "another sweep's"])
+    launcher.stop_jobs(["given up"])
+    assert finish(launcher, 1) == {"given up": 128 + signal.SIGTERM}
+    assert (tmp_path / "given up.txt").exists()
+    assert launcher.poll() == {}
+    launcher.stop()
+    assert (tmp_path / "kept.txt").exists()

@@ -15,7 +15,7 @@ import yaml
 
 from gan import checkpoint
 from gan.launchers.base import Job, Launcher
-from gan.sweep import estimate, run, search, status
+from gan.sweep import estimate, run, status
 from gan.sweep.folder import DONE, PRUNED, WAITING, Place, place
 from gan.sweep.lease import Lease
 from gan.sweep.plan import Plan, Task
@@ -97,7 +97,7 @@ def table(folder: Path) -> list[dict[str, str]]:
     ({"sections": {"set": {BATCH: 0}}}, "train.batch_size: 0 came"),
 ])
 def test_bad_settings_are_named(about: dict[str, Any], said: str, opened: Callable[..., Search]) -> None:
-    with pytest.raises(ValueError, match="^quick: ") as error:
+    with pytest.raises(ValueError, match=r"^quick: ") as error:
         opened(**about)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
@@ -125,7 +125,7 @@ def test_bad_settings_are_named(about: dict[str, Any], said: str, opened: Callab
     ({"recipe": {"choices": {"own": {"data.corpus": "toy:demo"}}}}, "changes data.corpus, which trials must have in common"),
 ])
 def test_bad_parameters_are_named(given: dict[str, Any], said: str, opened: Callable[..., Search]) -> None:
-    with pytest.raises(ValueError, match="^quick: ") as error:
+    with pytest.raises(ValueError, match=r"^quick: ") as error:
         opened(parameters=given)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
@@ -175,12 +175,12 @@ def test_choices_may_be_named_changes_and_sections(opened: Callable[..., Search]
 
 
 def test_a_study_taken_up_again_asks_what_it_would_have(opened: Callable[..., Search], tmp_path: Path) -> None:
-    whole = opened(tmp_path / "whole", trials=4)
-    for number in range(4):
+    whole = opened(tmp_path / "whole")
+    for number in range(3):
         whole.step(1)
         trained(tmp_path / "whole", trials(whole)[number], {2: 50.0 - number})
-    for number in range(4):
-        again = opened(tmp_path / "again", trials=4)
+    for number in range(3):
+        again = opened(tmp_path / "again")
         again.step(1)
         assert len(trials(again)) == number + 1
         trained(tmp_path / "again", trials(again)[number], {2: 50.0 - number})
@@ -197,11 +197,11 @@ def test_another_space_is_another_study_and_more_trials_are_the_same(opened: Cal
 
 
 def test_processes_on_one_folder_share_the_trials(opened: Callable[..., Search]) -> None:
-    searches = [opened(trials=12) for _ in range(4)]
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda search: [search.step(1) for _ in range(5)], searches))
+    searches = [opened(trials=6, parameters={RATE: SPACE[RATE]}) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda search: [search.step(1) for _ in range(3)], searches))
     for search in searches:
-        assert sorted(int(axes["trial"]) for axes in asked(search)) == list(range(12))
+        assert sorted(int(axes["trial"]) for axes in asked(search)) == list(range(6))
         assert asked(search) == asked(searches[0])
 
 
@@ -219,9 +219,9 @@ def test_killed_in_the_middle_of_asking(opened: Callable[..., Search], tmp_path:
         patch.setattr(Parameter, "ask", killed)
         with pytest.raises(KeyboardInterrupt):
             opened().step(1)
-    assert asked(opened()) == []
     again = opened()
-    again.step(0)
+    assert asked(again) == []
+    again.step(1)
     assert asked(again) == asked(undisturbed)
 
 
@@ -273,7 +273,9 @@ def test_one_that_falls_behind_is_given_up_after_its_warm_up(opened: Callable[..
         logged(found, {2: 90.0, 4: 80.0})
         opened(prune={"warmup_steps": None}).step(0)
         assert found.state() != PRUNED
-    with lease.take(found.lease) or pytest.fail():
+    again = Lease.take(found.lease)
+    assert again is not None
+    with again:
         opened(prune={"warmup_steps": 4, "startup_trials": 1}).step(0)
         assert found.state() == PRUNED
     perform(tmp_path, bad.id)       # started all the same: does nothing
@@ -315,14 +317,18 @@ def test_values_that_come_again_are_not_trained_again(opened: Callable[..., Sear
     assert len(table(tmp_path)) == 4
 
 
-def test_a_combination_that_cannot_be_built_is_a_failed_trial(opened: Callable[..., Search], tmp_path: Path) -> None:
-    search = opened(trials=1, parameters={"discriminators.identity": {"choices": [None]}, RATE: SPACE[RATE]},
-                    sections={"set": {"losses.identity": None}})
-    search._cells.cell = lambda *_: (_ for _ in ()).throw(ValueError("they do not fit"))  # type: ignore[method-assign]
+def test_a_combination_that_cannot_be_built_is_a_failed_trial(opened: Callable[..., Search], tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    search = opened(trials=1, parameters={RATE: SPACE[RATE]})
+
+    def cell(*_: object) -> Task:
+        raise RuntimeError("they do not\nfit")
+
+    monkeypatch.setattr(search._cells, "cell", cell)
     assert search.step(1).tasks == ()
     with pytest.raises(Fruitless):
         search.close()
-    assert [(row["state"], row["why"]) for row in table(tmp_path)] == [("failed", "they do not fit")]
+    assert [(row["state"], row["why"]) for row in table(tmp_path)] == [("failed", "RuntimeError: they do not fit")]
 
 
 # -- with the scheduler ---------------------------------------------------------------------------------------------------
@@ -379,12 +385,15 @@ def test_a_whole_search(planned: Callable[..., Plan], tmp_path: Path, monkeypatc
         assert not (tmp_path / line["folder"] / "results").exists()
     status.show(plan, tmp_path)
     assert f"l1 {float(best['l1']):.4g} at step {best['step']}" in capsys.readouterr().out
-    assert "Training " not in status.log(plan, tmp_path, [f"embedding_dim={cell.axes['embedding_dim']}", f"trial={best['trial']}"])
+    with pytest.raises(ValueError, match="has no log yet"):     # done in this process
+        status.log(plan, tmp_path, [f"trial={best['trial']}"])
 
 
 def test_the_scheduler_stops_what_was_given_up(planned: Callable[..., Plan], tmp_path: Path) -> None:
     class Endless(Here):
-        stopped: list[str] = []
+        def __init__(self) -> None:
+            super().__init__()
+            self.stopped: list[str] = []
 
         def start(self, jobs: Sequence[Job]) -> None:
             pass
@@ -412,7 +421,7 @@ def test_killed_and_restarted_it_finds_the_same(planned: Callable[..., Plan], tm
     """The sweep and its running trial are killed once in a trial; the command again does the rest."""
     about = {"metric": "l1", "trials": 2, "parameters": SPACE}
     file = tmp_path / "killed.yaml"
-    file.write_text(yaml.safe_dump(QUICK | {"set": QUICK["set"] | VALIDATED | {"train.save_every": 1}, "search": about}))
+    file.write_text(yaml.safe_dump(QUICK | {"set": QUICK["set"] | VALIDATED | {"train.save_every": 1}, "search": about}, sort_keys=False))
     command = [sys.executable, "-m", "gan", "sweep", "run", str(file), "--out", str(tmp_path / "killed")]
     first = subprocess.Popen(command, start_new_session=True)
     deadline = time.monotonic() + 300
