@@ -50,7 +50,9 @@ def grids(rows: Iterable[Row], layout: Layout | None = None) -> list[Grid]:
     standing, missing = latest(rows), absent(rows)
     layout = layout or Layout()
     layout.check_rows(standing)
-    keys = tuple(key for key in GROUP if not (layout.joins and key in ("split", "protocol")))
+    joined = {"protocol"} if layout.joins_lengths else set()
+    joined |= {"split"} if layout.joins_splits else set()
+    keys = tuple(key for key in GROUP if key not in joined)
     if layout.corpora_together:
         keys = tuple(key for key in keys if key not in (*CORPUS, "protocol"))
     groups: dict[tuple[str, ...], list[Row]] = {}

@@ -17,7 +17,8 @@
 
 Rows and columns go by their name where they have one, else by their system or metric; two of one metric need names.
 `extractor` is part of an extractor's description. What columns leave open divides tables as without a layout; but once a column
-names a split or clip length, one table holds all of them, and a column that leaves them open becomes several.
+names a split, one table holds all splits and clip lengths, and once one names a clip length, all of those; a column that leaves
+them open then becomes several.
 """
 
 from __future__ import annotations
@@ -81,9 +82,14 @@ class Layout:
     printed: tuple[Printed, ...] = field(default=())
 
     @property
-    def joins(self) -> bool:
-        """Whether one table holds several splits and clip lengths."""
-        return any(column.split is not None or column.seconds is not None for column in self.columns)
+    def joins_splits(self) -> bool:
+        """Whether one table holds all splits."""
+        return any(column.split is not None for column in self.columns)
+
+    @property
+    def joins_lengths(self) -> bool:
+        """Whether one table holds all clip lengths."""
+        return self.joins_splits or any(column.seconds is not None for column in self.columns)
 
     def check_systems(self, systems: Iterable[str]) -> None:
         """Raises ValueError for a row that asks for a system there will never be."""

@@ -72,7 +72,7 @@ def joined() -> Iterator[None]:
     except Exception as error:
         if not _first_to_fail(store):
             raise SystemExit(getattr(error, "exit_code", 2 if isinstance(error, ValueError | OSError) else 1)) from None
-        if isinstance(error, dist.DistError) or isinstance(error, RuntimeError) and "gloo" in str(error):
+        if isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error)):
             raise Lost from None
         raise
     finally:

@@ -62,7 +62,7 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
         initial = _initial(config, runs)
         run_hash = configuration.run_hash(config, corpus.checksum, None if initial is None else initial.weights_checksum)
         if not distributed.agree(int(run_hash, 16)):
-            raise ValueError("train: the processes do not see the same corpus, weight files or run to start from. Give them one disk.")
+            raise ValueError("train: processes see different corpora, weight files or runs to start from. Give them one disk.")
         return _train(config, corpus, runs / f"{recipe}-{run_hash}", initial)
 
 

@@ -7,7 +7,7 @@ import json
 import math
 import statistics
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -98,7 +98,7 @@ def _total(needed: dict[str, tuple[float, float]]) -> tuple[float, float]:
 
 def _like(config: Config) -> str:
     """The same for configs whose steps cost the same."""
-    plain = configuration.to_dict(replace(config, train=replace(config.train, seed=0, steps=1)))
+    plain = asdict(replace(config, train=replace(config.train, seed=0, steps=1)))
     del plain["evaluation"], plain["optimizer"], plain["logging"]
     return json.dumps(plain, sort_keys=True)
 

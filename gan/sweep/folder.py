@@ -137,7 +137,7 @@ def place(folder: Path, task: Task) -> Place:
 
 
 def find(folder: Path, task_id: str) -> Place | None:
-    found = sorted((folder / "cells").glob(f"*-{task_id}"))
+    found = sorted(path for path in (folder / "cells").glob("*") if path.name.endswith(f"-{task_id}"))
     return Place(found[0]) if found else None
 
 

@@ -37,7 +37,7 @@ def run(plan: Plan, folder: Path, retry: bool = False) -> int:
     retry: start those anew that failed before. Raises ValueError if what is left is estimated above the budget, Interrupted
     after SIGINT or SIGTERM, when running tasks have saved.
     """
-    launcher = build(Launcher, {"name": "local"} | plan.file.launcher, "launcher")
+    launcher = build(Launcher, {"name": "local"} | plan.file.launcher, "launcher", folder=folder / "slurm")
     check_budget(plan, folder)
     search = open_search(plan, folder)
     scheduler = _Scheduler(plan if search is None else search.known(), folder, launcher, search)
@@ -67,7 +67,7 @@ class _Scheduler:
     def __init__(self, plan: Plan, folder: Path, launcher: Launcher, search: Search | None):
         self.plan, self.folder, self.launcher, self.search = plan, folder, launcher, search
         self.places: dict[str, Place] = {}
-        self.in_flight: set[str] = set()
+        self.in_flight = launcher.found()   # what a sweep before this one has left in a queue
         self.starts: Counter[str] = Counter()
         self.states: dict[str, str] = {}
         self._look()

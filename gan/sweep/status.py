@@ -34,6 +34,8 @@ def show(plan: Plan, folder: Path) -> None:
 
 def table(plan: Plan, folder: Path, states: dict[str, str]) -> str:
     """A line a task, the failed ones' reasons, what is left, and the best so far."""
+    if not plan.tasks:
+        return f"{plan.name}: no trial asked for yet.\n"
     width = max(len(task.title) for task in plan.tasks)
     lines = []
     for task in plan.tasks:

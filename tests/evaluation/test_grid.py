@@ -37,6 +37,12 @@ def test_columns_of_several_clip_lengths_stand_in_one_table():
     assert shown(rows, columns=columns)[0][0] == ["r, long", "l1, 1.25 s", "l1, 5 s"]
 
 
+def test_splits_that_no_column_names_have_tables_of_their_own():
+    rows = [at(seconds, split=split) for seconds in (5, 1.25) for split in "xy"]
+    columns = [{"metric": "recall@1", "seconds": seconds, "name": f"{seconds} s"} for seconds in (1.25, 5)]
+    assert [columns for columns, _ in shown(rows, columns=columns)] == [["1.25 s", "5 s"]] * 2
+
+
 def test_splits_in_one_table_and_what_their_protocols_share():
     rows = [row(split="x", protocol={"runs": 1, "speakers": 3}), row(split="y", protocol={"runs": 1, "speakers": 4})]
     columns = [{"metric": "recall@1", "split": split, "name": split} for split in "yx"]

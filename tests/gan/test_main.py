@@ -175,6 +175,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words: list[str], said: list[str]
     (tmp_path / "broken.yaml").write_text("train: {steps: 3\nencoder: [")
     (tmp_path / "list.yaml").write_text("- train\n- encoder\n")
     (tmp_path / "broken.jsonl").write_text("{\n")
+    (tmp_path / "layout.yaml").write_text("table: {colums: [l1]}\n")
     (tmp_path / "rows.jsonl").write_text(json.dumps(dict(system="a", corpus="c", split="s", protocol={}, metric="m")) + "\n")
     (tmp_path / "there").mkdir()
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
@@ -336,6 +337,12 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
     assert "split `seen_speech`" in both.out
     assert "| prior − oracle-voice |" in both.out
     assert f"| {run.name} − prior |" not in both.out
+    (tmp_path / "layout.yaml").write_text(f"rows: [{{system: {run.name}, name: ours}}]\ncontrols: [prior]\ncolumns: [l1]\n")
+    chosen = voxface("table", "--layout", "layout.yaml", "--plots", "plots")
+    assert (chosen.code, chosen.err) == (0, "4 plots in plots\n")
+    assert [line.split(" | ")[0] for line in chosen.out.splitlines() if line[:1] == "|"][:5] == [
+        "| system", "| ---", "| ours", "| prior", "| *chance*"]
+    assert len(list((tmp_path / "plots").glob("values-l1-*.pdf"))) == 2
 
     (tmp_path / "sounds").mkdir()
     write_wav(tmp_path / "sounds" / "a.wav", tiny.waveform(0))

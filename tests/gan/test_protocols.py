@@ -122,7 +122,7 @@ def test_a_protocol_runs(name: str, tiny: Corpus, tmp_path: Path, capsys: pytest
     scored = {(row["split"], row["protocol"]["seconds"], row["system"]) for row in found if row["value"] is not None}
     assert scored == {(row["split"], row["protocol"]["seconds"], row["system"]) for row in found}
     assert main(["table", str(tmp_path / "results.jsonl")]) == 0
-    assert f"name {name}, runs 1" in capsys.readouterr().out
+    assert f"name {name}, num faces" in capsys.readouterr().out
 
 
 # -- chosen by name, by file, and changed -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gan.config import load
@@ -48,7 +49,10 @@ def finish(folder: Path, task: Task, value: float = 0.5) -> Place:
         here.finish(train_seconds=3.0)
         return here
     systems = [("run", False), ("shuffled run", True)] if task.kind == "cell" else [("noise", True)]
-    here.results.mkdir()
+    (here.results / "scores").mkdir(parents=True)
+    for name, _ in systems:
+        np.savez(here.results / "scores" / f"{name}.npz", speaker=np.arange(3), clip=np.arange(3), run=np.zeros(3),
+                 value=np.arange(3.0))
     (here.results / "results.jsonl").write_text("".join(
         json.dumps(row(name, control, value=value, training_seed=task.seed, scores=f"scores/{name}.npz")) + "\n"
         for name, control in systems), encoding="utf-8")

@@ -22,7 +22,8 @@ def here(quick: Quick, tmp_path: Path) -> Place:
 
 
 def test_a_task_is_read_back_as_it_was_planned(quick: Quick, tmp_path: Path) -> None:
-    plan = quick(base="sf2f-64-fuser-tiny", variants={"../ü: x": {"train.batch_size": 5}}, evaluate={"corpus": "toy:tiny-textured"})
+    plan = quick(base="sf2f-64-fuser-tiny", variants={"../ü: x": {"train.batch_size": 5}},
+                 evaluate={"corpus": "toy:tiny-textured"})
     assert {task.kind for task in plan.tasks} == {"controls", "stage", "cell"}
     for task in plan.tasks:
         place(tmp_path, task).write(task)
@@ -67,8 +68,8 @@ def test_the_last_lines_of_a_log(here: Place) -> None:
     here.log.write_bytes(b"".join(b"line %d\n" % number for number in range(20)) + b"\n\n"
                          + b"\r".join(b"train: %d%%" % number for number in range(100)) + b"\r\n"
                          + b"train: 3%\rtrain: 4%\xff\nCUDA error\x0bhere  \n")
-    assert here.last_lines() == [*(f"line {number}" for number in range(20 - (LOG_LINES - 3), 20)), "train: 99%", "train: 4%\ufffd",
-                                 "CUDA error\x0bhere"]
+    assert here.last_lines() == [*(f"line {number}" for number in range(20 - (LOG_LINES - 3), 20)),
+                                 "train: 99%", "train: 4%\ufffd", "CUDA error\x0bhere"]
 
 
 def test_the_last_lines_of_a_huge_log_are_read_from_its_end(here: Place) -> None:

@@ -236,7 +236,8 @@ def test_every_key_is_either_hashed_or_known_to_change_nothing() -> None:
                and planning._id(_set(key, "another"), (), "toy:tiny") != planning._id(_set(key, keys[key]), (), "toy:tiny")}
     assert {key for key in keys if key not in changed} == {
         "data.corpus", "data.workers", "data.published_identities", "train.device", "train.threads", "train.init_from",
-        "train.save_every", "train.keep_last", "logging.scalars_every", "logging.images_every", "logging.num_images", "logging.embeddings"}
+        "train.save_every", "train.keep_last", "logging.scalars_every", "logging.images_every", "logging.num_images",
+        "logging.embeddings"}
 
 
 # -- what is wrong is said, before anything starts ----------------------------------------------------------------------
@@ -310,6 +311,8 @@ def said(quick: Quick, *args: Any, **sections: Any) -> str:
     ({"launcher": {"name": "lokal"}}, ["launcher.name: no file gan/launchers/lokal.py", "Did you mean local?"]),
     ({"launcher": {"paralel": 2}}, ["launcher.paralel: local takes no such argument", "Did you mean parallel?"]),
     ({"launcher": {"parallel": "two"}}, ["launcher.parallel: 'two' came"]),
+    ({"table": {"colums": []}}, ["colums", "columns"]),
+    ({"table": {"columns": [{"metrc": "l1"}]}}, ["metrc"]),
     ({"base": "voice2face-speaker-tiny"}, ["seed 0: ", "no decoder"]),
     ({"grid": {"data.corpus": ["toy:tiny", "nowhere"]}}, ["cell 'corpus nowhere', seed 0: data.corpus: nowhere has no corpus"]),
     ({"set": {"train.init_from": "sf2f-64-tyni", "train.init_modules": ["encoder"]}}, ["seed 0: train.init_from: sf2f-64-tyni"]),

@@ -365,6 +365,8 @@ def test_a_whole_search(planned: Callable[..., Plan], tmp_path: Path, monkeypatc
     assert "Search: 2 trials for the smallest l1 on val_speech; none is stopped early." in said
     assert f"{RATE}  1e-05 to 0.01, log" in said
     assert "trial    waiting  trial 1" in said
+    status.show(plan, tmp_path)
+    assert capsys.readouterr().out == "quick: no trial asked for yet.\n"
     assert not (tmp_path / "search.jsonl").exists()
     launcher = Here()
     monkeypatch.setattr(run, "build", lambda *_, **__: launcher)
@@ -419,9 +421,9 @@ def test_the_scheduler_stops_what_was_given_up(planned: Callable[..., Plan], tmp
 def test_killed_and_restarted_it_finds_the_same(planned: Callable[..., Plan], tmp_path: Path,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """The sweep and its running trial are killed once in a trial; the command again does the rest."""
-    about = {"metric": "l1", "trials": 2, "parameters": SPACE}
+    about, sets = {"metric": "l1", "trials": 2, "parameters": SPACE}, {"train.save_every": 1, "train.threads": 1}
     file = tmp_path / "killed.yaml"
-    file.write_text(yaml.safe_dump(QUICK | {"set": QUICK["set"] | VALIDATED | {"train.save_every": 1}, "search": about}, sort_keys=False))
+    file.write_text(yaml.safe_dump(QUICK | {"set": QUICK["set"] | VALIDATED | sets, "search": about}, sort_keys=False))
     command = [sys.executable, "-m", "gan", "sweep", "run", str(file), "--out", str(tmp_path / "killed")]
     first = subprocess.Popen(command, start_new_session=True)
     deadline = time.monotonic() + 300
@@ -434,7 +436,7 @@ def test_killed_and_restarted_it_finds_the_same(planned: Callable[..., Plan], tm
     first.wait()
     subprocess.run(command, check=True)
 
-    plan = planned(trials=2, sections={"set": {"train.save_every": 1}})
+    plan = planned(trials=2, sections={"set": sets})
     monkeypatch.setattr(run, "build", lambda *_, **__: Here())
     monkeypatch.setattr(run, "POLL_SECONDS", 0.0)
     assert run.run(plan, tmp_path / "whole") == 0
