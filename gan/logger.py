@@ -83,3 +83,9 @@ class Logger:
     def close(self) -> None:
         self.writer.close()
         self.file.close()
+
+
+def tell_cell(folder: Path, axes: Mapping[str, str | int], scores: Mapping[str, float]) -> None:
+    """A sweep's cell for TensorBoard's comparison: its place on the axes beside its scores."""
+    with SummaryWriter(str(folder)) as writer:
+        writer.add_hparams(dict(axes), dict(scores), run_name=".")

@@ -35,6 +35,8 @@ from gan.model import NO_DECODER, Generator, Model, build_losses, build_model, i
 from gan.step import Optimizers, gan_step
 from gan.systems import Drawn
 
+ONE_STOP_SECONDS = 2.0  # signals so close together are one: a cluster sends its own, and torchrun hands it on
+
 
 class Stopped(Exception):
     """Training was asked to stop, and saved first. signal: which one asked."""
@@ -63,20 +65,22 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
         run_hash = configuration.run_hash(config, corpus.checksum, None if initial is None else initial.weights_checksum)
         if not distributed.agree(int(run_hash, 16)):
             raise ValueError("train: processes see different corpora, weight files or runs to start from. Give them one disk.")
-        return _train(config, corpus, runs / f"{recipe}-{run_hash}", initial)
+        trainer = _trainer(config, corpus, runs / f"{recipe}-{run_hash}", initial)
+        trainer.train()
+        trainer.tell_settings()
+        return trainer.run
 
 
 def train_at(config: Config, run: Path, initial: checkpoint.Checkpoint | None = None) -> Path:
     """The same in exactly that folder, from the parts of a checkpoint already at hand. Returns the folder."""
     with distributed.joined():
-        return _train(config, _prepare(config), run, initial)
+        return _trainer(config, _prepare(config), run, initial).train()
 
 
-def _train(config: Config, corpus: Corpus, run: Path, initial: checkpoint.Checkpoint | None) -> Path:
+def _trainer(config: Config, corpus: Corpus, run: Path, initial: checkpoint.Checkpoint | None) -> Trainer:
     device = distributed.own_device(choose_device(config.train.device))
     with distributed.first():
-        trainer = Trainer(config, corpus, run, device, initial)
-    return trainer.train()
+        return Trainer(config, corpus, run, device, initial)
 
 
 def stage_of(config: Config) -> Config | None:
@@ -218,6 +222,7 @@ class Trainer:
             mismatched="mismatched" in self.losses.needs,
             flip=config.data.flip, share=(distributed.rank(), distributed.size()))
         self.step = 0
+        self.last: dict[str, float] = {}    # scores, or else losses, of the last step that was logged
         if settings.compile:
             # Compiled code has no second derivative, which gradient penalties take through the discriminators.
             twice = self.losses.needs & {"real_gradient", "interpolated"}
@@ -373,7 +378,13 @@ class Trainer:
         if logger is None:
             return
         voices.project(logger, self.step, self.model.generator, logging.embeddings)
-        logger.hparams(self.config, scores or {k: v for k, v in numbers.items() if k.startswith("loss/")})
+        self.last = scores or {k: v for k, v in numbers.items() if k.startswith("loss/")}
+
+    def tell_settings(self) -> None:
+        """The run's settings beside its last numbers, for TensorBoard to compare runs by; once it has been trained."""
+        if self.last and distributed.rank() == 0:
+            with closing(Logger(self.run, self.step)) as logger:
+                logger.hparams(self.config, self.last)
 
     def training_mode(self) -> None:
         """Everything in training mode, but for what is frozen: its batch norm does not move."""
@@ -512,18 +523,24 @@ class _FixedVoices:
 
 @contextmanager
 def stop_signals(said: str = "Stopping after this step, saving first.") -> Iterator[list[int]]:
-    """Within, SIGINT and SIGTERM only append their number to the list; a second one ends the process as usual.
+    """Within, SIGINT and SIGTERM only append their number to the list; a later one ends the process as usual.
 
     said: what is printed when one comes.
     """
     received: list[int] = []
     before: dict[int, Any] = {}
+    first = 0.0
 
     def note(number: int, _: object) -> None:
+        nonlocal first
+        if not received:
+            first = time.monotonic()
+            if distributed.rank() == 0:
+                print(f"\n{said} Once more to stop at once.", file=sys.stderr)
+        elif time.monotonic() - first > ONE_STOP_SECONDS:
+            signal.signal(number, before[number])
+            signal.raise_signal(number)
         received.append(number)
-        signal.signal(number, before[number])
-        if distributed.rank() == 0:
-            print(f"\n{said} Once more to stop at once.", file=sys.stderr)
 
     for number in (int(signal.SIGINT), int(signal.SIGTERM)):
         before[number] = signal.signal(number, note)

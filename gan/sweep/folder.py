@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gan import checkpoint
 from gan import config as configuration
 from gan.data.corpus import write_atomically
 from gan.sweep.lease import holder
@@ -96,6 +97,13 @@ class Place:
     def fail(self, reason: str) -> None:
         write_atomically(self.path / "failed.json", json.dumps({"reason": reason, "at": _now()}).encode())
 
+    def note_stop(self) -> None:
+        """It was asked to stop and has saved; torchrun's own exit code does not tell that from a failure."""
+        write_atomically(self.path / "stopped.json", json.dumps({"at": _now()}).encode())
+
+    def was_stopped(self) -> bool:
+        return (self.path / "stopped.json").exists()
+
     def reason(self) -> str:
         """Why it failed, one line."""
         try:
@@ -104,7 +112,9 @@ class Place:
             return ""
 
     def retry(self) -> None:
-        (self.path / "failed.json").unlink(missing_ok=True)
+        """Forget how it ended."""
+        for name in ("failed.json", "stopped.json"):
+            (self.path / name).unlink(missing_ok=True)
 
     def last_lines(self) -> list[str]:
         if not self.log.exists():
@@ -115,6 +125,11 @@ class Place:
         # A progress bar overwrites its line: what is seen last of it.
         lines = [line.rstrip().rpartition("\r")[2].rstrip() for line in text.split("\n")]
         return [line for line in lines if line][-LOG_LINES:]
+
+    def step(self) -> int:
+        """Of its last checkpoint; 0 before the first."""
+        kept = checkpoint.steps(self.run / "checkpoints")
+        return int(kept[-1].name.removeprefix("step-")) if kept else 0
 
     def scalars(self) -> list[dict[str, float]]:
         """The lines of its training's log so far."""

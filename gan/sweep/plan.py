@@ -51,7 +51,7 @@ MAX_SEED = 2 ** 31 - 1
 @dataclass
 class Budget:
     cells: int = 200                    # most cells; more are refused, as a slip of the pen
-    hours: float | None = None          # most estimated hours of work in all; more are refused
+    hours: float | None = None          # most estimated hours of training in all; more are refused
     gigabytes: float | None = None      # most estimated disk space
 
 
@@ -166,7 +166,7 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
     _check_seeds(values.get("seeds", [0]))
     file = configuration.typed(File, values)
     _check_launcher(file.launcher)
-    layout_of(file.table)
+    layout = layout_of(file.table)
     if not file.base:
         raise ValueError("base: none came. Allowed: a recipe's file or name, such as sf2f-64.")
     if file.search != Search():
@@ -192,6 +192,7 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
             controls[control.id] = control
     if not cells:
         raise ValueError("exclude: leaves no cell.")
+    layout.check_systems([*(name for cell in cells for name in (cell.label, f"shuffled {cell.label}")), *CONTROLS])
     stages = maker.stages
     tasks = (*controls.values(), *stages.values(), *(_trained_before(cell, stages) for cell in cells))
     return Plan(name, file, tasks, folder)
@@ -457,12 +458,13 @@ def controls_of(cell: Task) -> Task:
 def _id(config: Config, needs: Sequence[str], corpus: str | None = None) -> str:
     """corpus: it is scored on; None for what is only trained, however a recipe would score it."""
     plain = asdict(config)
-    for key in (*NOT_IN_ID, *(() if corpus is not None else ("evaluation",))):
+    for key in (*NOT_IN_ID, *(() if corpus is not None else ("evaluation",)), *configuration.ADDED_LATER):
         *parents, last = key.split(".")
         section = plain
         for parent in parents:
-            section = section[parent]
-        del section[last]
+            section = section.get(parent, {})
+        if key not in configuration.ADDED_LATER or section.get(last) == configuration.ADDED_LATER[key]:
+            section.pop(last, None)
     # A stage goes by its task, a run by the weights it has now.
     initial = None if needs or config.train.init_from is None else _weights_of(Path(config.train.init_from))
     scored = None if corpus is None else content_of(corpus)

@@ -20,7 +20,7 @@ from gan.sweep.task import TAKEN
 from gan.train import stop_signals
 
 POLL_SECONDS = 0.5
-STARTS = 3          # of a task that is killed each time, before it counts as failed
+STARTS = 3          # of a task that is killed each time before its next checkpoint, until it counts as failed
 
 
 class Interrupted(Exception):
@@ -32,7 +32,8 @@ class Interrupted(Exception):
 
 
 def run(plan: Plan, folder: Path, retry: bool = False) -> int:
-    """Do every task of a plan that is not done yet, then write rows and tables. Returns how many cells have failed.
+    """Do every task of a plan that is not done yet, then write rows and tables. Returns how many cells, or control
+    rows, have failed.
 
     retry: start those anew that failed before. Raises ValueError if what is left is estimated above the budget, Interrupted
     after SIGINT or SIGTERM, when running tasks have saved.
@@ -58,7 +59,7 @@ def run(plan: Plan, folder: Path, retry: bool = False) -> int:
     collect(scheduler.plan, folder)
     if search is not None:
         search.close()
-    return len([cell for cell in scheduler.plan.cells if scheduler.states[cell.id] != DONE])
+    return sum(task.kind in ("cell", "controls") and scheduler.states[task.id] != DONE for task in scheduler.plan.tasks)
 
 
 class _Scheduler:
@@ -67,10 +68,13 @@ class _Scheduler:
     def __init__(self, plan: Plan, folder: Path, launcher: Launcher, search: Search | None):
         self.plan, self.folder, self.launcher, self.search = plan, folder, launcher, search
         self.places: dict[str, Place] = {}
-        self.in_flight = launcher.found()   # what a sweep before this one has left in a queue
-        self.starts: Counter[str] = Counter()
+        self.starts: Counter[str] = Counter()   # since it last got further
+        self.reached: dict[str, int] = {}
         self.states: dict[str, str] = {}
         self._look()
+        left = launcher.found()     # in a queue, by a sweep before this one; of what the file no longer asks for none is needed
+        self.in_flight = left & self.places.keys()
+        launcher.stop_jobs(left - self.in_flight)
 
     def retry(self) -> None:
         for here in self.places.values():
@@ -89,8 +93,9 @@ class _Scheduler:
     def step(self) -> bool:
         """Note what has ended, start what can be. Returns whether anything is still to be waited for."""
         for task_id, code in self.launcher.poll().items():
-            self.in_flight.discard(task_id)
-            self._ended(task_id, code)
+            if task_id in self.in_flight:
+                self.in_flight.discard(task_id)
+                self._ended(task_id, code)
         self._look()
         if self.search is not None:
             ours = self.in_flight.union(task_id for task_id, state in self.states.items() if state == WAITING)
@@ -120,11 +125,13 @@ class _Scheduler:
             if here.state() == FAILED:
                 tqdm.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)
             return
-        if code is None or code < 0 or code > 128:      # killed, or asked to stop by somebody else: it goes on
+        if code is None or code < 0 or code > 128 or here.was_stopped():     # killed, or stopped by somebody else: it goes on
+            if here.step() > self.reached.get(task_id, -1):
+                self.reached[task_id], self.starts[task_id] = here.step(), 1
             if self.starts[task_id] < STARTS:
                 return
             how = "left the queue" if code is None else f"was ended by signal {-code if code < 0 else code - 128}"
-            here.fail(f"{how} {STARTS} times (not enough memory?)")
+            here.fail(f"{how} {STARTS} times without getting further (not enough memory?)")
         else:
             here.fail(f"ended with exit code {code}: {(here.last_lines() or ['nothing in its log'])[-1]}")
         tqdm.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)

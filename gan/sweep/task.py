@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
-from gan import checkpoint, generate
+from gan import checkpoint, distributed, generate
 from gan.build import foreign_code
 from gan.data.corpora import open_corpus
-from gan.evaluate import append, build_metrics, evaluate_system, rows
+from gan.evaluate import append, build_metrics, evaluate_system, read_rows, rows
 from gan.generate import Run
+from gan.logger import tell_cell
 from gan.sweep.folder import DONE, PRUNED, Place, find, speed
 from gan.sweep.lease import TAKEN, Lease
 from gan.sweep.plan import Task, in_one_line
@@ -32,37 +35,60 @@ def perform(folder: Path, task_id: str) -> None:
     place = find(folder, task_id)
     if place is None or not (place.path / "task.json").exists():
         raise ValueError(f"{folder}: no task {task_id} in it. See voxface sweep status {folder}.")
-    lease = Lease.take(place.lease)
-    if lease is None:
-        raise Taken(f"{place.path.name}: another process is at it.")
-    with lease:
-        if place.state() in (DONE, PRUNED):
-            return
-        place.retry()
-        try:
-            about = _perform(place, folder)
-        except Stopped:
-            raise
-        except Exception as error:      # whatever it is belongs into the report of the sweep, not only into this log
-            place.fail(in_one_line(error))
-            raise
-        place.finish(**about)
+    task, first = place.task(), True
+    with ExitStack() as held:
+        with distributed.joined():
+            first = distributed.rank() == 0
+            lease = held.enter_context(found) if first and (found := Lease.take(place.lease)) is not None else None
+            to_do = lease is not None and place.state() not in (DONE, PRUNED)
+            if not distributed.highest(int(to_do)):     # the first process decides for all that train together
+                if first and lease is None:
+                    raise Taken(f"{place.path.name}: another process is at it.")
+                return
+            with _told(place) if first else nullcontext():
+                if task.kind != "controls" and task.trained is None:
+                    train_at(task.config, place.run, _initial(task, folder))
+        if first:
+            with _told(place):
+                place.finish(**_scored(place, task, folder))
 
 
-def _perform(place: Place, folder: Path) -> dict[str, float]:
-    task = place.task()
+@contextmanager
+def _told(place: Place) -> Iterator[None]:
+    """Whatever goes wrong within belongs into the report of the sweep, not only into this log."""
+    place.retry()
+    try:
+        yield
+    except Stopped:
+        place.note_stop()
+        raise
+    except Exception as error:
+        place.fail(in_one_line(error))
+        raise
+
+
+def _scored(place: Place, task: Task, folder: Path) -> dict[str, float]:
+    """What is to be noted of a task that is trained; a cell and the controls are scored first."""
     if task.kind == "controls":
         return {"evaluate_seconds": _evaluate(place, task, None)}
     trained = place if task.trained is None else find(folder, task.trained)
     assert trained is not None
-    if task.trained is None:
-        train_at(task.config, place.run, _initial(task, folder))
     about = {"train_seconds": _train_seconds(trained, task)}
     if task.kind == "cell":
         drawing = trained.run if trained.task().kind != "trial" else trained.best_checkpoint
         own_code = [name.partition(".")[0] for _, name in foreign_code(task.config)]    # named by the sweep, not by the run
         about["evaluate_seconds"] = _evaluate(place, task, generate.load(drawing, task.config.train.device, own_code))
+        _tell(place, task)
     return about
+
+
+def _tell(place: Place, task: Task) -> None:
+    """The cell's scores beside its axes, for TensorBoard."""
+    scores = {f"{row['split']}/{row['protocol']['seconds']:g} s/{row['metric']}": row["value"]
+              for row in read_rows(place.results / "results.jsonl")
+              if row["value"] is not None and not row["system"].startswith("shuffled ")}
+    shutil.rmtree(place.path / "tensorboard", ignore_errors=True)
+    tell_cell(place.path / "tensorboard", task.axes | {"seed": task.seed}, scores)
 
 
 def _initial(task: Task, folder: Path) -> checkpoint.Checkpoint | None:

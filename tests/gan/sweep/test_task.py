@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from gan import checkpoint
 from gan.data.corpora import open_corpus
@@ -51,7 +53,7 @@ def test_a_cell_is_trained_and_scored(quick: Quick, tmp_path: Path) -> None:
     perform(tmp_path, cell.id)
     assert here.state() == DONE
     assert sorted(path.name for path in here.path.iterdir() if not path.name.startswith(".")) == [
-        "config.yaml", "done.json", "results", "run", "task.json"]
+        "config.yaml", "done.json", "results", "run", "task.json", "tensorboard"]
     assert here.done()["train_seconds"] > 0
     assert here.done()["evaluate_seconds"] > 0
     found = collect.rows(plan, tmp_path)
@@ -66,7 +68,7 @@ def test_a_cell_is_trained_and_scored(quick: Quick, tmp_path: Path) -> None:
 def test_a_task_that_is_done_is_not_done_again(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cell, = quick().cells
     put(tmp_path, cell).finish()
-    monkeypatch.setattr(tasks, "_perform", None)
+    monkeypatch.setattr(tasks, "train_at", None)
     perform(tmp_path, cell.id)
 
 
@@ -262,7 +264,22 @@ def test_a_failed_task_may_be_done_again(quick: Quick, tmp_path: Path, monkeypat
     cell, = quick().cells
     here = put(tmp_path, cell)
     here.fail("no disk")
-    monkeypatch.setattr(tasks, "_perform", lambda *_: {"train_seconds": 1.0})
+    monkeypatch.setattr(tasks, "train_at", lambda *_: None)
+    monkeypatch.setattr(tasks, "_scored", lambda *_: {"train_seconds": 1.0})
     perform(tmp_path, cell.id)
     assert (here.state(), here.reason()) == (DONE, "")
     assert os.listdir(here.path).count("failed.json") == 0
+
+
+def test_tensorboard_holds_a_cells_axes_beside_its_scores(quick: Quick, tmp_path: Path) -> None:
+    cell = quick(variants={"full": {}}, seeds=[3]).cells[0]
+    here = put(tmp_path, cell)
+    perform(tmp_path, cell.id)
+    events = EventAccumulator(str(here.path / "tensorboard")).Reload()
+    said = read_rows(here.results / "results.jsonl")
+    scored = [row for row in said if row["metric"] == "l1" and row["split"] == "unseen_speech" and row["system"] == "run"]
+    (value,) = events.Scalars("unseen_speech/0.5 s/l1")
+    assert value.value == pytest.approx(scored[0]["value"])
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    settings = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert (settings["variant"].string_value, settings["seed"].number_value) == ("full", 3)
