@@ -1,10 +1,16 @@
 """Every shipped recipe builds, says what it is, and survives a round trip."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
+from evaluation.layout import layout_of
 from gan import config as configuration
 from gan.model import build_model
+from gan.sweep.plan import load
+
+SWEEPS = sorted((Path(__file__).parent.parent / "configs" / "sweeps").glob("*.yaml"), key=lambda path: path.name)
 
 
 @pytest.mark.parametrize("recipe", configuration.recipes())
@@ -25,3 +31,17 @@ def test_recipe_keys_are_words(recipe: str) -> None:
                 walk(entry)
 
     walk(yaml.safe_load(configuration.shipped()[recipe].read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_sweep_is_planned(path: Path) -> None:
+    """Every cell builds; the table has a line for each, and what a paper printed stands in columns that are there."""
+    plan = load(path)
+    layout = layout_of(plan.file.table)
+    labels = {cell.label for cell in plan.cells}
+    assert {row.system for row in layout.rows} in (set(), labels)
+    metrics = plan.cells[0].config.evaluation.metrics
+    names = {*metrics, *(section["name"] for section in metrics.values())}
+    for column in layout.columns:
+        assert column.metric is None or any(column.metric.startswith(name) for name in names), column.metric
+    assert f"configs/sweeps/{path.name}" in path.read_text(encoding="utf-8")        # the command that runs it
