@@ -20,6 +20,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Added to the README's trainings, which take minutes: the same command, briefly.
 BRIEF = ("train.steps=2 train.batch_size=4 train.device=cpu losses.perceptual=null evaluation.runs=1 "
          "evaluation.splits=[unseen_speech] logging.num_images=2 logging.embeddings=4")
+BRIEF_SWEEP = ("base=sf2f-64-tiny set.data.corpus=toy:tiny set.train.steps=2 set.losses.perceptual=null seeds=[0] "
+               "evaluate.protocol=null evaluate.runs=1 evaluate.splits=[unseen_speech] evaluate.seconds=[0.5]")
 
 
 def blocks(language: str) -> list[str]:
@@ -46,11 +48,15 @@ def folder_of_a_user(tiny: Corpus, tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_every_command_runs_in_order(folder_of_a_user: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    (sweep,) = blocks("yaml")
+    (folder_of_a_user / "my.yaml").write_text(sweep)
     for command in commands():
         line = re.sub(r"^voxface", f"{sys.executable} -m gan", command)
         corpus = "" if "data.corpus=" in line else " data.corpus=toy:tiny"
         if command.startswith("voxface train"):
             line += f" {BRIEF}{corpus}"
+        if command.startswith("voxface sweep"):
+            line += f" {BRIEF_SWEEP}"
         done = subprocess.run(["bash", "-c", line], cwd=folder_of_a_user, env=environment, capture_output=True, text=True,
                               check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

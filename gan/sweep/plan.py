@@ -155,9 +155,27 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Plan:
     if not isinstance(values, dict):
         raise ValueError(f"{path}: a sweep is a mapping of sections, a {type(values).__name__} came.")
     try:
-        return plan(configuration.overridden(_text_keys(values), overrides), path.stem, path.parent)
+        return plan(_with_overrides(_text_keys(values), overrides), path.stem, path.parent)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
+
+
+def _with_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """set.data.corpus=x also where the file says `data.corpus: y` under `set`: of both spellings the override's stays."""
+    values = configuration.overridden(values, overrides)
+    axes = [axis for section in ("variants", "grid", "zip") if isinstance(found := values.get(section), dict)
+            for axis in ((found,) if section == "variants" else found.values()) if isinstance(axis, dict)]
+    for changes in (values.get("set"), *(changes for axis in axes for changes in axis.values())):
+        for key in [key for key in changes if "." in key] if isinstance(changes, dict) and overrides else ():
+            nested: Any = changes
+            for part in key.split("."):
+                nested = nested.get(part, _ABSENT) if isinstance(nested, dict) else _ABSENT
+            if nested is not _ABSENT:
+                del changes[key]
+    return values
+
+
+_ABSENT = object()
 
 
 def plan(values: Any, name: str, folder: Path) -> Plan:

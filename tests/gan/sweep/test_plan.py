@@ -487,3 +487,13 @@ def test_a_file_that_is_no_sweep(tiny: None, tmp_path: Path, text: str | bytes, 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such sweep file"):
         load(tmp_path / "none.yaml")
+
+
+def test_an_override_goes_before_what_the_file_says_in_either_spelling(tmp_path: Path) -> None:
+    file = tmp_path / "sweep.yaml"
+    file.write_text("base: sf2f-64-tiny\nset: {data.corpus: 'toy:demo', train.steps: 5}\n"
+                    "variants: {a: {}, b: {data.corpus: 'toy:bench', losses.pixel.weight: 2.0}}\n")
+    plan = load(file, ["set.data.corpus=toy:tiny", "set.train.steps=7", "variants.b.data.corpus=toy:tiny-textured"])
+    assert [cell.config.data.corpus for cell in plan.cells] == ["toy:tiny", "toy:tiny-textured"]
+    assert {cell.config.train.steps for cell in plan.cells} == {7}
+    assert plan.cells[1].config.losses["pixel"]["weight"] == 2.0
