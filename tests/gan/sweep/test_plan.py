@@ -375,7 +375,7 @@ def test_a_stage_is_checked_whole(quick: Quick, tmp_path: Path, monkeypatch: pyt
 def test_thousands_of_cells_are_refused_before_one_is_made(quick: Quick, sections: dict[str, Any],
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning.Cells, "_config", None)
-    monkeypatch.setattr(planning, "values_of", None)
+    monkeypatch.setattr("gan.sweep.axes.values_of", None)
     monkeypatch.setattr(configuration, "typed", None)
     text = said(quick, **sections)
     assert "10,000 cells came, 200 are allowed" in text
