@@ -2,10 +2,10 @@
 
     python -m benchmarks.sweep                                      configs/sweeps/ablation-demo.yaml; the undisturbed one takes
                                                                     about half an hour on two cores, the other a little longer
-    python -m benchmarks.sweep my.yaml train.. --kills 5            any other
+    python -m benchmarks.sweep my.yaml set.train.steps=50 --kills 5    any other, or that one in brief
 
-Both folders are kept and gone on with: stopped at any moment, the same command continues. The undisturbed sweep's table is copied
-into benchmarks/ with --keep-table.
+Both folders are kept and gone on with: stopped at any moment, the same command continues. --keep-table copies the undisturbed sweep's
+table into benchmarks/.
 """
 
 from __future__ import annotations
@@ -96,6 +96,14 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def keep_table(folder: Path, name: Path) -> None:
+    """A sweep's table into name.md, under what a person wrote there before the first table, and into name.tex."""
+    page = name.with_suffix(".md")
+    said = page.read_text(encoding="utf-8").partition("### ")[0] if page.exists() else f"# {name.name}\n\n"
+    page.write_text(said + (folder / "table.md").read_text(encoding="utf-8"), encoding="utf-8")
+    shutil.copy(folder / "table.tex", name.with_suffix(".tex"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sweep", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", nargs="?", type=Path, default=HERE.parent / "configs" / "sweeps" / "ablation-demo.yaml")
@@ -114,8 +122,7 @@ def main() -> None:
     record("sweep", dict(sweep=args.file.name, overrides=args.overrides, minutes=round(seconds / 60, 1), killed_after=moments,
                          rows=rows, different_rows=len(different)))
     if args.keep_table:
-        for suffix in (".md", ".csv"):
-            shutil.copy(left / f"table{suffix}", HERE / f"{args.file.stem}{suffix}")
+        keep_table(left, HERE / args.file.stem)
     print("\n".join(different) or f"All {rows} rows are the same.")
     raise SystemExit(1 if different else 0)
 

@@ -22,12 +22,12 @@ def collect(plan: Plan, folder: Path) -> None:
     """
     layout = layout_of(plan.file.table)
     found = [*rows(plan, folder), *missing(plan, folder)]
-    text = "".join(json.dumps(row | _path_within(row, folder)) + "\n" for row in found)
-    write_atomically(folder / "results.jsonl", text.encode())
+    within = [row | _path_within(row, folder) for row in found]
+    write_atomically(folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in within).encode())
     first = plan.cells[0].label if plan.cells else ""
     pairs = None if plan.file.table else [(first, str(row["system"])) for row in found if row["system"] != first]
     for suffix, written in (("md", markdown(found, Path(), pairs, layout)), ("tex", latex(found, Path(), pairs, layout)),
-                            ("csv", csv(found))):
+                            ("csv", csv(within))):
         write_atomically(folder / f"table.{suffix}", written.encode())
     if layout.columns:
         draw(found, folder / "plots", layout)
