@@ -4,8 +4,8 @@
                                                                     about half an hour on two cores, the other a little longer
     python -m benchmarks.sweep my.yaml set.train.steps=50 --kills 5    any other, or that one in brief
 
-Both folders are kept and gone on with: stopped at any moment, the same command continues. --keep-table copies the undisturbed sweep's
-table into benchmarks/.
+Both folders are kept and gone on with: stopped at any moment, the same command continues. --keep-table copies the undisturbed
+sweep's table into benchmarks/.
 """
 
 from __future__ import annotations
