@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -90,7 +91,7 @@ def _values(grid: Grid, column: GridColumn) -> Figure | None:
     axes.set_xlabel(_axis_name(column, grid))
     _references(grid, column, axes.axvline, axes.axvspan)
     _legend(figure, axes)
-    axes.set_title(_where(grid, column), loc="left")
+    figure.suptitle(_where(grid, column), x=0.01, ha="left", fontsize=7)
     return figure
 
 
@@ -153,7 +154,7 @@ def _curves(grid: Grid, column: GridColumn, series: dict[str, list[Point]], cont
     axes.set_xlabel(along)
     axes.set_ylabel(_axis_name(column, grid))
     _references(grid, column, axes.axhline, axes.axhspan)
-    axes.set_title(_where(grid, column), loc="left")
+    figure.suptitle(_where(grid, column), x=0.01, ha="left", fontsize=7)
     _legend(figure, axes, columns)
     return figure
 
@@ -238,13 +239,14 @@ def _percent(axis: matplotlib.axis.Axis, column: GridColumn) -> None:
 def _axis_name(column: GridColumn, grid: Grid) -> str:
     better = {row.get("higher_is_better") for line in grid.lines for one in column.each for row in line.scored(one)}
     arrow = " ↑" if better == {True} else " ↓" if better == {False} else ""
-    several = any(line.seeds > 1 for line in grid.lines)
-    return f"{column.name}{', %' if column.percent else ''}{arrow}" + (" (± deviation over seeds)" if several else "")
+    return textwrap.fill(f"{column.name}{', %' if column.percent else ''}{arrow}", LABEL)
 
 
 def _where(grid: Grid, column: GridColumn) -> str:
     seconds = {one.seconds for one in column.each} - {None}
     parts = [grid.corpus, *sorted({one.split for one in column.each}), *(f"{only:g} s" for only in seconds if len(seconds) == 1)]
+    if any(line.seeds > 1 for line in grid.lines):
+        parts.append("± over seeds")
     return _short(", ".join(parts), 70)
 
 

@@ -35,6 +35,7 @@ from gan.model import NO_DECODER, Generator, Model, build_losses, build_model, i
 from gan.step import Optimizers, gan_step
 from gan.systems import Drawn
 
+SEED_STRIDE = 0x9E3779B1    # between the noise of two training seeds; torch's CPU generator tells seeds apart by 32 bits only
 ONE_STOP_SECONDS = 2.0  # signals so close together are one: a cluster sends its own, and torchrun hands it on
 
 
@@ -400,7 +401,7 @@ class Trainer:
         if settings.channels_last:
             batch = batch._replace(face=batch.face.contiguous(memory_format=torch.channels_last))
         # Noise, too, is drawn from (seed, step): a resumed run needs no saved random state.
-        with distributed.noise((settings.seed << 32) + self.step, len(batch.face), self.device), \
+        with distributed.noise((settings.seed * SEED_STRIDE + self.step) % 2 ** 32, len(batch.face), self.device), \
                 torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             logs = gan_step(self.model, self.losses, self.optimizers, batch, settings.update_order, measure)
         if self.average is not None:

@@ -250,3 +250,14 @@ def test_a_step_is_validated_before_it_is_saved(tiny: Corpus, tmp_path: Path, mo
     with pytest.raises(KeyboardInterrupt):
         train(config("wav2pix-64", "train.validate_every=2"), "wav2pix-64", tmp_path)
     assert not list(tmp_path.glob("*/checkpoints/step-*"))
+
+
+def test_every_training_seed_draws_its_own_noise(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[int, list[float]] = {}
+    for seed in (0, 1, 2):
+        made = Trainer(config("wav2pix-64", f"train.seed={seed}"), tiny, tmp_path, torch.device("cpu"))
+        values = drawn.setdefault(seed, [])
+        monkeypatch.setattr("gan.train.gan_step", lambda *_, values=values: values.append(float(torch.rand(()))) or {})
+        for step in range(3):
+            made.one_step(made.batches[step], measure=False)
+    assert len({value for values in drawn.values() for value in values}) == 9
