@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
+import torch
 
 from gan import face_nets
 from gan.data.corpora import open_corpus
@@ -14,6 +15,14 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VOXFACE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """torch's number of threads, on which its sums depend, is every test's own: train.threads would stay set for those after it."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
