@@ -19,7 +19,7 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
-    """torch's number of threads, on which its sums depend, is every test's own: train.threads would stay set for those after it."""
+    """torch's number of threads, on which its sums depend, is every test's own: train.threads would stay for those after it."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

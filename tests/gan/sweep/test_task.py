@@ -156,8 +156,8 @@ def test_a_task_asked_to_stop_has_not_failed(quick: Quick, tmp_path: Path, monke
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_cell_interrupted_anywhere_ends_as_if_undisturbed(quick: Quick, tmp_path: Path, number: signal.Signals) -> None:
     """Interrupted in its training, and once more in its evaluation."""
-    plan = quick(variants={"full": {}}, set={"train.steps": 120, "train.save_every": 10, "optimizer.decay_from": 40, "train.threads": 1},
-                 evaluate={"runs": 4, "seconds": [0.5, 0.6]})
+    plan = quick(variants={"full": {}}, evaluate={"runs": 4, "seconds": [0.5, 0.6]},
+                 set={"train.steps": 120, "train.save_every": 10, "optimizer.decay_from": 40, "train.threads": 1})
     cell = plan.cells[0]
     undisturbed, here = put(tmp_path / "a", cell), put(tmp_path / "b", cell)
     perform(tmp_path / "a", cell.id)
