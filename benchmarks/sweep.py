@@ -1,7 +1,7 @@
 """Is a sweep that was killed again and again the sweep that was left alone? Runs it both ways and compares every results row.
 
-    python -m benchmarks.sweep                                      configs/sweeps/ablation-demo.yaml; the undisturbed one takes
-                                                                    about half an hour on two cores, the other a little longer
+    python -m benchmarks.sweep                                      configs/sweeps/ablation-demo.yaml; the undisturbed one took
+                                                                    41 minutes on two busy cores
     python -m benchmarks.sweep my.yaml set.train.steps=50 --kills 5    any other, or that one in brief
 
 Both folders are kept and gone on with: stopped at any moment, the same command continues. --keep-table copies the undisturbed
