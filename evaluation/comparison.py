@@ -59,8 +59,8 @@ def _read_scores(path: Path) -> Samples:
 
 
 def leaders(column: Column, lines: Sequence[Line], scores: Scores) -> dict[str, str]:
-    """By label: BEST and SECOND, each if it is surely better than the next."""
-    found = [(line.label, rows) for line in lines if line.competes and (rows := line.scored(column))]
+    """By label: BEST and SECOND, each if it is surely better than the next. What leaks is called neither."""
+    found = [(line.label, rows) for line in lines if line.competes and not line.leaks(column) and (rows := line.scored(column))]
     better = higher_is_better([line for line in lines if line.competes], column)
     if better is None:
         return {}

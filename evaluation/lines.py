@@ -38,7 +38,7 @@ class Line:
     """A line of a table: a system, or runs of one recipe that differ in their training seed.
 
     names: the systems' and the recipe's. rows: of each column, one a training seed. missing: why some, or all, have none;
-    failed: and whether one of them failed.
+    failed: and whether one of them failed. elsewhere: what is to be said of other corpora it was trained on.
     """
 
     label: str
@@ -47,6 +47,7 @@ class Line:
     rows: Mapping[Column, list[Row]]
     missing: tuple[str, ...] = ()
     failed: bool = False
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> int:
@@ -54,6 +55,10 @@ class Line:
 
     def scored(self, column: Column) -> list[Row]:
         return [row for row in self.rows.get(column, []) if number(row["value"]) is not None]
+
+    def leaks(self, column: Column) -> bool:
+        """Whether what is scored there was, in part, trained on."""
+        return any("leak" in trained for row in self.rows.get(column, []) for trained in row.get("trained_on") or ())
 
     def runs(self) -> set[str]:
         return {str(row["run"]) for rows in self.rows.values() for row in rows if row.get("run")}
@@ -118,8 +123,20 @@ def lines_of(rows: list[Row], missing: Iterable[Row] = ()) -> list[Line]:
             by_column.setdefault(column_of(row), []).append(row)
         names = {str(entries[entry][0]["system"]) for entry in members} | {str(first.get("recipe") or first["system"])}
         why = [row for name in sorted(names & set(reasons)) for row in reasons.pop(name)]
-        lines.append(_with(why, Line(label, frozenset(names), _competes(first, trained), by_column)))
+        line = Line(label, frozenset(names), _competes(first, trained), by_column, elsewhere=_elsewhere(by_column))
+        lines.append(_with(why, line))
     return lines + [_with(why, Line(name, frozenset({name}), True, {})) for name, why in reasons.items()]
+
+
+def _elsewhere(rows: Mapping[Column, list[Row]]) -> tuple[str, ...]:
+    """The corpora a line was trained on, if others than the one it is scored on, and what of that weighs on its scores."""
+    said: dict[str, None] = {}
+    for trained in (trained for each in rows.values() for row in each for trained in row.get("trained_on") or ()):
+        said[f"trained on {trained['corpus']}"] = None
+        for key, words in (("leak", "LEAKS, going by names: "), ("strangers", ""), ("unchecked", "")):
+            if key in trained:
+                said[words + trained[key]] = None
+    return tuple(said)
 
 
 def _with(missing: list[Row], line: Line) -> Line:

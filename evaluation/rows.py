@@ -5,6 +5,8 @@ A row is a dict, one metric of one system on one split:
     recipe                               the same for runs that differ in their training seed only: they share a line
     control                              true where it is no system that competes: prior, shuffled, oracles
     axes, train_seconds                  of a sweep's cell: {axis: label}, and how long it trained
+    trained_on                           corpora it was trained on, where those are others than the one it is scored on: a list
+                                         of dicts with corpus, checksum, and words: leak, strangers, unchecked
     corpus, corpus_checksum, split       on which faces and voices
     protocol, results_version            how; protocol is a dict (runs, seconds, gallery, num_faces, ...)
     metric, value, interval, chance, upper, extractor, note, higher_is_better      the Score's fields

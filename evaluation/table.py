@@ -72,7 +72,8 @@ def _section(grid: Grid, scores: Scores, pairs: Pairs | None, layout: Layout | N
             heads.append(name + letters.mark(f"printed in {source.source}, on another corpus: not comparable"))
             stands.append([*(_printed(source, {line.label, *line.names}, column) for line in shown),
                            _printed(source, {CHANCE}, column), _printed(source, {REAL}, column)])
-    names = [line.label + letters.mark("; ".join(line.missing) or ("" if line.rows else "not evaluated")) for line in shown]
+    names = [line.label + letters.mark("; ".join((*line.missing, *line.elsewhere)) or ("" if line.rows else "not evaluated"))
+             for line in shown]
     cells = [list(row) for row in zip(*stands, strict=True)]
     table = Table(["system", *heads], list(zip([*names, CHANCE, REAL], cells, strict=True)), references=2,
                   controls=_controls_at_the_end(shown)) if stands else None

@@ -130,6 +130,11 @@ def load_trained(module: nn.Module, saved: Checkpoint, name: str) -> None:
                          "Use one architecture, and for discriminators that name identities the same corpus.") from None
 
 
+def corpora(saved: Checkpoint) -> list[dict[str, str]]:
+    """The corpora it was trained on, its own first, then those of the runs it started from: name, checksum, path."""
+    return [saved.info["corpus"] | {"path": saved.info["config"]["data"]["corpus"]}, *saved.info.get("inherited_corpora", [])]
+
+
 def of_run(path: Path) -> Checkpoint:
     """The newest sound checkpoint of a run's folder, or the one checkpoint's folder given. Raises ValueError if there is none."""
     if (path / "checkpoint.json").is_file():

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gan.config import RESULTS_VERSION, Evaluation, load, load_protocol, run_has
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.dataset import rng
+from gan.data.overlap import overlap
 from gan.face_nets import networks
 from gan.generate import Run
 from gan.systems import Drawn, Noise, System, few_of_each, possible, requests, systems
@@ -169,7 +171,54 @@ def rows(evaluated: Evaluated, system: System, run: Run | None, corpus: Corpus, 
         weights=None if run is None else run.weights_checksum, training_seed=None if run is None else run.config.train.seed,
         # The frozen nets it and its earlier stages learned from: a score by one of them would be no judgement.
         trained_against=[] if run is None else sorted(networks(run.config).union(run.inherited_networks)),
-        corpus=corpus.name, corpus_checksum=corpus.checksum, split=_label(split)))
+        corpus=corpus.name, corpus_checksum=corpus.checksum, split=_label(split))
+        | ({"trained_on": elsewhere} if run is not None and (elsewhere := trained_elsewhere(run, corpus, split)) else {}))
+
+
+def trained_elsewhere(run: Run, corpus: Corpus, split: str) -> list[dict[str, str]]:
+    """The corpora, other than the one scored on, that a run and those it started from were trained on.
+
+    Of each its name and checksum, and what it shares with the split: `leak` and `strangers`, see gan/data/overlap.py;
+    `unchecked` where it is not at hand. What is "" is left out.
+    """
+    found = []
+    for trained in run.corpora:
+        if trained["checksum"] == corpus.checksum:
+            continue
+        about = {"corpus": trained["name"], "checksum": trained["checksum"]}
+        home = _at_hand(trained)
+        if home is None:
+            about["unchecked"] = f"{trained['path']} is not that corpus any more, so what they share is not known"
+        else:
+            shared = overlap(home, corpus, split)
+            about |= {name: said for name in ("leak", "strangers") if (said := getattr(shared, name))}
+        found.append(about)
+    return found
+
+
+def _warnings(run: Run, corpus: Corpus, split: str) -> list[str]:
+    """What a person is told of an evaluation on another corpus than the one that was trained on."""
+    told = []
+    for trained in trained_elsewhere(run, corpus, split):
+        told.append(f"Note: {run.path} was trained on {trained['corpus']} ({trained['checksum'][:8]}), scored on {corpus.name} "
+                    f"({corpus.checksum[:8]}).")
+        told += [f"Note: {trained[key]}." for key in ("strangers", "unchecked") if key in trained]
+        told += [f"Warning: LEAKS, going by names: {trained['leak']}."] if "leak" in trained else []
+    return told
+
+
+@lru_cache(maxsize=8)
+def _opened(path: str) -> Corpus | None:
+    try:
+        return open_corpus(path)
+    except ValueError:
+        return None
+
+
+def _at_hand(trained: Mapping[str, str]) -> Corpus | None:
+    """A corpus that was trained on, if its path still leads to it."""
+    found = _opened(trained["path"])
+    return found if found is not None and found.checksum == trained["checksum"] else None
 
 
 def with_scores(evaluated: Evaluated, settings: Evaluation, seconds: float | None,
@@ -239,10 +288,6 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
     config = with_overrides(config, overrides)
     settings = config.evaluation
     corpus = open_corpus(corpus_name or config.data.corpus)
-    for run in runs:
-        if run.corpus["checksum"] != corpus.checksum:
-            print(f"Note: {run.path} was trained on {run.corpus['name']} ({run.corpus['checksum'][:8]}), "
-                  f"scored on {corpus.name} ({corpus.checksum[:8]}).", file=sys.stderr)
     verdict = verdict_of(corpus)
     if (verdict is None and "toy" not in corpus.info["extra"]) or (verdict or "").startswith("LEAKS"):
         print(f"Warning: {corpus.name} {'was not audited.' if verdict is None else 'is not sound: ' + verdict} "
@@ -260,6 +305,9 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
     chosen, metrics = splits or settings.splits, build_metrics(settings)
     for split in chosen:
         corpus.in_split(corpus.clips, split)    # a misspelt one is named now, not after the hours of the one before it
+    for run in runs:
+        for said in dict.fromkeys(line for split in chosen for line in _warnings(run, corpus, split)):
+            print(said, file=sys.stderr)
     shown = Shown(corpus, settings, chosen)
     for split in chosen:
         for seconds in settings.seconds:

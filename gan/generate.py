@@ -27,7 +27,8 @@ class Run:
     """A trained generator and where it came from.
 
     path: the run's folder; step: of the checkpoint; config: what it was trained with; num_identities: training speakers.
-    inherited_networks: frozen nets that the runs it started from were trained against.
+    corpora: those it and the runs it started from were trained on; inherited_networks: frozen nets that those were trained
+    against.
     """
 
     def __init__(self, path: Path, loaded: Checkpoint, config: Config, device: torch.device):
@@ -35,6 +36,7 @@ class Run:
         self.corpus: dict[str, str] = loaded.info["corpus"]
         self.num_identities: int = loaded.info["num_identities"]
         self.weights_checksum: str = loaded.weights_checksum
+        self.corpora: list[dict[str, str]] = checkpoint.corpora(loaded)
         self.inherited_networks: list[str] = loaded.info.get("inherited_networks", [])
         model = build_model(config, self.num_identities)
         load_part(model, loaded, "model")

@@ -268,7 +268,7 @@ class Trainer:
         checkpoint.save(self.run / "checkpoints", self.step, self.weights(), state,
                         config=configuration.to_dict(self.config), num_identities=self.num_identities,
                         corpus={"name": self.corpus.name, "checksum": self.corpus.checksum},
-                        inherited_networks=self._inherited_networks(),
+                        inherited_networks=self._inherited_networks(), inherited_corpora=self._inherited_corpora(),
                         results_version=configuration.RESULTS_VERSION)
 
     def _inherited_networks(self) -> list[str]:
@@ -277,6 +277,10 @@ class Trainer:
             return []
         info = self.initial.info
         return sorted(networks(configuration.from_dict(info["config"])).union(info.get("inherited_networks", [])))
+
+    def _inherited_corpora(self) -> list[dict[str, str]]:
+        """The corpora that the run this one starts from, and those before it, were trained on: name, checksum and path."""
+        return [] if self.initial is None else checkpoint.corpora(self.initial)
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
         checkpoint.load_part(self.model, saved, "model")

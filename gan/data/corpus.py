@@ -100,7 +100,15 @@ class Corpus:
     @cached_property
     def speakers(self) -> list[dict[str, str]]:
         """The rows of speakers.csv, in speaker number order."""
-        with open(self.path / "speakers.csv", newline="", encoding="utf-8") as file:
+        return self._read_csv("speakers.csv")
+
+    @cached_property
+    def recordings(self) -> list[dict[str, str]]:
+        """The rows of recordings.csv, in recording number order; `source` is what a recording was called there."""
+        return self._read_csv("recordings.csv")
+
+    def _read_csv(self, name: str) -> list[dict[str, str]]:
+        with open(self.path / name, newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
     def waveform(self, clip: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from evaluation.metrics.base import Metric, Trial
 from gan.build import build
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
+from gan.data.overlap import overlap
 from gan.experiments.base import SHOWN, Experiment, Finding, Judge, Measured, Study, Voice, real_picture
 
 CROPS = 5       # of a voice, spread over its speech
@@ -19,7 +20,7 @@ class UnseenVoices(Experiment):
     """Training speakers' held-out recordings against unseen people, equally many of each, so that chance is alike.
 
     Seen people are of the run's own corpus. Sound files, where given, are a third group, and any split of
-    another corpus (--corpus) is unseen.
+    another corpus (--corpus) is unseen, but for people whom both corpora name alike: their number is told.
     Source: Wav2Pix's presentation, which states that unseen voices fail.
     """
 
@@ -36,6 +37,9 @@ class UnseenVoices(Experiment):
             raise ValueError(f"--split: {study.split} holds people that were trained on. Allowed: val_speaker, unseen_speaker.")
         split = study.split or self.split
         seen, unseen = study.of_split(home, "unseen_speech"), study.of_split(study.corpus, split)
+        shared = overlap(home, study.corpus, split)
+        known = [f"LEAKS, going by names: {shared.shared_speakers} of {shared.speakers} people of {study.corpus.name}, {split}, "
+                 "were trained on."] if shared.shared_speakers else []
         count = min(len(seen), len(unseen))
         groups = [("seen", home, seen[:count]), ("unseen", study.corpus, unseen[:count])]
         if study.audio:
@@ -50,8 +54,8 @@ class UnseenVoices(Experiment):
             pictures += [(f"{group}: {voice.name}", [real_picture(voice), *faces])
                          for voice, faces in list(zip(voices, drawn, strict=True))[:SHOWN // 2]]
         return Finding(["real", *(f"clip {number + 1}" for number in range(CROPS))], pictures, rows, [
-            f"Each face is drawn from another {study.seconds:g} s of the voice. seen: training speakers, recordings kept from "
-            f"training; unseen: people kept from training ({split})."], [
+            *known, f"Each face is drawn from another {study.seconds:g} s of the voice. seen: training speakers, recordings kept "
+            f"from training; unseen: people kept from training ({split})."], [
             "similarity: cosine (dlib) to the speaker's mean real face; to_others: to those of the group's other speakers, what "
             "a face scores in other hands; advantage: the one minus the other, 0 where the voice decides nothing.",
             "recall@k: share of faces whose speaker is among the k nearest of the group; chance_k: what guessing scores; found: "

@@ -47,6 +47,10 @@ def overview(plan: Plan, folder: Path) -> str:
     parallel = chosen.get("parallel", inspect.signature(launcher).parameters["parallel"].default)
     evaluation = _evaluation_minutes(plan, folder)
     cells = len([task for task in left if task.kind == "cell"])
+    trained, scored = (", ".join(dict.fromkeys(corpora)) for corpora in (
+        [task.config.data.corpus for task in plan.tasks if task.kind != "controls"], [str(task.corpus) for task in plan.cells]))
+    protocols = ", ".join(dict.fromkeys(task.config.evaluation.protocol for task in plan.cells))
+    lines.append(f"Trained on {trained}; scored on {scored}, protocol {protocols}.")
     lines.append(f"{len(plan.tasks) - len(left)} of {len(plan.tasks)} tasks done. Left: {hours:.2g} h of training "
                  + (f"and {cells * evaluation / 60:.2g} h of evaluation" if evaluation is not None else
                     "and an evaluation a cell, not timed yet")

@@ -181,6 +181,17 @@ def test_controls_are_kept_and_never_the_best(tmp_path, told):
     assert "Bold: the best, control systems apart, and underlined" in markdown(rows, tmp_path)
 
 
+def test_what_was_trained_on_the_scored_voices_says_so_and_is_never_the_best(tmp_path):
+    leaks = {"trained_on": [{"corpus": "other", "checksum": "f00", "leak": "3 of 9 speakers of unseen_speaker were trained on"}]}
+    clean = {"trained_on": [{"corpus": "other", "checksum": "f00", "strangers": "1 of 9 speakers of unseen_speech were not"}]}
+    rows = [stored(tmp_path, "a", 1), stored(tmp_path, "b", 3, **leaks), stored(tmp_path, "c", 2, **clean)]
+    text = markdown(rows, tmp_path)
+    found = cells(text)
+    assert [name for name, cell in found.items() if cell.startswith("**") and "−" not in name] == ["c (c)"]
+    assert "- (b) trained on other; LEAKS, going by names: 3 of 9 speakers of unseen_speaker were trained on\n" in text
+    assert "- (c) trained on other; 1 of 9 speakers of unseen_speech were not\n" in text
+
+
 def seeds(folder, shift=0.0, **changes):
     return [stored(folder, f"small-{seed}", shift + seed / 10, run=f"small-{seed}", recipe="small", training_seed=seed,
                    noise=0, **({"step": 9} | changes)) for seed in range(3)]

@@ -545,14 +545,44 @@ def test_another_corpus_is_noted_and_has_no_oracles(runs: dict[str, Path], tiny:
                                                     tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = gan.load(runs["sf2f-64"])
     evaluate_runs([run], [], ONLY_L1, str(two_speakers.path), None, True, tmp_path)
-    assert "was trained on toy-tiny" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "was trained on toy-tiny" in said
+    assert "Note: 2 of 2 speakers of unseen_speech were not trained on." in said
+    assert "LEAKS" not in said
     found = read_rows(tmp_path / "results.jsonl")
+    elsewhere = {"corpus": "toy-tiny", "checksum": run.corpus["checksum"]}
+    strangers = {"strangers": "2 of 2 speakers of unseen_speech were not trained on"}
+    assert [row.get("trained_on") for row in found] == \
+        [*2 * [[elsewhere | strangers]], None, None, *2 * [[elsewhere]], None, None]
     names = [run.path.name, f"shuffled {run.path.name}", "noise", "prior"]
     assert [(row["system"], row["split"], row["value"] is None) for row in found] \
         == [(n, "unseen_speech", False) for n in names] + [(n, "unseen_speaker", True) for n in names]
     with pytest.raises(ValueError, match="oracle-voice: only the toy world") as error:
         evaluate_runs([run], ["oracle-voice"], ONLY_L1, str(two_speakers.path), None, False, tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_a_corpus_whose_people_were_trained_on_leaks(runs: dict[str, Path], tiny: Corpus, tmp_path: Path,
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    """Another corpus that holds back whom this one trains on, under the same names."""
+    heard = [row["speaker"] for row in tiny.speakers if row["split"] == "train"][:2]
+    about = dict(name="other", source="noise", licence="none", consent="none")
+    with CorpusWriter(tmp_path / "other", face_sizes=(64,), **about) as writer:
+        for name, split in [("new", "train"), *((name, "unseen_speaker") for name in (*heard, "newer"))]:
+            recording = writer.add_recording(writer.add_speaker(name, split), "of a week later", split)
+            writer.add_clip(recording, np.full(8_000, 99, np.int16))
+            writer.add_face(recording, np.full((64, 64, 3), 99, np.uint8))
+    run = gan.load(runs["sf2f-64"])
+    evaluate_runs([run], [], ONLY_L1, str(tmp_path / "other"), ["unseen_speaker"], True, tmp_path)
+    assert "Warning: LEAKS, going by names: 2 of 3 speakers of unseen_speaker were trained on." in capsys.readouterr().err
+    found = read_rows(tmp_path / "results.jsonl")
+    table = markdown(found, Path(), [(run.path.name, "prior")])
+    assert "trained on toy-tiny; LEAKS, going by names: 2 of 3 speakers of unseen_speaker were trained on" in table
+
+    run.corpora = [{"name": "gone", "checksum": "0", "path": str(tmp_path / "nowhere")}]
+    (gone,) = rows(Evaluated([Score("l1", 1.0)], None), Drawn(run.generator), run, tiny, SETTINGS, "train", 0.5)
+    assert gone["trained_on"] == [{"corpus": "gone", "checksum": "0", "unchecked":
+                                   f"{tmp_path / 'nowhere'} is not that corpus any more, so what they share is not known"}]
 
 
 def test_a_corpus_nobody_audited_or_that_leaks_is_warned_of(two_speakers: Corpus, tiny: Corpus, tmp_path: Path,

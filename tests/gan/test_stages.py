@@ -195,9 +195,9 @@ def test_mixtures_of_faces_in_bfloat16(tiny: Corpus, tmp_path: Path) -> None:
     assert trainer.one_step(trainer.batches[0], measure=False)["loss/d/penalty"].isfinite()
 
 
-def test_a_run_remembers_what_its_stages_were_trained_against(tiny: Corpus, tmp_path: Path) -> None:
+def test_a_run_remembers_what_its_stages_were_trained_against_and_on(tiny: Corpus, tmp_path: Path) -> None:
     def run(name: str, network: str, initial: checkpoint.Checkpoint | None) -> checkpoint.Checkpoint:
-        config = load("sf2f-64-tiny", QUICK)
+        config = load("sf2f-64-tiny", [*QUICK, f"data.corpus=corpora/{name}"])
         trainer = Trainer(config, tiny, tmp_path / name, torch.device("cpu"), initial)
         config.losses["perceptual"]["network"] = network
         trainer.save()
@@ -207,7 +207,10 @@ def test_a_run_remembers_what_its_stages_were_trained_against(tiny: Corpus, tmp_
     last = run("last", "corpus", run("second", "corpus", first))
     assert first.info["inherited_networks"] == []
     assert last.info["inherited_networks"] == ["corpus", "facenet"]
-    assert load_run(tmp_path / "last", "cpu").inherited_networks == ["corpus", "facenet"]
+    loaded = load_run(tmp_path / "last", "cpu")
+    assert loaded.inherited_networks == ["corpus", "facenet"]
+    assert loaded.corpora == [{"name": tiny.name, "checksum": tiny.checksum, "path": f"corpora/{name}"}
+                              for name in ("last", "second", "first")]
 
 
 def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:

@@ -71,17 +71,18 @@ def prepare_toy(path: str | Path, size: str = "demo", seed: int = 0, coupling: f
     if processes is None:
         processes = 2 if len(splits) > 50 else 1
     extra = {"toy": {"size": size, "seed": seed, "coupling": coupling, "background": background, **asdict(world)}}
-    with CorpusWriter(path, name=f"toy-{size}", source=f"voxface toy world, seed {seed}, coupling {coupling:g}",
+    called = f"toy-{size}" if background == BACKGROUNDS[0] else f"toy-{size}-{background}"
+    with CorpusWriter(path, name=called, source=f"voxface toy world, seed {seed}, coupling {coupling:g}",
                       licence="CC0-1.0", consent="None needed: faces and voices are synthetic, of nobody.",
                       face_sizes=face_sizes, face_box=FACE_BOX, extra=extra) as writer, \
             _mapped(render, list(enumerate(speakers)), processes) as rendered:
         progress = tqdm(rendered, desc=f"toy:{size}", total=len(splits), unit="speaker", disable=None)
         for index, sessions in enumerate(progress):
-            _write_speaker(writer, index, splits[index], speakers[index], sessions)
+            # The same person has the same name in every world of a seed, and nobody else has it.
+            _write_speaker(writer, f"toy{seed or ''}-{index:04d}", splits[index], speakers[index], sessions)
 
 
-def _write_speaker(writer: CorpusWriter, index: int, split: str, speaker: Speaker, sessions: list[_Session]) -> None:
-    name = f"toy-{index:04d}"
+def _write_speaker(writer: CorpusWriter, name: str, split: str, speaker: Speaker, sessions: list[_Session]) -> None:
     row = writer.add_speaker(name, split, **speaker.to_row())
     for number, session in enumerate(sessions):
         held_out = number - len(sessions)  # -2 and -1 are the last two

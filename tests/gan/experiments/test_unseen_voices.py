@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from gan.data.corpus import Corpus
+from gan.data.prepare import toy
 from gan.experiments.unseen_voices import CROPS, UnseenVoices, _agreement, _spread
 from tests.gan.experiments.conftest import Painter, paint, study
 
@@ -37,6 +40,13 @@ def test_a_corpus_the_run_was_not_trained_on(painter: Painter, tiny: Corpus) -> 
     painter.corpus = {"name": "gone", "checksum": "0"}
     with pytest.raises(ValueError, match="no longer the corpus that painter was trained on"):
         UnseenVoices()(study(painter, tiny))
+
+
+def test_people_of_another_corpus_whom_the_own_one_trains_on_are_told(painter: Painter, tiny: Corpus, tmp_path: Path) -> None:
+    toy.prepare_toy(tmp_path / "other", "tiny", background="textured")        # the same people
+    found = UnseenVoices()(study(painter, Corpus(tmp_path / "other"), split="unseen_speech"))
+    assert found.notes[0] == "LEAKS, going by names: 12 of 12 people of toy-tiny-textured, unseen_speech, were trained on."
+    assert not any("LEAKS" in note for note in UnseenVoices()(study(painter, Corpus(tmp_path / "other"))).notes)
 
 
 def test_agreement_by_hand() -> None:

@@ -83,7 +83,8 @@ def test_an_overview_shows_cells_states_and_what_is_left(quick: Quick, tmp_path:
     assert [line.split()[:2] for line in lines[1:4]] == [["controls", "waiting"], ["cell", "done"], ["cell", "waiting"]]
     assert lines[3].split()[2:] == ["no", "L1,", "seed", "0", "6", "6.0", "min", "500", "MB"]
     assert lines[2].endswith(" 6")                                      # done: nothing more to come
-    assert lines[4] == ("1 of 3 tasks done. Left: 0.1 h of training and 0.017 h of evaluation, shared by 3 at a time; "
+    assert lines[4] == "Trained on toy:tiny; scored on toy:tiny, protocol default."
+    assert lines[5] == ("1 of 3 tasks done. Left: 0.1 h of training and 0.017 h of evaluation, shared by 3 at a time; "
                         "about 0.5 GB of checkpoints.")
 
 
