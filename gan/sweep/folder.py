@@ -1,9 +1,12 @@
 """A sweep on the disk: one folder a task, from which its state can be read at any time, by any process.
 
     sweeps/<name>/cells/<label>-s<seed>-<id>/
-        task.json  config.yaml  log.txt  run/  results/{results.jsonl, scores/}
-        lease.json while somebody works on it, done.json once it is done, failed.json when it failed, pruned.json when a
-        search has given it up
+        task.json  config.yaml  log.txt  run/
+        results-<scoring>/{results.jsonl, scores/, done.json}      of a cell and of the controls; done.json once they are done
+        done.json once what is only trained is done, lease.json while somebody works on it, failed.json when it failed,
+        pruned.json when a search has given it up
+
+A cell's id stands for what it learns, its scoring for how that is scored: under another protocol it finds its run again.
 """
 
 from __future__ import annotations
@@ -28,9 +31,10 @@ LOG_LINES = 12
 
 @dataclass(frozen=True)
 class Place:
-    """A task's folder."""
+    """A task's folder. scoring: the task's own."""
 
     path: Path
+    scoring: str | None = None
 
     @property
     def run(self) -> Path:
@@ -38,7 +42,11 @@ class Place:
 
     @property
     def results(self) -> Path:
-        return self.path / "results"
+        return self.path / f"results-{self.scoring}"
+
+    @property
+    def _done(self) -> Path:
+        return (self.path if self.scoring is None else self.results) / "done.json"
 
     @property
     def log(self) -> Path:
@@ -51,14 +59,13 @@ class Place:
     def state(self) -> str:
         if (self.path / "pruned.json").exists():
             return PRUNED
-        done = self.path / "done.json"
-        if done.exists():
+        if self._done.exists():
             return DONE
         if self.path.exists() and holder(self.lease) is not None:
             return RUNNING
-        if done.exists():       # it was finished, and its lease given back, since the first look
+        if self._done.exists():     # it was finished, and its lease given back, since the first look
             return DONE
-        return FAILED if (self.path / "failed.json").exists() else WAITING
+        return FAILED if self._failure() else WAITING
 
     def task(self) -> Task:
         about = json.loads((self.path / "task.json").read_text(encoding="utf-8"))
@@ -67,20 +74,20 @@ class Place:
         return Task(**about, config=configuration.from_dict(values))
 
     def write(self, task: Task) -> None:
-        """Make the folder, or renew what is not part of the task's id: its label, device, threads."""
+        """Make the folder, or renew what is not part of the task's id: its label, device, threads, how it is scored."""
         self.path.mkdir(parents=True, exist_ok=True)
         about = dict(id=task.id, kind=task.kind, label=task.label, axes=task.axes, seed=task.seed, needs=list(task.needs),
-                     corpus=task.corpus, face_size=task.face_size, trained=task.trained)
+                     corpus=task.corpus, face_size=task.face_size, trained=task.trained, scoring=task.scoring)
         write_atomically(self.path / "config.yaml", configuration.to_yaml(task.config).encode())
         write_atomically(self.path / "task.json", json.dumps(about, indent=1).encode())
 
     def finish(self, **about: Any) -> None:
-        write_atomically(self.path / "done.json", json.dumps(about | {"at": _now()}).encode())
+        write_atomically(self._done, json.dumps(about | {"at": _now()}).encode())
         (self.path / "failed.json").unlink(missing_ok=True)
 
     def done(self) -> dict[str, Any]:
         """What finish noted."""
-        return json.loads((self.path / "done.json").read_text(encoding="utf-8"))
+        return json.loads(self._done.read_text(encoding="utf-8"))
 
     def prune(self, step: int) -> None:
         write_atomically(self.path / "pruned.json", json.dumps({"step": step, "at": _now()}).encode())
@@ -95,7 +102,8 @@ class Place:
         return self.run / "checkpoints" / f"step-{self.best()['step']:08d}"
 
     def fail(self, reason: str) -> None:
-        write_atomically(self.path / "failed.json", json.dumps({"reason": reason, "at": _now()}).encode())
+        about = {"reason": reason, "scoring": self.scoring, "at": _now()}
+        write_atomically(self.path / "failed.json", json.dumps(about).encode())
 
     def note_stop(self) -> None:
         """It was asked to stop and has saved; torchrun's own exit code does not tell that from a failure."""
@@ -106,10 +114,15 @@ class Place:
 
     def reason(self) -> str:
         """Why it failed, one line."""
+        return str(self._failure().get("reason", ""))
+
+    def _failure(self) -> dict[str, Any]:
+        """What fail noted. What failed under another protocol has not failed under this one."""
         try:
-            return str(json.loads((self.path / "failed.json").read_text(encoding="utf-8"))["reason"])
+            about = json.loads((self.path / "failed.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return ""
+            return {}
+        return about if about["scoring"] == self.scoring else {}
 
     def retry(self) -> None:
         """Forget how it ended."""
@@ -148,10 +161,12 @@ def speed(here: Place) -> float | None:
 
 def place(folder: Path, task: Task) -> Place:
     """Where a task is, or will be. Its id decides; the rest of the folder's name is what it was called when it was made."""
-    return find(folder, task.id) or Place(folder / "cells" / task.name)
+    there = find(folder, task.id)
+    return Place(folder / "cells" / task.name if there is None else there.path, task.scoring)
 
 
 def find(folder: Path, task_id: str) -> Place | None:
+    """The folder of an id, whatever its scoring."""
     found = sorted(path for path in (folder / "cells").glob("*") if path.name.endswith(f"-{task_id}"))
     return Place(found[0]) if found else None
 

@@ -39,9 +39,9 @@ class Task:
     """What one process does: a cell (train, then evaluate), a stage that cells start from, a search's trial (train, scored on a
     validation split only), or the control rows beside them.
 
-    id: eight hex digits of everything that decides what comes out. needs: the ids of tasks to be done before. corpus: whose
-    voices and faces it is scored on. face_size: px at which those are compared.
-    trained: the stage or the trial, if there is one, whose training is this cell's own too.
+    id: eight hex digits of everything that decides what it learns. needs: the ids of tasks to be done before. corpus: whose
+    voices and faces it is scored on. face_size: px at which those are compared. scoring: eight hex digits of everything that
+    decides how a cell, or the controls, are scored. trained: the trial, if there is one, whose training is this cell's.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Task:
     corpus: str | None = None
     face_size: int | None = None
     trained: str | None = None
+    scoring: str | None = None
 
     @property
     def name(self) -> str:
@@ -120,17 +121,17 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
             except Exception as error:      # a component may fail to be built in any way
                 raise ValueError(f"{about}: {in_one_line(error)}") from error
             if twin := next((other for other in cells if other.id == task.id), None):
-                raise ValueError(f"{about} is the same as cell {twin.label!r}, seed {twin.seed}, but for what changes no result. "
-                                 "Exclude one of them.")
+                raise ValueError(f"{about} is the same as cell {twin.label!r}, seed {twin.seed}, but for what changes nothing "
+                                 "that is learned. Exclude one of them.")
             cells.append(task)
             control = controls_of(task)
             controls[control.id] = control
     if not cells:
         raise ValueError("exclude: leaves no cell.")
     layout.check_systems([*(name for cell in cells for name in (cell.label, f"shuffled {cell.label}")), *CONTROLS])
-    stages = maker.stages
-    tasks = (*controls.values(), *stages.values(), *(_trained_before(cell, stages) for cell in cells))
-    return Plan(name, file, tasks, folder)
+    ids = {cell.id for cell in cells}       # one that others start from is trained as a cell
+    stages = [stage for stage in maker.stages.values() if stage.id not in ids]
+    return Plan(name, file, (*controls.values(), *stages, *cells), folder)
 
 
 def _check_launcher(section: dict[str, Any]) -> None:
@@ -177,11 +178,11 @@ class Cells:
         size = _checked(config, self._checked)
         if size is None:
             raise ValueError(NO_DECODER)
-        _check_evaluation(json.dumps(asdict(config.evaluation)))
+        without = _without_weights(json.dumps(asdict(config.evaluation)))
         needs = _stages(config, self.stages, self._checked)
-        corpus = str(self._file.evaluate.get("corpus") or config.data.corpus)
-        return Task(_id(config, needs, corpus), "cell", label, axes, seed, needs, config, corpus,
-                    config.evaluation.face_size or size)
+        corpus, face_size = str(self._file.evaluate.get("corpus") or config.data.corpus), config.evaluation.face_size or size
+        scoring = digest(content_of(corpus), asdict(config.evaluation), face_size, without)
+        return Task(_id(config, needs), "cell", label, axes, seed, needs, config, corpus, face_size, scoring=scoring)
 
     def trial(self, label: str, axes: dict[str, str], changes: Mapping[str, Any], seed: int) -> Task:
         """To be trained only; nothing is built to check it. Of the evaluation it keeps what validation reads."""
@@ -190,7 +191,7 @@ class Cells:
         config.evaluation = replace(config.evaluation, protocol="validation", splits=[config.train.best.split],
                                     seconds=config.evaluation.seconds[:1], metrics=read)
         needs = _stages(config, self.stages, self._checked)
-        return Task(_id(config, needs, config.data.corpus), "trial", label, axes, seed, needs, config)
+        return Task(_id(config, needs, validated=True), "trial", label, axes, seed, needs, config)
 
     def _config(self, changes: Mapping[str, Any], seed: int) -> Config:
         recipe = configuration.read_recipe(str(changes.get(BASE, self._file.base)), self._folder)
@@ -218,12 +219,6 @@ def _stages(config: Config, stages: dict[str, Task], checked: dict[str, int | No
     return (task.id,)
 
 
-def _trained_before(cell: Task, stages: Mapping[str, Task]) -> Task:
-    """A cell that is also a stage of others is trained there, and only evaluated here."""
-    stage = _id(cell.config, cell.needs)
-    return replace(cell, needs=(stage,), trained=stage) if stage in stages else cell
-
-
 def _checked(config: Config, checked: dict[str, int | None]) -> int | None:
     """px of the faces a config draws, None if it draws none; one check serves all seeds. Raises ValueError for what is wrong."""
     key = json.dumps(asdict(replace(config, train=replace(config.train, seed=0))), sort_keys=True)
@@ -235,16 +230,14 @@ def _checked(config: Config, checked: dict[str, int | None]) -> int | None:
 
 def controls_of(cell: Task) -> Task:
     """The control rows that a cell's rows stand beside."""
-    assert cell.corpus is not None
-    evaluation = asdict(cell.config.evaluation)
-    return replace(cell, id=digest("controls", content_of(cell.corpus), evaluation, cell.face_size), kind="controls",
-                   label="controls", axes={}, seed=0, needs=())
+    return replace(cell, id=digest("controls", cell.scoring), kind="controls", label="controls", axes={}, seed=0, needs=(),
+                   trained=None)
 
 
-def _id(config: Config, needs: Sequence[str], corpus: str | None = None) -> str:
-    """corpus: it is scored on; None for what is only trained, however a recipe would score it."""
+def _id(config: Config, needs: Sequence[str], validated: bool = False) -> str:
+    """validated: its validations decide, too, and so how they are scored."""
     plain = asdict(config)
-    for key in (*NOT_IN_ID, *(() if corpus is not None else ("evaluation",)), *configuration.ADDED_LATER):
+    for key in (*NOT_IN_ID, *(() if validated else ("evaluation",)), *configuration.ADDED_LATER):
         *parents, last = key.split(".")
         section = plain
         for parent in parents:
@@ -253,8 +246,7 @@ def _id(config: Config, needs: Sequence[str], corpus: str | None = None) -> str:
             section.pop(last, None)
     # A stage goes by its task, a run by the weights it has now.
     initial = None if needs or config.train.init_from is None else _weights_of(Path(config.train.init_from))
-    scored = None if corpus is None else content_of(corpus)
-    return digest(content_of(config.data.corpus), scored, plain, list(needs), initial)
+    return digest(content_of(config.data.corpus), plain, list(needs), initial)
 
 
 def _weights_of(path: Path) -> str:
@@ -272,14 +264,16 @@ def _weights_in(path: Path) -> str:
 
 
 @cache    # once a process: every cell of a sweep has the same, but for other bases
-def _check_evaluation(section: str) -> None:
-    """Raises ValueError for a metric or a split there is not. section: JSON, which a cache can hold."""
+def _without_weights(section: str) -> list[str]:
+    """The metrics whose weight files nobody has added: once they are, there is more to score. section: JSON, which a cache can
+    hold. Raises ValueError for a metric or a split there is not.
+    """
     settings = Evaluation(**json.loads(section))
     if not settings.splits or not set(settings.splits) <= set(SPLITS):
         raise ValueError(f"evaluation.splits: {settings.splits} came. Allowed: one or more of {', '.join(SPLITS)}.")
     if not settings.metrics:
         raise ValueError("evaluation.metrics: none came, one or more is needed.")
-    build_metrics(settings)
+    return [name for name, metric in build_metrics(settings).items() if isinstance(metric, str)]
 
 
 def in_one_line(error: Exception) -> str:

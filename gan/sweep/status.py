@@ -86,8 +86,8 @@ def _progress(task: Task, here: Place, state: str) -> str:
     if not scalars:
         return f"step 0 of {steps:,}" if state == RUNNING else ""
     step = int(scalars[-1]["step"])
-    if step >= steps and state == RUNNING:
-        return "evaluating"
+    if step >= steps and task.kind == "cell":
+        return "evaluating" if state == RUNNING else "trained, not scored yet"
     samples = speed(here)
     left = f", {(steps - step) * task.config.train.batch_size / samples / 60:.1f} min left" if samples is not None else ""
     return f"step {step:,} of {steps:,}" + (left if state == RUNNING else "")

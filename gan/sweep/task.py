@@ -32,10 +32,11 @@ def perform(folder: Path, task_id: str) -> None:
 
     Raises Taken, Stopped after a signal (saved first), and whatever makes the task fail, after writing failed.json.
     """
-    place = find(folder, task_id)
-    if place is None or not (place.path / "task.json").exists():
+    there = find(folder, task_id)
+    if there is None or not (there.path / "task.json").exists():
         raise ValueError(f"{folder}: no task {task_id} in it. See voxface sweep status {folder}.")
-    task, first = place.task(), True
+    task, first = there.task(), True
+    place = Place(there.path, task.scoring)
     with ExitStack() as held:
         with distributed.joined():
             first = distributed.rank() == 0

@@ -48,12 +48,12 @@ def test_scores_are_named_from_the_sweep_s_folder(two: Plan, tmp_path: Path) -> 
     collect(two, tmp_path)
     written = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["scores"] for row in written if "scores" in row] == [
-        f"cells/{here.path.name}/results/scores/{name}.npz" for name in ("run", "shuffled run")]
+        f"cells/{here.path.name}/{here.results.name}/scores/{name}.npz" for name in ("run", "shuffled run")]
 
 
 def test_rows_of_a_cell_come_when_it_is_done(two: Plan, tmp_path: Path) -> None:
     here = finish(tmp_path, two.cells[1])
-    (here.path / "done.json").unlink()
+    (here.results / "done.json").unlink()
     assert rows(two, tmp_path) == []
     assert not [row for row in missing(two, tmp_path) if row["failed"]]
 

@@ -51,15 +51,17 @@ def test_steps_that_are_done_are_not_counted(quick: Quick, tmp_path: Path, measu
     assert estimates(plan, tmp_path, plan.cells)[plan.cells[0].id] == (2.0, 500.0)
 
 
-def test_a_stage_counts_and_a_cell_trained_as_one_does_not(quick: Quick, tmp_path: Path, measured: list[Config],
-                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_others_start_from_counts_once_and_what_is_trained_no_more(
+        quick: Quick, tmp_path: Path, measured: list[Config], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "first.yaml").write_text("base: sf2f-64-tiny\nlosses: {perceptual: null}\ntrain: {steps: 6}\n", encoding="utf-8")
     (tmp_path / "second.yaml").write_text("base: sf2f-64-tiny\ntrain: {init_from: first.yaml, init_modules: [encoder]}\n",
                                           encoding="utf-8")
     plan = quick(grid={"base": ["first.yaml", "second.yaml"]})
     found = estimates(plan, tmp_path, list(plan.tasks))
-    assert [found[task.id][0] for task in plan.tasks] == [0.0, 6.0, 0.0, 6.0]
+    assert [found[task.id][0] for task in plan.tasks] == [0.0, 6.0, 6.0]
+    log_steps(place(tmp_path, plan.cells[0]), 6)
+    assert estimates(plan, tmp_path, list(plan.tasks))[plan.cells[0].id][0] == 0.0
 
 
 def test_a_budget_is_kept(quick: Quick, tmp_path: Path, measured: list[Config]) -> None:

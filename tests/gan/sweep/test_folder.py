@@ -54,11 +54,13 @@ def test_states(here: Place, tmp_path: Path, quick: Quick) -> None:
     here.retry()
     assert (here.state(), here.reason()) == (WAITING, "")
     here.fail("no reason")
+    here.results.mkdir()
     here.finish(train_seconds=3.5)
     assert (here.state(), here.reason(), here.done()["train_seconds"]) == (DONE, "", 3.5)
 
 
 def test_a_task_that_ends_while_it_is_looked_at_is_not_waiting(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.results.mkdir()
     monkeypatch.setattr(folders, "holder", lambda path: here.finish())     # by then it is done, and its lease given back
     assert here.state() == DONE
 

@@ -152,10 +152,9 @@ def test_a_cell_that_others_start_from_is_trained_once(quick: Quick, tmp_path: P
     monkeypatch.chdir(tmp_path)
     write_recipe(tmp_path / "first.yaml", "base: sf2f-64-tiny\nlosses: {perceptual: null}\ntrain: {steps: 6}\n")
     write_recipe(tmp_path / "second.yaml", "base: sf2f-64-tiny\ntrain: {init_from: first.yaml, init_modules: [encoder]}\n")
-    stage, first, second = quick(grid={"base": ["first.yaml", "second.yaml"]}).tasks[1:]
-    assert (stage.kind, first.trained, second.trained) == ("stage", stage.id, None)
-    assert first.needs == second.needs == (stage.id,)
-    assert first.id != stage.id
+    first, second = quick(grid={"base": ["first.yaml", "second.yaml"]}).tasks[1:]
+    assert (first.kind, second.kind) == ("cell", "cell")
+    assert (first.needs, second.needs) == ((), (first.id,))
 
 
 def test_controls_stand_once_beside_cells_scored_alike(quick: Quick) -> None:
@@ -184,9 +183,22 @@ def test_an_id_knows_no_label_no_order_and_no_machine(quick: Quick) -> None:
     assert plan.tasks[0].id == same.tasks[0].id
 
 
-def test_another_protocol_another_cell_but_the_same_stage(quick: Quick) -> None:
-    one, other = (quick(base="sf2f-64-fuser-tiny", evaluate={"runs": runs}) for runs in (1, 2))
-    assert [a.id == b.id for a, b in zip(one.tasks, other.tasks, strict=True)] == [False, True, False]
+@pytest.mark.parametrize("change", [{"runs": 2}, {"corpus": "toy:tiny-textured"}, {"face_size": 128}])
+def test_another_protocol_another_scoring_but_the_same_training(quick: Quick, change: dict[str, Any]) -> None:
+    one, other = (quick(base="sf2f-64-fuser-tiny", evaluate=evaluate) for evaluate in ({}, change))
+    assert [task.kind for task in one.tasks] == ["controls", "stage", "cell"]
+    assert [a.id == b.id for a, b in zip(one.tasks, other.tasks, strict=True)] == [False, True, True]
+    assert [a.scoring == b.scoring for a, b in zip(one.tasks, other.tasks, strict=True)] == [False, True, False]
+
+
+def test_a_weight_file_that_is_added_is_another_scoring(quick: Quick, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = {"metrics.fid": {"name": "frechet", "extractor": {"name": "inception", "weights": "asset:fid-inception"}}}
+    before, = quick(evaluate=metrics).cells
+    planning._without_weights.cache_clear()
+    monkeypatch.setattr(planning, "build_metrics", lambda settings: {})
+    after, = quick(evaluate=metrics).cells
+    planning._without_weights.cache_clear()
+    assert (before.id == after.id, before.scoring == after.scoring) == (True, False)
 
 
 
@@ -223,13 +235,13 @@ def _set(key: str, value: Any) -> configuration.Config:
 @pytest.mark.parametrize("key", configuration.ADDED_LATER)
 def test_a_key_added_later_counts_where_it_is_used(key: str) -> None:
     unused = configuration.ADDED_LATER[key]
-    ids = [planning._id(_set(key, value), (), "toy:tiny") for value in (unused, 0.25, 0.5)]
+    ids = [planning._id(_set(key, value), (), True) for value in (unused, 0.25, 0.5)]
     assert len(set(ids)) == 3
     # As if there were no such key.
     absent = _set(key, unused)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(planning, "asdict", lambda config: _without(asdict(config), key))
-        assert planning._id(absent, (), "toy:tiny") == ids[0]
+        assert planning._id(absent, (), True) == ids[0]
 
 
 def _without(plain: dict[str, Any], key: str) -> dict[str, Any]:
@@ -245,7 +257,7 @@ def _without(plain: dict[str, Any], key: str) -> dict[str, Any]:
 @given(entry=st.sampled_from([entry for entry in HASHED if entry[0] not in configuration.ADDED_LATER]),
        values=st.tuples(OTHERS, OTHERS))
 def test_two_values_of_any_key_that_counts_have_two_ids(entry: tuple[str, Any], values: tuple[Any, Any]) -> None:
-    ids = [planning._id(_set(entry[0], value), (), "toy:tiny") for value in (*values, entry[1])]
+    ids = [planning._id(_set(entry[0], value), (), True) for value in (*values, entry[1])]
     texts = [repr(value) for value in (*values, entry[1])]
     for a in range(3):
         for b in range(a):
@@ -255,7 +267,7 @@ def test_two_values_of_any_key_that_counts_have_two_ids(entry: tuple[str, Any], 
 def test_every_key_is_either_hashed_or_known_to_change_nothing() -> None:
     keys = dict(leaves(TINY))
     changed = {key for key in keys if key not in ("train.init_from", "data.corpus")     # places; what is there counts
-               and planning._id(_set(key, "another"), (), "toy:tiny") != planning._id(_set(key, keys[key]), (), "toy:tiny")}
+               and planning._id(_set(key, "another"), (), True) != planning._id(_set(key, keys[key]), (), True)}
     assert {key for key in keys if key not in changed} == {
         "data.corpus", "data.workers", "data.published_identities", "train.device", "train.threads", "train.init_from",
         "train.save_every", "train.keep_last", "logging.scalars_every", "logging.images_every", "logging.num_images",

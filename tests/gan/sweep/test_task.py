@@ -23,7 +23,8 @@ from gan.sweep.folder import DONE, FAILED, WAITING, Place, place
 from gan.sweep.lease import TAKEN, Lease
 from gan.sweep.plan import Plan, Task
 from gan.sweep.task import Taken, perform
-from gan.train import Stopped
+from gan.train import Stopped, Trainer
+from tests.gan.sweep.conftest import finish
 
 Quick = Callable[..., Plan]
 
@@ -53,7 +54,7 @@ def test_a_cell_is_trained_and_scored(quick: Quick, tmp_path: Path) -> None:
     perform(tmp_path, cell.id)
     assert here.state() == DONE
     assert sorted(path.name for path in here.path.iterdir() if not path.name.startswith(".")) == [
-        "config.yaml", "done.json", "results", "run", "task.json", "tensorboard"]
+        "config.yaml", f"results-{cell.scoring}", "run", "task.json", "tensorboard"]
     assert here.done()["train_seconds"] > 0
     assert here.done()["evaluate_seconds"] > 0
     found = collect.rows(plan, tmp_path)
@@ -67,9 +68,33 @@ def test_a_cell_is_trained_and_scored(quick: Quick, tmp_path: Path) -> None:
 
 def test_a_task_that_is_done_is_not_done_again(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cell, = quick().cells
-    put(tmp_path, cell).finish()
+    finish(tmp_path, cell)
     monkeypatch.setattr(tasks, "train_at", None)
     perform(tmp_path, cell.id)
+
+
+def test_under_another_protocol_a_cell_is_scored_again_and_not_trained(quick: Quick, tmp_path: Path,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (quick(variants={"full": {}}, evaluate={"splits": ["unseen_speaker"], "runs": runs}) for runs in (1, 2))
+    put(tmp_path, one.cells[0])
+    perform(tmp_path, one.cells[0].id)
+    weights = checkpoint.of_run(place(tmp_path, one.cells[0]).run).weights_checksum
+    here = put(tmp_path, other.cells[0])
+    assert here.path == place(tmp_path, one.cells[0]).path
+    assert (here.state(), place(tmp_path, one.cells[0]).state()) == (WAITING, DONE)
+    monkeypatch.setattr(Trainer, "one_step", None)
+    perform(tmp_path, other.cells[0].id)
+    found = [collect.rows(plan, tmp_path) for plan in (one, other)]
+    assert [{row["protocol"]["runs"] for row in rows} for rows in found] == [{1}, {2}]      # both are there
+    assert {row["weights"] for rows in found for row in rows} == {weights}
+
+
+def test_what_failed_under_another_protocol_is_done_under_this_one(quick: Quick, tmp_path: Path) -> None:
+    one, other = (quick(evaluate={"runs": runs}).cells[0] for runs in (1, 2))
+    put(tmp_path, one).fail("no memory")
+    here = put(tmp_path, other)
+    assert (here.state(), here.reason()) == (WAITING, "")
+    assert place(tmp_path, one).state() == FAILED
 
 
 def test_controls_are_scored_on_the_corpus_of_the_sweep(quick: Quick, tmp_path: Path) -> None:
@@ -84,9 +109,9 @@ def test_controls_are_scored_on_the_corpus_of_the_sweep(quick: Quick, tmp_path: 
 def test_rows_of_an_evaluation_that_was_stopped_are_not_kept(quick: Quick, tmp_path: Path) -> None:
     plan = quick(evaluate={"splits": ["unseen_speaker"]})
     here = put(tmp_path, plan.tasks[0])
-    for left in ("results", "results.partial"):
-        (here.path / left).mkdir()
-        (here.path / left / "results.jsonl").write_text('{"system": "cut', encoding="utf-8")
+    for left in (here.results, here.path / "results.partial"):
+        left.mkdir()
+        (left / "results.jsonl").write_text('{"system": "cut', encoding="utf-8")
     perform(tmp_path, plan.tasks[0].id)
     assert len(read_rows(here.results / "results.jsonl")) == 5
     assert not (here.path / "results.partial").exists()
@@ -102,18 +127,16 @@ def test_a_cell_starts_from_its_stage_and_a_stage_may_be_a_cell(quick: Quick, tm
     plan = quick(grid={"base": ["first.yaml", "second.yaml"]}, set={"train.frozen": []})
     frozen = quick(base="second.yaml", set={"train.frozen": ["encoder"]})
     folder = tmp_path / "sweep"
-    stage, first, second = (put(folder, task) for task in plan.tasks[1:])
+    first, second = (put(folder, task) for task in plan.tasks[1:])
     held = put(folder, frozen.cells[0])
     assert frozen.cells[0].needs == (plan.tasks[1].id,)
     for task in (*plan.tasks[1:], frozen.cells[0]):
         perform(folder, task.id)
-    assert not first.run.exists()
-    assert not stage.results.exists()
     rows = collect.rows(plan, folder)
     weights = {row["system"]: row["weights"] for row in rows}
-    assert weights["first.yaml"] == checkpoint.of_run(stage.run).weights_checksum
+    assert weights["first.yaml"] == checkpoint.of_run(first.run).weights_checksum
     assert weights["second.yaml"] == checkpoint.of_run(second.run).weights_checksum != weights["first.yaml"]
-    before, after = (checkpoint.of_run(run).weights for run in (stage.run, held.run))
+    before, after = (checkpoint.of_run(run).weights for run in (first.run, held.run))
     parts = [name for name in after if name.startswith("model.generator.encoder.")]
     assert parts
     assert all(torch.equal(before[name], after[name]) for name in parts)
@@ -265,6 +288,7 @@ def test_a_failed_task_may_be_done_again(quick: Quick, tmp_path: Path, monkeypat
     here = put(tmp_path, cell)
     here.fail("no disk")
     monkeypatch.setattr(tasks, "train_at", lambda *_: None)
+    here.results.mkdir()
     monkeypatch.setattr(tasks, "_scored", lambda *_: {"train_seconds": 1.0})
     perform(tmp_path, cell.id)
     assert (here.state(), here.reason()) == (DONE, "")
