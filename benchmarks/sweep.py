@@ -1,8 +1,7 @@
 """Is a sweep that was killed again and again the sweep that was left alone? Runs it both ways and compares every results row.
 
-    python -m benchmarks.sweep                                      configs/sweeps/ablation-demo.yaml; the undisturbed one took
-                                                                    41 minutes on two busy cores
-    python -m benchmarks.sweep my.yaml set.train.steps=50 --kills 5    any other, or that one in brief
+    python -m benchmarks.sweep                                  configs/sweeps/ablation-demo.yaml, both ways: 1.5 to 3.5 hours
+    python -m benchmarks.sweep FILE seeds=[0] --kills 5         any other, or that one in brief
 
 Both folders are kept and gone on with: stopped at any moment, the same command continues. --keep-table copies the undisturbed
 sweep's table into benchmarks/.
@@ -19,8 +18,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.record import record
 
@@ -41,9 +43,9 @@ def undisturbed(file: Path, overrides: list[str], folder: Path) -> float:
 def killed(file: Path, overrides: list[str], folder: Path, kills: int, longest: float, seed: int) -> list[float]:
     """The same, killed after random times, workers and all, with a signal that no process can answer. Returns those times."""
     moments, log = random.Random(seed), folder.with_suffix(".kills.json")
+    planned = [moments.uniform(0.1, 0.9) * longest / (kills + 1) for _ in range(kills)]
     done: list[float] = json.loads(log.read_text()) if log.exists() else []
-    while len(done) < kills:
-        after = moments.uniform(0.1, 0.9) * longest / (kills + 1)
+    for after in planned[len(done):]:
         sweep = subprocess.Popen(_command(file, overrides, folder))
         try:
             sweep.wait(after)
@@ -51,6 +53,7 @@ def killed(file: Path, overrides: list[str], folder: Path, kills: int, longest: 
             return done
         except subprocess.TimeoutExpired:
             _kill_all(sweep.pid)
+            sweep.wait()
         done.append(round(after, 1))
         log.write_text(json.dumps(done))
         print(f"killed after {after:.1f} s", flush=True)
@@ -71,8 +74,8 @@ def _kill_all(pid: int) -> None:
     for member in family:
         family += below.get(member, [])
     for member in family:
-        os.kill(member, signal.SIGKILL)
-    os.waitpid(pid, 0)
+        with suppress(ProcessLookupError):      # it has just ended
+            os.kill(member, signal.SIGKILL)
 
 
 def _command(file: Path, overrides: list[str], folder: Path) -> list[str]:
@@ -85,15 +88,20 @@ def differences(first: Path, second: Path) -> list[str]:
     if len(one) != len(other):
         return [f"{len(one)} rows against {len(other)}"]
     return [f"{a['system']}, {a['split']}, {a['metric']}: {a['value']} against {b['value']}"
-            for a, b in zip(one, other, strict=True) if a != b]
+            for a, b in zip(one, other, strict=True) if a != b or not _same_scores(first, second, a)]
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    rows = []
-    for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines():
-        row = {key: value for key, value in json.loads(line).items() if key not in TIMING}
-        rows.append(row)
-    return rows
+    rows = map(json.loads, (folder / "results.jsonl").read_text(encoding="utf-8").splitlines())
+    return [{key: value for key, value in row.items() if key not in TIMING} for row in rows]
+
+
+def _same_scores(first: Path, second: Path, row: dict[str, Any]) -> bool:
+    """Whether the single values behind a row that both have are the same, bit for bit."""
+    if "scores" not in row:
+        return True
+    with np.load(first / row["scores"], allow_pickle=False) as one, np.load(second / row["scores"], allow_pickle=False) as other:
+        return one.keys() == other.keys() and all(one[key].tobytes() == other[key].tobytes() for key in one)
 
 
 def keep_table(folder: Path, name: Path) -> None:
@@ -111,7 +119,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("sweeps/benchmark"), help="where both sweeps are kept")
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--keep-table", action="store_true", help="copy the table to benchmarks/<name>.md and .csv")
+    parser.add_argument("--keep-table", action="store_true", help="copy the table to benchmarks/<name>.md and .tex")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     left, disturbed = args.folder / "undisturbed", args.folder / "killed"
@@ -119,8 +127,8 @@ def main() -> None:
     moments = killed(args.file, args.overrides, disturbed, args.kills, seconds, args.seed)
     different = differences(left, disturbed)
     rows = len(_rows(left))
-    record("sweep", dict(sweep=args.file.name, overrides=args.overrides, minutes=round(seconds / 60, 1), killed_after=moments,
-                         rows=rows, different_rows=len(different)))
+    record("sweep", dict(sweep=args.file.name, overrides=" ".join(args.overrides), minutes=round(seconds / 60, 1),
+                         killed_after=moments, rows=rows, different_rows=len(different)))
     if args.keep_table:
         keep_table(left, HERE / args.file.stem)
     print("\n".join(different) or f"All {rows} rows are the same.")

@@ -67,6 +67,13 @@ TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] 
         "pictures through nets": lambda row: f"{row['pictures']:,}",
         "times faster than one at a time": lambda row: f"{row['times_faster']:.2f}",
         "than the row before": lambda row: f"{row['times_faster_than_before']:.2f}" if row["times_faster_than_before"] else "-"}),
+    "sweep": ("A sweep killed with all its workers and started again, against one left alone", ("sweep", "overrides"), {
+        "sweep": lambda row: row["sweep"],
+        "changed": lambda row: f"`{row['overrides']}`" if row["overrides"] else "-",
+        "minutes, left alone": lambda row: f"{row['minutes']:.1f}",
+        "killed after, seconds": lambda row: ", ".join(f"{seconds:.0f}" for seconds in row["killed_after"]),
+        "results rows": lambda row: f"{row['rows']:,}",
+        "that differ": lambda row: str(row["different_rows"])}),
     "frechet": ("Frechet distance, beside pytorch-fid's", ("dimensions", "faces", "given"), {
         "dimensions": lambda row: str(row["dimensions"]),
         "faces a set": lambda row: str(row["faces"]),
