@@ -53,6 +53,7 @@ def record(benchmark: str, figures: Mapping[str, Any], results: Path = RESULTS) 
     """Print a measurement and append it to results, with what is needed to take it again."""
     row = dict(benchmark=benchmark, **figures, date=date.today().isoformat(), command=_command(),
                cores=os.cpu_count(), threads=torch.get_num_threads(), device="cpu", machine=platform.machine(),
+               cpu_capability=torch.backends.cpu.get_cpu_capability(),
                load_average=round(os.getloadavg()[0], 1), torch=torch.__version__, python=platform.python_version())
     print(json.dumps(row))
     with open(results, "a", encoding="utf-8") as file:

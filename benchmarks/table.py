@@ -96,7 +96,8 @@ def tables(rows: Iterable[Row]) -> str:
         text += [f"### {title}", "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
         text += ["| " + " | ".join(show(row) for show in columns.values()) + " |" for row in latest.values()]
         taken = dict.fromkeys(
-            f"`{row['command']}`, {row['date']}, {row['cores']} cores ({row['machine']}), {row['threads']} "
+            f"`{row['command']}`, {row['date']}, {row['cores']} cores "
+            f"({', '.join(row[key] for key in ('machine', 'cpu_capability') if key in row)}), {row['threads']} "
             f"thread{'s' if row['threads'] > 1 else ''}, {row['device'].upper()}, torch {row['torch'].partition('+')[0]}"
             for row in latest.values())
         text += ["", *(f"Taken by {line}." for line in taken), ""]

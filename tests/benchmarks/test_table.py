@@ -13,11 +13,12 @@ STEP = dict(benchmark="step", recipe="r", batch_size=8, threads=2, against="ours
 def test_the_last_measurement_of_each_thing_is_shown() -> None:
     rows = [STEP | dict(contender="ours", seconds=[9, 9, 9], times_slower=[1, 1, 1]),
             STEP | dict(contender="ours", seconds=[0.25, 0.5, 1], times_slower=[1, 1, 1]),
-            STEP | dict(contender="published", seconds=[1, 1, 1], times_slower=[1.5, 2, 2.5])]
+            STEP | dict(contender="published", seconds=[1, 1, 1], times_slower=[1.5, 2, 2.5], cpu_capability="AVX2")]
     text = table.tables(rows)
     assert "| r | 8 | ours | 2.00 | 0.5 (0.25 - 1) | - |" in text
     assert "| r | 8 | published | 1.00 | 1 (1 - 1) | 2.00 (1.50 - 2.50) x ours |" in text
-    assert text.count("`python -m benchmarks.step r`") == 1
+    assert "Taken by `python -m benchmarks.step r`, 2000-01-01, 2 cores (x86_64), 2 threads, CPU, torch 2.0." in text
+    assert text.count("2 cores (x86_64, AVX2)") == 1        # which older measurements do not tell
     assert "Loader" not in text
 
 
