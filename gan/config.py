@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -177,7 +177,8 @@ def protocols() -> list[str]:
 
 
 def load_protocol(name: str) -> Evaluation:
-    """A shipped protocol's name, or the path of a YAML file that holds an `evaluation` section, which is taken as it stands.
+    """A shipped protocol's name, or the path of a YAML file that holds an `evaluation` section, which is taken as it stands; one
+    that does not say what it is called is called as the file is.
 
     Raises ValueError, one line.
     """
@@ -189,7 +190,8 @@ def load_protocol(name: str) -> Evaluation:
     values = read_yaml(text, name)
     if not isinstance(values, dict) or set(values) != {"evaluation"}:
         raise ValueError(f"{name}: a protocol holds one section, evaluation.")
-    return from_dict(values).evaluation
+    named = from_dict(values).evaluation        # checked first
+    return named if "protocol" in values["evaluation"] else replace(named, protocol=Path(name).stem)
 
 
 def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:

@@ -149,9 +149,9 @@ def test_a_file_of_ones_own_with_overrides_on_top(tiny: Corpus, tmp_path: Path) 
     assert all({"name": "mine", "runs": 3, "seconds": 0.5, "num_faces": 12}.items() <= row["protocol"].items() for row in found)
 
 
-def test_what_a_protocol_leaves_out_is_the_default(tmp_path: Path) -> None:
-    settings = load_protocol(written(tmp_path, {"evaluation": {"metrics": {"l1": {"name": "pixels"}}}}))
-    assert settings == Evaluation(metrics={"l1": {"name": "pixels"}})
+def test_what_a_protocol_leaves_out_is_the_default_but_its_name_is_the_file_s(tmp_path: Path) -> None:
+    path = written(tmp_path, {"evaluation": {"metrics": {"l1": {"name": "pixels"}}}})
+    assert load_protocol(path) == Evaluation(protocol=Path(path).stem, metrics={"l1": {"name": "pixels"}})
 
 
 def test_overrides_on_a_shipped_one() -> None:
