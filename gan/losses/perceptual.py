@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from evaluation.faces import FaceBox, check_face_box, crop_and_resize
 from gan.data.corpus import Corpus
 from gan.data.faces import from_pixel_space
-from gan.face_nets import PICTURE_NETWORKS, picture_net, settle_network
+from gan.face_nets import CHUNK, PICTURE_NETWORKS, picture_net, settle_network
 from gan.losses.base import Loss, Step
 
 
@@ -92,15 +92,17 @@ class Perceptual(Loss):
         keys = [(size, index) for index in step.batch.face_index.tolist()]
         missing = [at for at, key in enumerate(keys) if key not in self._real]
         computed: dict[tuple[int, int], list[Tensor]] = {}
-        if missing:
-            taps = self._taps(faces[missing])
-            for row, at in enumerate(missing):
-                computed[keys[at]] = [tap[row] for tap in taps]
-            for key, entry in computed.items():
-                count = sum(t.nbytes for t in entry)
-                if self._real_bytes + count <= self.cache_bytes:
-                    self._real[key] = [t.clone() for t in entry]
-                    self._real_bytes += count
+        # See CHUNK: which are missing tells whether a run was interrupted. On a GPU few are slow, and last bits not promised.
+        together = CHUNK if faces.device.type == "cpu" else max(len(missing), 1)
+        for start in range(0, len(missing), together):
+            chunk = missing[start:start + together]
+            taps = self._taps(faces[chunk + chunk[-1:] * (together - len(chunk))])
+            computed |= {keys[at]: [tap[row] for tap in taps] for row, at in enumerate(chunk)}
+        for key, entry in computed.items():
+            count = sum(t.nbytes for t in entry)
+            if self._real_bytes + count <= self.cache_bytes:
+                self._real[key] = [t.clone() for t in entry]
+                self._real_bytes += count
         rows = [self._real.get(key) or computed[key] for key in keys]
         return [torch.stack(tap) for tap in zip(*rows, strict=True)]
 
