@@ -188,7 +188,7 @@ def trained_elsewhere(run: Run, corpus: Corpus, split: str) -> list[dict[str, st
         about = {"corpus": trained["name"], "checksum": trained["checksum"]}
         home = _at_hand(trained)
         if home is None:
-            about["unchecked"] = f"{trained['path']} is not that corpus any more, so what they share is not known"
+            about["unchecked"] = f"{trained['name']} is not where it was, so what they share is not known"
         else:
             shared = overlap(home, corpus, split)
             about |= {name: said for name in ("leak", "strangers") if (said := getattr(shared, name))}
