@@ -22,6 +22,8 @@ from gan.data.toy.faces import BACKGROUNDS, FACE_BOX, draw_picture, render_face
 from gan.data.toy.speakers import Speaker, draw_speaker
 from gan.data.toy.voices import draw_recording, synthesise
 
+# Stands for every byte of a world in the names of caches and of sweeps' cells. Another whenever those bytes change.
+WORLD_VERSION = "f9469eea"
 FACE_SIZES = (64, 128)  # px; the largest is rendered, the writer makes the smaller ones of it
 
 

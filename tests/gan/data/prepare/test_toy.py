@@ -34,6 +34,14 @@ def test_the_corpus_does_not_depend_on_the_number_of_processes(tmp_path):
     assert Corpus(tmp_path / "1").checksum == Corpus(tmp_path / "2").checksum
 
 
+def test_the_bytes_of_a_world_are_those_of_its_version(tiny, tmp_path):
+    """A cache goes by the version alone: worlds that were rendered before would be taken for the new ones."""
+    prepare_toy(tmp_path / "toy", "minute", background="textured")
+    assert (toy.WORLD_VERSION, tiny.checksum, Corpus(tmp_path / "toy").checksum) == (
+        "f9469eea", "0210998bfa162d942ea6c90638e6684a9a6b7fe777823357725a60428b257216",
+        "092ac5227381a75da452f2a62b2f2344578e8a8424462ef32aff646698fe1127"), "raise WORLD_VERSION when this changes"
+
+
 def test_seed_coupling_and_background_change_the_corpus(tmp_path):
     settings = [{}, {"seed": 1}, {"coupling": 0.0}, {"background": "textured"}]
     for number, setting in enumerate(settings):
