@@ -33,19 +33,19 @@ import numpy as np
 import torch
 
 from benchmarks.record import RESULTS, record
-from evaluation.attribute_training import AttributeReader
 from evaluation.cache import VARIABLE, cached_features
 from evaluation.extractors.dlib import FILE, SIZE, Dlib, find_weights
 from evaluation.faces import FaceBox, crop_and_resize
 from evaluation.metrics import attributes, identity_accuracy
 from evaluation.metrics.base import Metric
+from evaluation.trained.attribute_reader import AttributeReader
 from gan import generate
 from gan.config import Evaluation, load, load_protocol
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
-from gan.evaluate import build_metrics, evaluate_system
 from gan.model import Generator, build_model
-from gan.systems import Drawn, Prior, requests
+from gan.scoring.evaluate import build_metrics, evaluate_system
+from gan.scoring.systems import Drawn, Prior, requests
 
 # Where pictures reach nets: each of these modules took evaluation.cache's cached_features.
 ASKING = ("evaluation.extractors.base", "evaluation.detectors.base", "evaluation.landmarks", "evaluation.metrics.vggface_score")

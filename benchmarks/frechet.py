@@ -21,7 +21,7 @@ import torch
 
 from benchmarks.record import RESULTS, interleaved, quartiles, ratios, record
 from evaluation.metrics.frechet import distance, frechet_distance, moments
-from evaluation.reference import fit
+from evaluation.real_faces.sets import fit
 
 SIZES = ((128, 1000), (2048, 1000), (2048, 5000))   # dimensions, faces
 GIVEN = ("statistics", "features")

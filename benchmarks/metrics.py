@@ -28,8 +28,8 @@ from gan.config import load_protocol
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.dataset import rng
-from gan.evaluate import build_metrics, score
-from gan.systems import OracleIdentity, Prior, requests
+from gan.scoring.evaluate import build_metrics, score
+from gan.scoring.systems import OracleIdentity, Prior, requests
 
 PAGE = Path(__file__).with_name("metrics.md")
 BEGIN, END = "<!-- written by python -m benchmarks.metrics -->", "<!-- end of what is written -->"

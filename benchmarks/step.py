@@ -34,7 +34,7 @@ from gan.losses.base import Losses
 from gan.losses.embedding_identity import EmbeddingIdentity
 from gan.losses.perceptual import Perceptual
 from gan.model import Model, pixel_space
-from gan.train import Trainer
+from gan.training.loop import Trainer
 
 BATCH_SIZES = {"wav2pix-64": 8, "wav2pix-128": 8, "sf2f-64": 16}
 BATCHES = 4     # different batches a contender goes round

@@ -23,19 +23,19 @@ from typing import Any
 import torch
 
 from benchmarks.record import RESULTS, quartiles, record
-from evaluation.layout import layout_of
-from evaluation.rows import csv
-from evaluation.table import latex, markdown
+from evaluation.tables.layout import layout_of
+from evaluation.tables.rows import csv
+from evaluation.tables.table import latex, markdown
 from gan import generate
 from gan.config import Config, load, load_protocol, recipes
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus, resize
 from gan.data.prepare.toy import prepare_toy
-from gan.evaluate import read_rows
 from gan.experiments.base import Finding, draw_sheet
-from gan.face_nets import settle_networks
-from gan.systems import requests
-from gan.train import Trainer
+from gan.frozen_nets import settle_networks
+from gan.scoring.evaluate import read_rows
+from gan.scoring.systems import requests
+from gan.training.loop import Trainer
 
 PAGE = Path(__file__).with_name("systems.md")
 PICTURE = Path(__file__).with_name("systems.png")

@@ -108,7 +108,7 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 def _train(args: argparse.Namespace) -> int:
     from gan.config import load
     from gan.distributed import joined
-    from gan.train import train
+    from gan.training.loop import train
 
     with joined():
         print(f"Trained: {train(load(args.recipe, args.overrides), Path(args.recipe).stem, args.runs)}")
@@ -148,7 +148,7 @@ def _device_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     from gan.config import protocols
-    from gan.systems import CONTROLS
+    from gan.scoring.systems import CONTROLS
 
     parser.add_argument("systems", nargs="*", metavar="SYSTEM|key=value",
                         help=f"runs' folders; controls ({', '.join(CONTROLS)}); and evaluation keys such as "
@@ -176,11 +176,11 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from gan.evaluate import evaluate_runs
     from gan.experiments.base import Finding, write_sheet
-    from gan.external import evaluate_folders
     from gan.generate import load
-    from gan.systems import CONTROLS
+    from gan.scoring.evaluate import evaluate_runs
+    from gan.scoring.external import evaluate_folders
+    from gan.scoring.systems import CONTROLS
 
     overrides = [word for word in args.systems if "=" in word and not os.path.lexists(word.partition("=")[0])]
     words = [word for word in args.systems if word not in overrides]
@@ -230,10 +230,10 @@ def _table_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _table(args: argparse.Namespace) -> int:
-    from evaluation.layout import read_layout
-    from evaluation.rows import csv
-    from evaluation.table import latex, markdown, sections
-    from gan.evaluate import read_rows, trained_against_all
+    from evaluation.tables.layout import read_layout
+    from evaluation.tables.rows import csv
+    from evaluation.tables.table import latex, markdown, sections
+    from gan.scoring.evaluate import read_rows, trained_against_all
 
     rows = [row for path in args.results for row in read_rows(path)]
     layout = read_layout(args.layout) if args.layout else None
@@ -249,7 +249,7 @@ def _table(args: argparse.Namespace) -> int:
     if args.compare and not any(section.differences for section in sections(rows, Path(), pairs, layout)):
         print("--compare: none of these pairs has scores of the same faces, one by one, in one table.", file=sys.stderr)
     if args.plots:
-        from evaluation.plots import draw
+        from evaluation.tables.plots import draw
 
         print(f"{len(draw(rows, args.plots, layout))} plots in {args.plots}", file=sys.stderr)
     return 0

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from evaluation.table import markdown
+from evaluation.tables.table import markdown
 from gan.config import load
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.dataset import INT16_SCALE
 from gan.data.faces import write_face
-from gan.evaluate import evaluate_runs, read_rows, trained_against_all
 from gan.generate import Run, sheet
 from gan.generate import load as load_run
-from gan.train import train
+from gan.scoring.evaluate import evaluate_runs, read_rows, trained_against_all
+from gan.training.loop import train
 
 NUM_SPEAKERS = 8
 LABEL_HEIGHT = 18

@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 import torch
 
-from gan import face_nets
+from gan import frozen_nets
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 
@@ -35,7 +35,7 @@ def tiny(cache_of_the_tests: None) -> Corpus:
 def full_training_of_face_nets() -> Iterator[Callable]:
     """The corpus's face nets are trained for 20 steps only: that takes seconds, and few tests ask how good they are. Those put
     back what this gives."""
-    full = face_nets._trained
+    full = frozen_nets._trained
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(face_nets, "_trained", partial(full, steps=20))
+        patch.setattr(frozen_nets, "_trained", partial(full, steps=20))
         yield full

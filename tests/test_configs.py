@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from evaluation.layout import layout_of
+from evaluation.tables.layout import layout_of
 from gan import config as configuration
 from gan.model import build_model
 from gan.sweep.plan import load

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 import gan
-from evaluation.table import markdown
+from evaluation.tables.table import markdown
 from gan import checkpoint
 from gan.__main__ import main
 from gan.config import load, recipes
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.data.faces import read_face, write_face
-from gan.evaluate import evaluate_runs, read_rows, trained_against_all
-from gan.train import train
+from gan.scoring.evaluate import evaluate_runs, read_rows, trained_against_all
+from gan.training.loop import train
 
 TINY = [recipe for recipe in recipes() if recipe.endswith("-tiny")]
 DEMO = ["encoder={channels: [8], embedding_dim: 16}", "decoder.width=32", "discriminators.image.width=4",

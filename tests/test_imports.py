@@ -9,9 +9,9 @@ ROOT = Path(__file__).parent.parent
 LEAVES = ("encoders", "decoders", "discriminators", "evaluation")
 # Inside gan a module imports only from ranks to its left; files of one rank may import one another.
 RANKS = (("config", "build", "distributed", "launchers"),
-         ("assets", "data", "face_nets", "features", "losses", "checkpoint", "logger", "model"),
-         ("step", "inspect", "audit"), ("generate",), ("systems",), ("evaluate", "external"),
-         ("experiments", "train", "launchers"), ("sweep",), ("demo",), ("__main__",))
+         ("assets", "data", "frozen_nets", "features", "losses", "checkpoint", "lease", "model"),
+         ("inspect", "audit"), ("generate",), ("scoring",),
+         ("experiments", "training", "launchers"), ("sweep",), ("demo",), ("__main__",))
 
 
 def imports(path: Path, inside_functions: bool = True) -> set[str]:

@@ -17,13 +17,13 @@ from torch.nn import functional as F
 from decoders.cole import Cole
 from evaluation.face_nets.residual import Residual
 from evaluation.face_nets.vgg import Vgg
-from gan import face_nets
+from gan import frozen_nets
 from gan.config import load
 from gan.data.corpus import Corpus
 from gan.data.dataset import Batch
 from gan.model import Model
-from gan.step import gan_step
-from gan.train import Trainer
+from gan.training.loop import Trainer
+from gan.training.step import gan_step
 
 SEED = 5
 PICTURE_SCALE = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
@@ -37,9 +37,9 @@ def nets(monkeypatch: pytest.MonkeyPatch, tiny: Corpus) -> dict[str, nn.Module]:
     for net in made.values():
         net.eval().requires_grad_(False)
     near = torch.tensor(np.random.default_rng(0).normal(0, 0.01, (len(tiny.in_split(tiny.faces, "train")), 68, 2)))
-    monkeypatch.setattr(face_nets, "_shared", WeakValueDictionary())
-    monkeypatch.setattr(face_nets, "_trained", lambda name, *_, **__: made[name])
-    monkeypatch.setattr(face_nets, "training_landmarks", lambda _: (_shape() + near).float().numpy())
+    monkeypatch.setattr(frozen_nets, "_shared", WeakValueDictionary())
+    monkeypatch.setattr(frozen_nets, "_trained", lambda name, *_, **__: made[name])
+    monkeypatch.setattr(frozen_nets, "training_landmarks", lambda _: (_shape() + near).float().numpy())
     return made
 
 
@@ -270,7 +270,7 @@ def test_cole(released: bool, nets: dict[str, nn.Module], tiny: Corpus, tmp_path
         pictures = torch.from_numpy(tiny.pixels(batch.face_index.numpy(), 64)).movedim(-1, 1).float() / 255
         vector = nets["vgg"].vector(pictures).relu()    # type: ignore[operator]
         faces, parts = decoder.draw(vector)
-        table = torch.from_numpy(face_nets.training_landmarks(tiny))
+        table = torch.from_numpy(frozen_nets.training_landmarks(tiny))
         rows = np.searchsorted(tiny.in_split(tiny.faces, "train"), batch.face_index.numpy())
         true = table[torch.from_numpy(rows)]
         photo = pictures * 2 - 1

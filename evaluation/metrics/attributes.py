@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluation.attribute_training import AttributeReader, Head
-from evaluation.bootstrap import speaker_means
-from evaluation.correlation import FEWEST, correlation, interval_holding, resampled_speakers
+from evaluation.intervals.bootstrap import speaker_means
+from evaluation.intervals.correlation import FEWEST, correlation, interval_holding, resampled_speakers
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.trained.attribute_reader import AttributeReader, Head
 
 
 class Attributes(Metric):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluation.bootstrap import interval, mean_over_speakers
 from evaluation.faces import FaceBox, check_face_box, check_faces
+from evaluation.intervals.bootstrap import interval, mean_over_speakers
 
 
 @dataclass(frozen=True)

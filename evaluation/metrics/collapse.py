@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.extractors.base import Embedder
-from evaluation.gallery import Gallery
+from evaluation.intervals.pairs import pair_intervals
 from evaluation.metrics.base import Metric, Score, Trial, skip
-from evaluation.pairs import pair_intervals
+from evaluation.real_faces.gallery import Gallery
 
 NAMES = ("collapse/inter_person", "collapse/drawn")
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from evaluation.bootstrap import speaker_means
-from evaluation.correlation import FEWEST, correlation, interval_holding
-from evaluation.gallery import spare_faces
+from evaluation.intervals.bootstrap import speaker_means
+from evaluation.intervals.correlation import FEWEST, correlation, interval_holding
 from evaluation.landmarks import find68
 from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.real_faces.gallery import spare_faces
 
 NAME = "craniofacial"
 LABEL = "dlib 68 landmarks"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.bootstrap import mean_over_speakers, speaker_means
-from evaluation.correlation import interval_holding, resampled_speakers
 from evaluation.extractors.base import Embedder
-from evaluation.gallery import unit
+from evaluation.intervals.bootstrap import mean_over_speakers, speaker_means
+from evaluation.intervals.correlation import interval_holding, resampled_speakers
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.real_faces.gallery import unit
 
 NAME = "diversity"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from evaluation.bootstrap import LEVEL
 from evaluation.extractors.base import Embedder
+from evaluation.intervals.bootstrap import LEVEL
 from evaluation.metrics.base import Metric, Score, Trial, skip
 from evaluation.metrics.frechet import distance
-from evaluation.reference import Law, by_content, feature_sets, fit, fit_once, named
+from evaluation.real_faces.sets import Law, by_content, feature_sets, fit, fit_once, named
 
 FEWEST = 12  # faces a set below which there is no line to speak of
 

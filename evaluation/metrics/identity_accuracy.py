@@ -12,8 +12,8 @@ import numpy as np
 from evaluation.face_nets.base import FaceNet
 from evaluation.face_nets.vgg import Vgg
 from evaluation.face_nets.vgg_face import VggFace
-from evaluation.face_training import name_faces, trained_face_net
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.trained.face_net import name_faces, trained_face_net
 
 NAME = "identity_accuracy"
 NETWORKS = ("vgg", "vgg_face")

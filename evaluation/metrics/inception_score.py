@@ -6,9 +6,9 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from evaluation.extractors.base import Classifier, Embedder
-from evaluation.jackknife import jackknife
+from evaluation.intervals.jackknife import jackknife
 from evaluation.metrics.base import Metric, Score, Trial, skip
-from evaluation.reference import by_content, feature_sets, named
+from evaluation.real_faces.sets import by_content, feature_sets, named
 
 GROUPS = 50  # of speakers, at most, left out in turn
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from evaluation.landmarks import find68
 from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
-from evaluation.true_faces import NOTE, real_ends
+from evaluation.real_faces.ends import NOTE, real_ends
 
 NAME = "landmark_distance"
 LABEL = "dlib 68 landmarks"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.extractors.base import Embedder
-from evaluation.gallery import EQUAL, FaceGallery, groups
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.real_faces.gallery import EQUAL, FaceGallery, groups
 
 CHUNK = 8_000_000  # similarities held at once: 64 MB
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
-from evaluation.true_faces import NOTE, real_ends
+from evaluation.real_faces.ends import NOTE, real_ends
 
 NAME = "l1"
 

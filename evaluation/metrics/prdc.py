@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from evaluation.extractors.base import Embedder
-from evaluation.jackknife import jackknife
+from evaluation.intervals.jackknife import jackknife
 from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
-from evaluation.reference import feature_sets, named
+from evaluation.real_faces.sets import feature_sets, named
 
 GROUPS = 100  # of speakers, at most, left out in turn
 PARTS = ("precision", "recall", "density", "coverage")

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import stats
 
 from evaluation.extractors.base import Embedder
-from evaluation.gallery import EQUAL, FaceGallery, Gallery, groups, nearness, own_nearness
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.real_faces.gallery import EQUAL, FaceGallery, Gallery, groups, nearness, own_nearness
 
 KINDS = ("speakers", "faces")
 CHUNK = 8_000_000  # similarities held at once: 64 MB

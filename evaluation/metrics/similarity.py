@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.extractors.base import Embedder
-from evaluation.gallery import MEASURES, Gallery, nearness, own_nearness
 from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.real_faces.gallery import MEASURES, Gallery, nearness, own_nearness
 
 
 class Similarity(Metric):

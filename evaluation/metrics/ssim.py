@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
-from evaluation.true_faces import NOTE, real_ends
+from evaluation.real_faces.ends import NOTE, real_ends
 
 NAME = "ssim"
 WINDOW, SIGMA = 11, 1.5  # pixels

@@ -11,9 +11,9 @@ from scipy.special import entr, softmax
 
 from evaluation.cache import cached_features
 from evaluation.face_nets.base import VectorNet
-from evaluation.face_training import weights_checksum
 from evaluation.faces import FaceBox
 from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.trained.face_net import weights_checksum
 
 NAME = "vggface_score"
 

@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from evaluation.bootstrap import interval, mean_over_speakers, paired_difference
 from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Embedder
 from evaluation.faces import FaceBox
-from evaluation.gallery import unit
+from evaluation.intervals.bootstrap import interval, mean_over_speakers, paired_difference
+from evaluation.real_faces.gallery import unit
 from gan.build import build, names
 from gan.config import nearest
 from gan.data.audio import read_waveform

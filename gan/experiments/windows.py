@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from evaluation.gallery import unit
+from evaluation.real_faces.gallery import unit
 from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.experiments.base import COLUMNS, SHOWN, Experiment, Finding, Study, likeness, real_picture, windows
 

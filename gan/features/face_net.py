@@ -9,7 +9,8 @@ from torch import Tensor
 
 from evaluation.face_nets.base import VectorNet
 from gan.data.corpus import Corpus
-from gan.face_nets import (
+from gan.features.base import Features
+from gan.frozen_nets import (
     VECTOR_NETWORKS,
     VGG_FACE_DIM,
     check_dimension,
@@ -19,7 +20,6 @@ from gan.face_nets import (
     vector_net,
     vectors,
 )
-from gan.features.base import Features
 
 
 class FaceNet(Features):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from decoders.base import Decoder
 from gan.data.corpus import Corpus
-from gan.face_nets import landmarks
+from gan.frozen_nets import landmarks
 from gan.losses.base import Loss, Step
 
 

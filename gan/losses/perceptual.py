@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from evaluation.faces import FaceBox, check_face_box, crop_and_resize
 from gan.data.corpus import Corpus
 from gan.data.faces import from_pixel_space
-from gan.face_nets import CHUNK, PICTURE_NETWORKS, picture_net, settle_network
+from gan.frozen_nets import CHUNK, PICTURE_NETWORKS, picture_net, settle_network
 from gan.losses.base import Loss, Step
 
 

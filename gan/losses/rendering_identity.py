@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from decoders.base import Decoder
 from gan.data.corpus import Corpus
 from gan.data.faces import from_pixel_space
-from gan.face_nets import PICTURE_NETWORKS, identities, picture_net, settle_network
+from gan.frozen_nets import PICTURE_NETWORKS, identities, picture_net, settle_network
 from gan.losses.base import Loss, Step
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from decoders.base import Decoder
 from gan.data.corpus import Corpus
 from gan.data.faces import to_pixel_space
-from gan.face_nets import OfFaces, landmarks
+from gan.frozen_nets import OfFaces, landmarks
 from gan.losses.base import Loss, Step
 
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from evaluation.layout import layout_of
-from evaluation.plots import draw
-from evaluation.rows import csv
-from evaluation.table import latex, markdown
+from evaluation.tables.layout import layout_of
+from evaluation.tables.plots import draw
+from evaluation.tables.rows import csv
+from evaluation.tables.table import latex, markdown
 from gan.data.corpus import write_atomically
-from gan.evaluate import read_rows
+from gan.scoring.evaluate import read_rows
 from gan.sweep.folder import DONE, FAILED, Place, place
 from gan.sweep.plan import Plan, Task
 

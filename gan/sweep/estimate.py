@@ -17,13 +17,13 @@ from gan import config as configuration
 from gan.build import arguments_of
 from gan.config import Config
 from gan.data.corpora import open_corpus
-from gan.face_nets import settle_networks
+from gan.frozen_nets import settle_networks
 from gan.generate import choose_device
 from gan.launchers.base import Launcher
 from gan.sweep.folder import DONE, PRUNED, place, speed
 from gan.sweep.plan import Plan, Task, in_one_line
 from gan.sweep.search import open_search
-from gan.train import Trainer
+from gan.training.loop import Trainer
 
 MEASURED_STEPS = 2      # after one that does not count
 

@@ -64,7 +64,7 @@ class File:
     budget: Budget = field(default_factory=Budget)
     evaluate: dict[str, Any] = field(default_factory=dict)  # protocol: a name or file; corpus: one for all cells, default the one
                                                             # they learn from; and keys of a recipe's evaluation section
-    table: dict[str, Any] = field(default_factory=dict)     # evaluation/layout.py
+    table: dict[str, Any] = field(default_factory=dict)     # evaluation/tables/layout.py
     search: Search = field(default_factory=Search)          # gan/sweep/search.py; without parameters there is none
     launcher: dict[str, Any] = field(default_factory=dict)  # gan/launchers/, default {name: local}
 

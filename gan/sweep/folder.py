@@ -22,7 +22,7 @@ from typing import Any
 from gan import checkpoint
 from gan import config as configuration
 from gan.data.corpus import write_atomically
-from gan.sweep.lease import holder
+from gan.lease import holder
 from gan.sweep.plan import Task
 
 WAITING, RUNNING, DONE, FAILED, PRUNED = "waiting", "running", "done", "failed", "pruned"

@@ -13,20 +13,20 @@ from typing import Any
 
 import torch
 
-from evaluation.layout import layout_of
+from evaluation.tables.layout import layout_of
 from gan import checkpoint
 from gan import config as configuration
 from gan.build import arguments_of
 from gan.config import Config, Evaluation, nearest
 from gan.data.corpora import content_of
 from gan.data.corpus import SPLITS
-from gan.evaluate import build_metrics
 from gan.launchers.base import Launcher
 from gan.model import NO_DECODER
+from gan.scoring.evaluate import build_metrics
+from gan.scoring.systems import CONTROLS
 from gan.sweep.axes import BASE, dotted, points
 from gan.sweep.file import File, Search, check_count, check_seeds, read
-from gan.systems import CONTROLS
-from gan.train import check, stage_of
+from gan.training.loop import check, stage_of
 
 OF_SWEEP = ("protocol", "corpus")   # keys of `evaluate` beside those of a recipe's evaluation section
 # What changes where, how fast or with what log a task is done, not what comes out of it.

@@ -17,7 +17,7 @@ from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, WAITING, Place, plac
 from gan.sweep.plan import Plan, Task
 from gan.sweep.search import Search, open_search
 from gan.sweep.task import TAKEN
-from gan.train import stop_signals
+from gan.training.loop import stop_signals
 
 POLL_SECONDS = 0.5
 STARTS = 3          # of a task that is killed each time before its next checkpoint, until it counts as failed

@@ -36,10 +36,10 @@ import numpy as np
 
 from gan.config import ALLOWED, Config, nearest
 from gan.data.corpus import write_atomically
+from gan.lease import locked
 from gan.sweep.axes import Value, dotted, values_of
 from gan.sweep.file import Search as Settings
 from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, WAITING, Place, place
-from gan.sweep.lease import locked
 from gan.sweep.plan import Cells, Plan, Task, controls_of, digest, in_one_line
 
 if TYPE_CHECKING:

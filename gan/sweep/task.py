@@ -11,14 +11,14 @@ from pathlib import Path
 from gan import checkpoint, distributed, generate
 from gan.build import foreign_code
 from gan.data.corpora import open_corpus
-from gan.evaluate import append, build_metrics, evaluate_system, read_rows, rows
 from gan.generate import Run
-from gan.logger import tell_cell
+from gan.lease import TAKEN, Lease
+from gan.scoring.evaluate import append, build_metrics, evaluate_system, read_rows, rows
+from gan.scoring.systems import System, possible, systems
 from gan.sweep.folder import DONE, PRUNED, Place, find, speed
-from gan.sweep.lease import TAKEN, Lease
 from gan.sweep.plan import Task, in_one_line
-from gan.systems import System, possible, systems
-from gan.train import Stopped, train_at
+from gan.training.logger import tell_cell
+from gan.training.loop import Stopped, train_at
 
 
 class Taken(Exception):

@@ -12,8 +12,8 @@ from benchmarks.step import sf2f_reference, trainer, wav2pix_reference
 from evaluation.face_nets.residual import Residual
 from gan.data.corpus import Corpus
 from gan.losses import perceptual
-from gan.step import Optimizers, gan_step
-from gan.train import Trainer
+from gan.training.loop import Trainer
+from gan.training.step import Optimizers, gan_step
 
 WAV2PIX = ["encoder={name: segan, num_samples: 4096, channels: [4, 8], hidden: [8]}", "data.clip_seconds=[0.256, 0.256]",
            "decoder.width=4", "decoder.dropout=0.0", "discriminators.conditional.width=4", "train.batch_size=4"]

@@ -4,8 +4,8 @@ import pytest
 
 from gan.config import load
 from gan.data.corpus import Corpus
-from gan.train import train
-from tests.gan.test_step import SMALL
+from gan.training.loop import train
+from tests.gan.training.test_step import SMALL
 
 # Long enough that batch norm's running statistics let the voice through to the face.
 TRAINED = {"wav2pix-64": [*SMALL["wav2pix-64"], "train.initialisation=default", "train.ema_decay=0.8"],

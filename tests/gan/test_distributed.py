@@ -18,7 +18,7 @@ from gan import checkpoint, distributed
 from gan.config import load
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
-from gan.train import Trainer, train
+from gan.training.loop import Trainer, train
 
 QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "train.threads=1", "logging.num_images=2", "logging.embeddings=0"]
 ALONE = ["train.init_from=null", "train.init_modules=[]", "train.frozen=[]"]

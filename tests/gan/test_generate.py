@@ -19,7 +19,7 @@ from gan.data.corpus import Corpus
 from gan.data.faces import MARK, read_face, to_uint8
 from gan.generate import Run, generate_files
 from gan.model import Generator
-from gan.train import train
+from gan.training.loop import train
 from tests.gan.conftest import QUICK, TRAINED
 
 FAMILIES = sorted(TRAINED)

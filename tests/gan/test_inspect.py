@@ -9,7 +9,7 @@ from gan.config import load, recipes
 from gan.inspect import inspect, table
 from gan.losses.base import Loss
 from gan.model import build_model
-from tests.gan.test_step import SMALL
+from tests.gan.training.test_step import SMALL
 
 FIELDS = {"path", "class", "parameters", "shapes", "buffers", "flops"}
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import gan.train
+import gan.training.loop
 from gan.__main__ import DESCRIPTION, VERBS, main
 from gan.config import recipes
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from tests.gan.conftest import QUICK, TRAINED
-from tests.gan.test_evaluate import ONLY_L1
+from tests.gan.scoring.test_evaluate import ONLY_L1
 
 ROOT = Path(__file__).parents[2]
 # What a user can find in each verb's help.
@@ -232,7 +232,7 @@ def test_our_own_mistakes_are_not_hidden(voxface, monkeypatch: pytest.MonkeyPatc
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(gan.train, "train", broken)
+    monkeypatch.setattr(gan.training.loop, "train", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         voxface("train", "wav2pix-64")
 
@@ -250,14 +250,14 @@ def test_training_that_diverges_exits_with_1(voxface, tiny: Corpus) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_training_saves_and_tells_its_signal(number: int, code: int, voxface, tiny: Corpus, tmp_path: Path,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    original = gan.train.Trainer.one_step
+    original = gan.training.loop.Trainer.one_step
 
-    def one_step(self: gan.train.Trainer, batch, measure: bool):
+    def one_step(self: gan.training.loop.Trainer, batch, measure: bool):
         if self.step == 2:
             signal.raise_signal(number)
         return original(self, batch, measure)
 
-    monkeypatch.setattr(gan.train.Trainer, "one_step", one_step)
+    monkeypatch.setattr(gan.training.loop.Trainer, "one_step", one_step)
     said = voxface("train", "wav2pix-64", *SMALL, "train.steps=9")
     assert said.code == code
     assert "Stopped at step 3; saved" in said.err.splitlines()[-1]

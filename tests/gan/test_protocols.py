@@ -15,7 +15,7 @@ from gan.__main__ import main
 from gan.build import find
 from gan.config import Config, Evaluation, from_dict, load_protocol, protocols, to_dict, with_overrides
 from gan.data.corpus import Corpus
-from gan.evaluate import build_metrics, read_rows
+from gan.scoring.evaluate import build_metrics, read_rows
 
 OWN = {"evaluation": {"protocol": "mine", "splits": ["unseen_speaker"], "runs": 2, "seconds": [0.5],
                       "metrics": {"l1": {"name": "pixels"}}}}

@@ -12,9 +12,9 @@ import soundfile
 from gan.__main__ import main
 from gan.data.corpus import SPLITS, Corpus
 from gan.data.faces import read_face
-from gan.evaluate import read_rows
-from tests.gan.test_evaluate import ONLY_L1
-from tests.gan.test_step import SMALL
+from gan.scoring.evaluate import read_rows
+from tests.gan.scoring.test_evaluate import ONLY_L1
+from tests.gan.training.test_step import SMALL
 
 SAMPLE = os.environ.get("VOXFACE_REAL_SAMPLE")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from evaluation.gallery import Gallery
 from evaluation.metrics.collapse import Collapse
+from evaluation.real_faces.gallery import Gallery
 from tests.evaluation.world import Pooled, trial
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.metrics.frechet import Frechet, distance, frechet_distance, moments
-from evaluation.reference import fit
+from evaluation.real_faces.sets import fit
 from tests.evaluation.world import Pooled, trial
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from evaluation.metrics.frechet import distance
 from evaluation.metrics.frechet_infinity import FrechetInfinity, extrapolated
-from evaluation.reference import fit
+from evaluation.real_faces.sets import fit
 from tests.evaluation.world import Pooled, trial
 
 DIM = 8

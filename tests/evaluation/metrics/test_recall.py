@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.gallery import FaceGallery, Gallery
 from evaluation.metrics.recall import Recall
+from evaluation.real_faces.gallery import FaceGallery, Gallery
 from tests.evaluation.world import Pooled, trial
 
 

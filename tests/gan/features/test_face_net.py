@@ -7,7 +7,7 @@ from torch import Tensor
 
 from encoders.passthrough import Passthrough
 from evaluation.face_nets.vgg import Vgg
-from gan import face_nets
+from gan import frozen_nets
 from gan.build import build
 from gan.data.corpus import Corpus
 from gan.features import face_net as module
@@ -20,8 +20,8 @@ SECTION = {"name": "face_net", "network": "corpus", "dimension": 6}
 @pytest.fixture(autouse=True)
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    monkeypatch.setattr(face_nets, "_trained", lambda name, corpus, **arguments: Vgg(12, **arguments).eval())
-    monkeypatch.setattr(face_nets, "_shared", WeakValueDictionary())
+    monkeypatch.setattr(frozen_nets, "_trained", lambda name, corpus, **arguments: Vgg(12, **arguments).eval())
+    monkeypatch.setattr(frozen_nets, "_shared", WeakValueDictionary())
 
 
 def built(corpus: Corpus | None, **keys) -> Features:
@@ -38,7 +38,7 @@ def test_one_frame_of_the_nets_vector(tiny: Corpus) -> None:
     assert features.shape == (2, front.num_channels, 1) == (2, 6, 1)
     assert frames.tolist() == [1, 1]
     assert (front.reads, front.samples(1)) == ("face", 0)
-    assert torch.allclose(features[..., 0], face_nets.vector_net("corpus", tiny, 6).vector(faces), atol=1e-5)
+    assert torch.allclose(features[..., 0], frozen_nets.vector_net("corpus", tiny, 6).vector(faces), atol=1e-5)
     assert torch.equal(built(tiny)(faces, torch.tensor([-1, -1]))[0], features.relu())
     assert torch.equal(Passthrough(6)(features, frames), features[..., 0])
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from decoders.base import Decoder
 from evaluation.face_nets.residual import Residual
-from gan import face_nets
+from gan import frozen_nets
 from gan.build import build
 from gan.data.corpus import Corpus
 from gan.data.faces import to_pixel_space
@@ -26,12 +26,12 @@ ROWS = [0, 3, 5]
 @pytest.fixture(autouse=True)
 def found(monkeypatch: pytest.MonkeyPatch, tiny: Corpus) -> np.ndarray:
     """The landmarks of all training faces, at random places; the corpus's net untrained."""
-    monkeypatch.setattr(face_nets, "_shared", WeakValueDictionary())
+    monkeypatch.setattr(frozen_nets, "_shared", WeakValueDictionary())
     landmarks = np.random.default_rng(0).random((len(tiny.in_split(tiny.faces, "train")), 68, 2), np.float32)
-    monkeypatch.setattr(face_nets, "training_landmarks", lambda corpus: landmarks)
+    monkeypatch.setattr(frozen_nets, "training_landmarks", lambda corpus: landmarks)
     torch.manual_seed(0)
     net = Residual(12, width=4).eval().requires_grad_(False)
-    monkeypatch.setattr(face_nets, "_trained", lambda *_: net)
+    monkeypatch.setattr(frozen_nets, "_trained", lambda *_: net)
     return landmarks
 
 
@@ -79,7 +79,7 @@ def test_registered_photos_are_kept_while_there_is_room(tiny: Corpus, monkeypatc
         loss = Texture(weight=1.0, pixel_space="unit", corpus=tiny, decoder=decoder, cache_mb=megabytes)
         for rows in ([0, 3], [3, 0], [3, 4]):
             assert loss.generator(case(tiny, rows, texture=faces(tiny, rows))).item() == 0
-        assert calls == [face_nets.CHUNK] * registered
+        assert calls == [frozen_nets.CHUNK] * registered
 
 
 def test_landmarks_by_hand(tiny: Corpus, found: np.ndarray) -> None:

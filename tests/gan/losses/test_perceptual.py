@@ -8,7 +8,7 @@ from evaluation.face_nets.residual import Residual
 from gan.config import load
 from gan.data.corpus import Corpus
 from gan.data.faces import to_pixel_space
-from gan.face_nets import CHUNK, settle_networks
+from gan.frozen_nets import CHUNK, settle_networks
 from gan.losses import perceptual as module
 from gan.losses.perceptual import Perceptual
 from tests.gan.losses.cases import step

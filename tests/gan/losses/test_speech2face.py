@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from decoders.base import Decoder
 from evaluation.face_nets.vgg import Vgg
-from gan import face_nets
+from gan import frozen_nets
 from gan.build import build
 from gan.data.corpus import Corpus
-from gan.face_nets import VectorLoss
+from gan.frozen_nets import VectorLoss
 from gan.losses.base import Loss, Step
 from gan.losses.decoder_features import DecoderFeatures
 from gan.losses.distillation import Distillation
@@ -29,8 +29,8 @@ def net(monkeypatch: pytest.MonkeyPatch) -> Vgg:
     """The corpus's net, untrained."""
     torch.manual_seed(0)
     net = Vgg(12, width=4, dense_dim=E).eval().requires_grad_(False)
-    monkeypatch.setattr(face_nets, "_trained", lambda *_, **__: net)
-    monkeypatch.setattr(face_nets, "_shared", WeakValueDictionary())
+    monkeypatch.setattr(frozen_nets, "_trained", lambda *_, **__: net)
+    monkeypatch.setattr(frozen_nets, "_shared", WeakValueDictionary())
     return net
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from gan.lease import Lease
 from gan.sweep.collect import collect, missing, rows
 from gan.sweep.folder import place
-from gan.sweep.lease import Lease
 from gan.sweep.plan import Plan
 from tests.gan.sweep.conftest import finish
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gan.lease import Lease
 from gan.sweep import folder as folders
 from gan.sweep.folder import DONE, FAILED, LOG_LINES, RUNNING, WAITING, Place, find, place, speed
-from gan.sweep.lease import Lease
 from gan.sweep.plan import Plan
 from tests.gan.sweep.conftest import log_steps
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from gan.launchers.base import Job, Launcher
+from gan.lease import TAKEN
 from gan.sweep import run as running
 from gan.sweep.folder import DONE, FAILED, WAITING, place
-from gan.sweep.lease import TAKEN
 from gan.sweep.plan import Plan, Task
 from gan.sweep.run import STARTS, Interrupted, run
 from tests.gan.sweep.conftest import finish

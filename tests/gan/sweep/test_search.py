@@ -15,9 +15,9 @@ import yaml
 
 from gan import checkpoint
 from gan.launchers.base import Job, Launcher
+from gan.lease import Lease
 from gan.sweep import estimate, run, status
 from gan.sweep.folder import DONE, PRUNED, WAITING, Place, place
-from gan.sweep.lease import Lease
 from gan.sweep.plan import Plan, Task
 from gan.sweep.search import Fruitless, Parameter, Search, open_search
 from gan.sweep.task import perform

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from gan.lease import Lease
 from gan.sweep import status
 from gan.sweep.folder import place
-from gan.sweep.lease import Lease
 from gan.sweep.plan import Plan
 from gan.sweep.status import log, show, table
 from tests.gan.sweep.conftest import finish, log_steps

@@ -1,0 +1,1 @@
+"""Real faces that drawn ones are held against."""

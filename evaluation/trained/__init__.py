@@ -1,0 +1,1 @@
+"""Judges that are trained on the corpus's real faces."""

@@ -1,0 +1,1 @@
+"""Scoring: systems that draw faces -> evaluation -> results rows."""
