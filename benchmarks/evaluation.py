@@ -39,13 +39,15 @@ from evaluation.faces import FaceBox, crop_and_resize
 from evaluation.metrics import attributes, identity_accuracy
 from evaluation.metrics.base import Metric
 from evaluation.trained.attribute_reader import AttributeReader
-from gan import generate
-from gan.config import Evaluation, load, load_protocol
+from gan.config import Evaluation
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.model import Generator, build_model
+from gan.recipes import load, load_protocol
+from gan.run import load as load_run
 from gan.scoring.evaluate import build_metrics, evaluate_system
-from gan.scoring.systems import Drawn, Prior, requests
+from gan.scoring.requests import make_requests
+from gan.scoring.systems import Drawn, Prior
 
 # Where pictures reach nets: each of these modules took evaluation.cache's cached_features.
 ASKING = ("evaluation.extractors.base", "evaluation.detectors.base", "evaluation.landmarks", "evaluation.metrics.vggface_score")
@@ -145,7 +147,7 @@ class Bench:
                 evaluate_system(Prior(), self.corpus, brief, split, min(brief.seconds), self.size, self.metrics)
         for split in self.settings.splits:
             for seconds in self.settings.seconds:
-                requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
+                make_requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
 
     def measure(self, rung: Rung) -> Cost:
         if not rung.keeps:
@@ -165,7 +167,7 @@ class Bench:
 
     def drawn(self, generator: Generator) -> tuple[int, int]:
         """Faces that a generator is asked for, and how many of them are unlike."""
-        asked = [requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
+        asked = [make_requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
                  for split in self.settings.splits for seconds in self.settings.seconds]
         faces = [face.tobytes() for one in asked
                  for face in Drawn(generator).draw(one, self.corpus, self.size, self.settings)]
@@ -209,7 +211,7 @@ class Bench:
 
 def untrained(corpus: Corpus) -> Generator:
     """The demo recipe's generator with random weights. With batch norm as it begins, all its pictures would be one."""
-    heard = requests(corpus, "train", 1.0, 5, 0).waveforms
+    heard = make_requests(corpus, "train", 1.0, 5, 0).waveforms
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         generator = build_model(load("demo"), len(corpus.speakers)).generator.train()
@@ -255,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     corpus = open_corpus(options.corpus)
-    run = generate.load(options.run, "cpu") if options.run else None
+    run = load_run(options.run, "cpu") if options.run else None
     generator = run.generator if run else untrained(corpus)
     settings = replace(load_protocol("default"), runs=options.runs, seconds=options.seconds)
     with tempfile.TemporaryDirectory() as folder:

@@ -23,13 +23,15 @@ import torch
 from scipy import ndimage, stats
 from tqdm import tqdm
 
-from evaluation.base import Metric, Score, Trial
-from gan.config import load_protocol
+from evaluation.metrics.base import Metric
+from evaluation.trial import Score, Trial
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.dataset import rng
+from gan.recipes import load_protocol
 from gan.scoring.evaluate import build_metrics, score
-from gan.scoring.systems import OracleIdentity, Prior, requests
+from gan.scoring.requests import make_requests
+from gan.scoring.systems import OracleIdentity, Prior
 
 PAGE = Path(__file__).with_name("metrics.md")
 BEGIN, END = "<!-- written by python -m benchmarks.metrics -->", "<!-- end of what is written -->"
@@ -107,7 +109,7 @@ def real_trial(corpus: Corpus, split: str) -> Trial:
         spare, gallery = faces[last], faces[~last]
     of_spare, of_gallery = (corpus.faces["speaker"][rows].astype(np.int64) for rows in (spare, gallery))
     runs = int(np.unique(of_spare, return_counts=True)[1].min())
-    asked = requests(corpus, split, SECONDS, runs, SEED)
+    asked = make_requests(corpus, split, SECONDS, runs, SEED)
     own = {one: spare[of_spare == one] for one in np.unique(of_spare)}
     other = {one: gallery[of_gallery == one] for one in np.unique(of_gallery)}
     drawn, again = ([own[one][(run + step) % runs] for one, run in zip(asked.speaker.tolist(), asked.run.tolist(), strict=True)]
@@ -125,7 +127,7 @@ def real_trial(corpus: Corpus, split: str) -> Trial:
 
 def mean_face(corpus: Corpus, split: str) -> np.ndarray:
     """(H, W, 3): the control `prior`'s."""
-    return Prior().draw(requests(corpus, split, SECONDS, 1, SEED), corpus, FACE_SIZE, load_protocol("default"))[0]
+    return Prior().draw(make_requests(corpus, split, SECONDS, 1, SEED), corpus, FACE_SIZE, load_protocol("default"))[0]
 
 
 def climb(metrics: Mapping[str, Metric], real: Trial, kinds: Sequence[Ladder]) -> Iterator[tuple[str, float, list[Score]]]:
@@ -220,8 +222,8 @@ def fresh_faces(corpus: Corpus, split: str, count: int, seed: int) -> tuple[np.n
 
     Returns faces (N, H, W, 3), whose, and of which run (N,), in the order of a seed, so that any part is a random part.
     """
-    speakers = len(np.unique(requests(corpus, split, SECONDS, 1, SEED).speaker))
-    asked = requests(corpus, split, SECONDS, math.ceil(count / speakers), SEED)
+    speakers = len(np.unique(make_requests(corpus, split, SECONDS, 1, SEED).speaker))
+    asked = make_requests(corpus, split, SECONDS, math.ceil(count / speakers), SEED)
     faces = OracleIdentity().draw(asked, corpus, FACE_SIZE, replace(load_protocol("default"), seed=seed))
     order = rng(seed, STREAM_SUBSAMPLES, 0).permutation(len(faces))[:count]
     return faces[order], asked.speaker[order], asked.run[order]

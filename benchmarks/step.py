@@ -25,7 +25,6 @@ from torch.nn import functional as F
 from benchmarks.record import RESULTS, interleaved, quartiles, ratios, record
 from evaluation.face_nets.base import FaceNet
 from evaluation.face_nets.inception import Inception
-from gan.config import load
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.dataset import Batch
@@ -34,6 +33,7 @@ from gan.losses.base import Losses
 from gan.losses.embedding_identity import EmbeddingIdentity
 from gan.losses.perceptual import Perceptual
 from gan.model import Model, pixel_space
+from gan.recipes import load
 from gan.training.loop import Trainer
 
 BATCH_SIZES = {"wav2pix-64": 8, "wav2pix-128": 8, "sf2f-64": 16}

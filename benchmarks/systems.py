@@ -26,16 +26,18 @@ from benchmarks.record import RESULTS, quartiles, record
 from evaluation.tables.layout import layout_of
 from evaluation.tables.rows import csv
 from evaluation.tables.table import latex, markdown
-from gan import generate
-from gan.config import Config, load, load_protocol, recipes
+from gan.config import Config
 from gan.data.corpora import open_corpus
-from gan.data.corpus import Corpus, resize
+from gan.data.corpus import Corpus
+from gan.data.pictures import resize
 from gan.data.prepare.toy import prepare_toy
-from gan.experiments.base import Finding, draw_sheet
-from gan.frozen_nets import settle_networks
-from gan.scoring.evaluate import read_rows
-from gan.scoring.systems import requests
+from gan.recipes import load, load_protocol, recipe_names
+from gan.run import load as load_run
+from gan.scoring.requests import make_requests
+from gan.scoring.rows import read_rows
+from gan.sheets import draw_sheet
 from gan.training.loop import Trainer
+from gan.training.start import settle_networks
 
 PAGE = Path(__file__).with_name("systems.md")
 PICTURE = Path(__file__).with_name("systems.png")
@@ -54,7 +56,7 @@ LAYOUT = {
 
 def systems() -> list[str]:
     """The recipes compared, those that others start from first."""
-    small = [recipe for recipe in recipes() if recipe.endswith("-small")]
+    small = [recipe for recipe in recipe_names() if recipe.endswith("-small")]
     return sorted(small, key=lambda recipe: load(recipe).train.init_from is not None)
 
 
@@ -175,20 +177,19 @@ def write_picture(folder: Path, num_speakers: int = 8) -> None:
     """True faces and every system's, of the same speech: one row a system, half of the columns speakers not seen in training."""
     corpus = open_corpus(CORPUS)
     columns = [(split, item) for split in SPLITS for item in range(num_speakers // 2)]
-    asked = {split: requests(corpus, split, max(SECONDS), 1, seed=0) for split in SPLITS}
+    asked = {split: make_requests(corpus, split, max(SECONDS), 1, seed=0) for split in SPLITS}
     true = list(corpus.pixels([asked[split].target[item] for split, item in columns], FACE_SIZE))
     pictures: list[tuple[str, list[Any]]] = [("true face", true)]
     for recipe in systems():
         if not load(recipe).decoder:
             continue
-        generator = generate.load(run_of(recipe, folder), "cpu").generator
+        generator = load_run(run_of(recipe, folder), "cpu").generator
         items = true if generator.reads == "face" else [asked[split].waveforms[item] for split, item in columns]
         pictures.append((recipe.removesuffix("-small"), [resize(face, FACE_SIZE) for face in generator.draw(items)]))
     captions = [f"new {split.removeprefix('unseen_')} {item + 1}" for split, item in columns]
     note = (f"{max(SECONDS):g} s of speech each; the left half are voices heard in training, in new recordings, the right half "
             "new voices. cole draws from the true face.")
-    finding = Finding(captions, pictures, [], [note], [])
-    draw_sheet(finding, f"The small form of every system, {CORPUS}").save(PICTURE)
+    draw_sheet(f"The small form of every system, {CORPUS}", captions, pictures, [note]).save(PICTURE)
 
 
 # -- seconds a step ---------------------------------------------------------------------------------------------------

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gan.generate import Run
+    from gan.run import Run
 
 __all__ = ["load"]
 
 
 def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) -> Run:
-    """A trained run, ready to draw: gan.load("runs/...").generate(waveform). See gan.generate.load."""
+    """A trained run, ready to draw: gan.load("runs/...").generate(waveform). See gan.run.load."""
     from gan.build import check_not_shadowed
 
     check_not_shadowed()
-    from gan.generate import load as load_run  # torch loads only when it is needed
+    from gan.run import load as load_run  # torch loads only when it is needed
 
     return load_run(run, device, allow_code)

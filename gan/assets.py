@@ -7,7 +7,6 @@ Files are kept in VOXFACE_ASSETS, else VOXFACE_CACHE/assets, else ~/.cache/voxfa
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import warnings
@@ -17,7 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gan.config import cache_folder, nearest
+from gan.config import nearest
+from gan.files import cache_folder, sha256
 
 BLOCK_BYTES = 1 << 22
 
@@ -196,12 +196,6 @@ def verify() -> list[dict[str, str]]:
     return rows
 
 
-def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal: what a results row names a weight file by."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _path(wanted: Asset) -> Path | None:
     """Where the file would lie; None if its package is not installed. The package is located, not imported."""
     if wanted.package is None:
@@ -266,43 +260,3 @@ def _check_plain_weights(named: Path, path: Path) -> None:
 
 def _readable_size(size: int | None) -> str:
     return "unknown" if size is None else f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
-
-
-def _print_table(rows: list[dict[str, str]], columns: tuple[str, ...]) -> None:
-    widths = {column: max(len(column), *(len(row[column]) for row in rows)) for column in columns}
-    for row in [{column: column for column in columns}, *rows]:
-        print("  ".join(f"{row[column]:{widths[column]}}" for column in columns).rstrip())
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The actions of `voxface assets`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = ("Pretrained weight files: what voxface can use, what is there, and whether it is intact.\n"
-                          "Nothing is downloaded: get a file from its authors, then add it. Terms: docs/weights.md.")
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="name, state, size, licence and use of every weight file")
-    listing.add_argument("--long", action="store_true", help="also file name, checksum, and where it is published")
-    adding = actions.add_parser("add", help="check a file and copy it to the assets folder")
-    adding.add_argument("name", metavar="NAME", help="as voxface assets list names it")
-    adding.add_argument("path", metavar="PATH", help="the file you got from its authors")
-    actions.add_parser("verify", help="compare the content of every file that is there (exit code 1 if one differs)")
-
-
-def main(args: argparse.Namespace) -> int:
-    """Do the action. Exit code 1 if `verify` found a file that differs, else 0."""
-    if args.action == "add":
-        path = add(args.name, args.path)
-        print(f"Added {args.name}: {path}\nSHA-256 {sha256(path)}\nLicence: {asset(args.name).licence}")
-        return 0
-    if args.action == "verify":
-        rows = verify()
-        _print_table(rows, ("name", "result", "sha256", "path"))
-        return int(any(row["result"] == "differs" for row in rows))
-    rows = list_assets()
-    if args.long:
-        for row in rows:
-            print("\n".join([row["name"], *(f"  {key:10}{value}" for key, value in row.items() if key != "name")]))
-    else:
-        _print_table(rows, ("name", "state", "size", "licence", "purpose"))
-    print(f"Added files are kept in {assets_folder()}")
-    return 0

@@ -35,10 +35,10 @@ def check_not_shadowed() -> None:
 
 
 def names(base: type) -> list[str]:
-    """The component names a family offers: the modules beside its base."""
+    """The component names a family offers: the modules beside its base, but for helpers, whose names begin with `_`."""
     package = importlib.import_module(base.__module__.removesuffix(".base"))
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__)
-                  if module.name != "base" and not module.ispkg)
+                  if module.name != "base" and not module.name.startswith("_") and not module.ispkg)
 
 
 def find(base: type[T], name: str, key: str) -> type[T]:

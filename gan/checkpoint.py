@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -25,6 +24,8 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
+
+from gan.files import sha256
 
 SCHEMA_VERSION = 1
 
@@ -69,7 +70,7 @@ def save(folder: Path, step: int, weights: dict[str, Tensor], state: dict[str, A
         safetensors.torch.save_file({k: v.detach().cpu().contiguous().clone() for k, v in weights.items()},
                                     partial / "weights.safetensors")
         torch.save(state, partial / "state.pt")
-        checksums = {name: _sha256(partial / name) for name in ("weights.safetensors", "state.pt")}
+        checksums = {name: sha256(partial / name) for name in ("weights.safetensors", "state.pt")}
         content = dict(schema_version=SCHEMA_VERSION, step=step, checksums=checksums, environment=environment(), **info)
         (partial / "checkpoint.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
         for file in [*partial.iterdir(), partial]:
@@ -89,7 +90,7 @@ def load(path: Path) -> Checkpoint:
         if info["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {info['schema_version']}, this voxface reads {SCHEMA_VERSION}")
         for name, expected in info["checksums"].items():
-            if _sha256(path / name) != expected:
+            if sha256(path / name) != expected:
                 raise ValueError("checksum differs from the recorded one")
         weights = safetensors.torch.load_file(path / "weights.safetensors")
         state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
@@ -167,11 +168,6 @@ def prune(folder: Path, keep_last: int, best: int | None) -> None:
     for path in steps(folder)[:-keep_last]:
         if best is None or path.name != f"step-{best:08d}":
             shutil.rmtree(path)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A recipe in YAML -> Config: `base:` inheritance, dotted overrides, and one-line errors that name the key.
+"""Plain values -> Config, with one-line errors that name the key.
 
 Sections this framework owns are dataclasses below, with their defaults and units. A component section
 (`encoder: {name: segan, ...}`) is a mapping whose other keys are the component's constructor arguments: gan/build.py checks them.
@@ -9,12 +9,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from importlib import resources
-from importlib.resources.abc import Traversable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 import yaml
@@ -25,6 +21,26 @@ T = TypeVar("T")
 
 # Raised whenever the same config and seed give other numbers than before; part of every run's hash.
 RESULTS_VERSION = 1
+
+VALIDATION_SPLITS, MODES = ("val_speech", "val_speaker"), ("min", "max")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """" Did you mean X?", or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def one_of(key: str, value: Any, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{key}: {value!r} came. Allowed: {', '.join(allowed)}." + nearest(str(value), allowed))
+
+
+def at_least(least: int, section: str, **numbers: int | None) -> None:
+    """numbers: of a section's keys; None is no number."""
+    for key, number in numbers.items():
+        if number is not None and number < least:
+            raise ValueError(f"{section}.{key}: {number} came. Allowed: {least} or more.")
 
 
 @dataclass
@@ -37,6 +53,14 @@ class Data:
     flip: float = 0.0                   # probability that a training face is mirrored
     workers: int = 0                    # loader processes; the batches are the same whatever the number
     published_identities: int = 10      # training speakers of the paper, for inspect without a corpus
+
+    def __post_init__(self) -> None:
+        one_of("data.pairing", self.pairing, ("aligned", "identity", "independent"))
+        if len(self.clip_seconds) != 2 or not 0 < self.clip_seconds[0] <= self.clip_seconds[1]:
+            raise ValueError(f"data.clip_seconds: {self.clip_seconds} came. Allowed: [shortest, longest], in seconds above 0.")
+        at_least(1, "data", segments=self.segments)
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"data.flip: {self.flip} came. Allowed: a probability, 0 to 1.")
 
 
 @dataclass
@@ -57,12 +81,22 @@ class Optimizer:
     decay_spares: list[str] = field(default_factory=list)   # discriminators whose rate stays
     clip_gradient: float | None = None  # largest norm of the gradient of each half; null: no clipping
 
+    def __post_init__(self) -> None:
+        if sum(way is not None for way in (self.decay_from, self.inverse_decay, self.step_decay)) > 1:
+            raise ValueError("optimizer: decay_from, inverse_decay and step_decay exclude each other. Set the others to null.")
+        if self.step_decay is not None and (len(self.step_decay) != 2 or self.step_decay[1] < 1):
+            raise ValueError(f"optimizer.step_decay: {self.step_decay} came. Allowed: [factor, steps], steps 1 or more.")
+
 
 @dataclass
 class Best:
     metric: str = "l1"                  # a score that train.validate_metrics give, on ...
     split: str = "val_speech"           # val_speech | val_speaker; test splits choose nothing
     mode: str = "min"                   # min | max
+
+    def __post_init__(self) -> None:
+        one_of("train.best.split", self.split, VALIDATION_SPLITS)
+        one_of("train.best.mode", self.mode, MODES)
 
 
 @dataclass
@@ -88,6 +122,17 @@ class Train:
     validate_metrics: list[str] = field(default_factory=lambda: ["l1"])     # which of evaluation.metrics
     best: Best = field(default_factory=Best)
 
+    def __post_init__(self) -> None:
+        at_least(1, "train", steps=self.steps, batch_size=self.batch_size, save_every=self.save_every, keep_last=self.keep_last)
+        if sorted(self.update_order) != ["discriminator", "generator"]:
+            raise ValueError(f"train.update_order: {self.update_order} came. Allowed: [discriminator, generator] "
+                             "or [generator, discriminator].")
+        one_of("train.initialisation", self.initialisation, ("default", "normal"))
+        if bool(self.init_from) != bool(self.init_modules):
+            raise ValueError(f"train.init_modules: {self.init_modules} came with train.init_from {self.init_from}. "
+                             "Allowed: both or neither; init_modules lists the parts to take, such as [encoder, decoder].")
+        one_of("train.precision", self.precision, ("float32", "bfloat16"))
+
 
 @dataclass
 class Logging:
@@ -95,6 +140,9 @@ class Logging:
     images_every: int = 250             # steps
     num_images: int = 8                 # fixed voices shown
     embeddings: int = 256               # voices in the embedding projector at the end; 0: none
+
+    def __post_init__(self) -> None:
+        at_least(1, "logging", scalars_every=self.scalars_every, images_every=self.images_every)
 
 
 @dataclass
@@ -108,6 +156,14 @@ class Evaluation:
     face_size: int | None = None        # px; null: the model's largest
     faces_per_speaker: int | None = None    # true faces of a speaker that drawn ones are held against, drawn by seed; null: all
     metrics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        at_least(1, "evaluation", runs=self.runs)
+        if not self.seconds or min(self.seconds) <= 0:
+            raise ValueError(f"evaluation.seconds: {self.seconds} came. Allowed: a list of seconds above 0.")
+        if self.faces_per_speaker is not None and self.faces_per_speaker < 1:
+            raise ValueError(f"evaluation.faces_per_speaker: {self.faces_per_speaker} came. Allowed: 1 or more, or null for all "
+                             "of them.")
 
 
 @dataclass
@@ -124,14 +180,11 @@ class Config:
     logging: Logging = field(default_factory=Logging)
     evaluation: Evaluation = field(default_factory=Evaluation)
 
+    def __post_init__(self) -> None:
+        if (self.data.segments > 1) != bool(self.fuser):
+            raise ValueError(f"fuser: {self.fuser.get('name') or 'none'} came with data.segments {self.data.segments}. "
+                             "Allowed: a fuser with segments above 1, none with 1.")
 
-ALLOWED = {
-    "data.pairing": ("aligned", "identity", "independent"),
-    "train.initialisation": ("default", "normal"),
-    "train.precision": ("float32", "bfloat16"),
-    "train.best.split": ("val_speech", "val_speaker"),
-    "train.best.mode": ("min", "max"),
-}
 
 # What changes where or how fast a run computes, what it writes, or how long it goes on: not what it computes.
 NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.published_identities", "train.device",
@@ -143,90 +196,9 @@ NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.pub
 ADDED_LATER = {"data.flip": 0.0}
 
 
-def cache_folder() -> Path:
-    """Where rendered corpora, face nets and features are kept: $VOXFACE_CACHE, else ~/.cache/voxface."""
-    return Path(os.environ.get("VOXFACE_CACHE") or Path.home() / ".cache" / "voxface")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """" Did you mean X?", or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]}?" if close else ""
-
-
-def shipped() -> dict[str, Traversable]:
-    """The shipped recipes by name: the published systems, and in small/ and tiny/ their reduced forms."""
-    return _folder("") | _folder("small") | _folder("tiny")
-
-
-def recipes() -> list[str]:
-    """Names of the shipped recipes."""
-    return [name for name in shipped() if name != "base"]
-
-
-def _folder(name: str) -> dict[str, Traversable]:
-    """The YAML files of one folder of configs/, by name."""
-    folder = resources.files("configs").joinpath(name) if name else resources.files("configs")
-    return {path.name.removesuffix(".yaml"): path for path in sorted(folder.iterdir(), key=lambda path: path.name)
-            if path.name.endswith(".yaml")}
-
-
-def protocols() -> list[str]:
-    """Names of the shipped evaluation protocols."""
-    return list(_folder("protocols"))
-
-
-def load_protocol(name: str) -> Evaluation:
-    """A shipped protocol's name, or the path of a YAML file that holds an `evaluation` section, which is taken as it stands; one
-    that does not say what it is called is called as the file is.
-
-    Raises ValueError, one line.
-    """
-    known = _folder("protocols")
-    file = Path(name)
-    if not file.is_file() and name not in known:
-        raise ValueError(f"--protocol: no file and no shipped protocol {name}. Have: {', '.join(known)}." + nearest(name, known))
-    text = (file if file.is_file() else known[name]).read_text(encoding="utf-8")
-    values = read_yaml(text, name)
-    if not isinstance(values, dict) or set(values) != {"evaluation"}:
-        raise ValueError(f"{name}: a protocol holds one section, evaluation.")
-    named = from_dict(values).evaluation        # checked first
-    return named if "protocol" in values["evaluation"] else replace(named, protocol=Path(name).stem)
-
-
-def load(recipe: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """A shipped recipe's name, or the path of a YAML file; then dotted overrides such as train.steps=100.
-
-    Raises ValueError, one line, naming the key, what came, what is allowed and the nearest spelling.
-    """
-    return from_dict(overridden(read_recipe(str(recipe), Path.cwd()), overrides))
-
-
-def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
-    """The same with dotted overrides on top, checked again."""
-    return from_dict(overridden(to_dict(config), overrides))
-
-
-def overridden(merged: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """A plain mapping with dotted key=value overrides on top, unchecked but for their form."""
-    for override in overrides:
-        key, equals, _ = override.partition("=")
-        if not equals or not key.strip(".[]"):
-            raise ValueError(f"{override}: an override reads key=value, e.g. train.steps=1000.")
-        try:
-            change = OmegaConf.to_container(OmegaConf.from_dotlist([override]), resolve=False)
-        except (OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:  # omegaconf 2.3: an alias of itself
-            raise ValueError(f"{key}: {override.partition('=')[2]!r} is not valid YAML "
-                             f"({str(error).splitlines()[0]}).") from None
-        merged = _merge(merged, change)  # type: ignore[arg-type]
-    return merged
-
-
 def from_dict(values: dict[str, Any]) -> Config:
     """A plain mapping -> Config, every key and type checked."""
-    config = typed(Config, _without_null_components(values))
-    _check_values(config)
-    return config
+    return typed(Config, _without_null_components(values))
 
 
 def typed(section: type[T], values: Any) -> T:
@@ -251,16 +223,6 @@ def to_yaml(config: Config) -> str:
     return yaml.safe_dump(to_dict(config), sort_keys=False, width=120)
 
 
-def changed(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A plain mapping with dotted keys set, unchecked: changed(recipe, {"losses.l1": None, "encoder": {"name": "segan"}})."""
-    for key, value in changes.items():
-        nested = value
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        values = _merge(values, nested)
-    return values
-
-
 def run_hash(config: Config, corpus_checksum: str, initial_checksum: str | None = None) -> str:
     """Eight hex digits of everything that decides a run's numbers: equal hash, equal run.
 
@@ -278,47 +240,6 @@ def run_hash(config: Config, corpus_checksum: str, initial_checksum: str | None 
             del section[last]
     content = json.dumps([RESULTS_VERSION, corpus_checksum, initial_checksum, plain], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:8]
-
-
-def read_recipe(name: str, folder: Path) -> dict[str, Any]:
-    """The YAML of a recipe merged over its bases, unchecked. A name is looked for in folder, then among the shipped recipes."""
-    path = folder / name
-    known = shipped()
-    if path.is_file():
-        text, here = path.read_text(encoding="utf-8"), path.parent
-    elif name.removesuffix(".yaml") in known:
-        text, here = known[name.removesuffix(".yaml")].read_text(encoding="utf-8"), folder
-    else:
-        raise ValueError(f"{name}: no such file, and no shipped recipe of that name. Have: {', '.join(recipes())}."
-                         + nearest(name, recipes()))
-    values = read_yaml(text, name)
-    if not isinstance(values, dict):
-        raise ValueError(f"{name}: a recipe is a mapping of sections, a {type(values).__name__} came.")
-    base = values.pop("base", None)
-    return _merge(read_recipe(str(base), here), values) if base else values
-
-
-def read_yaml(text: str, name: str) -> Any:
-    """YAML text -> plain values. Raises ValueError, one line, calling the text `name`."""
-    try:
-        return OmegaConf.to_container(OmegaConf.create(text if text.strip() else "{}"))
-    except RecursionError:  # omegaconf 2.3; 2.4 raises a YAMLError
-        raise ValueError(f"{name}: not valid YAML (an alias of itself).") from None
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ValueError(f"{name}: not valid YAML ({' '.join(str(error).split())}).") from None
-
-
-def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Deep merge. A component whose `name` changes is replaced whole: the old one's arguments are not the new one's."""
-    merged = dict(under)
-    for key, value in over.items():
-        old = merged.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
-            another = "name" in value and value["name"] != old.get("name")
-            merged[key] = value if another else _merge(old, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def _without_null_components(values: dict[str, Any]) -> dict[str, Any]:
@@ -347,46 +268,6 @@ def _check_keys(section: type, values: Any, prefix: str) -> None:
             _check_keys(default, value, f"{prefix}{key}.")
         elif isinstance(value, dict) != (default is dict):
             raise ValueError(f"{prefix}{key}: {value!r} came. A mapping is {'expected' if default is dict else 'not allowed'}.")
-
-
-def _check_values(config: Config) -> None:
-    for key, allowed in ALLOWED.items():
-        value: Any = config
-        for part in key.split("."):
-            value = getattr(value, part)
-        if value not in allowed:
-            raise ValueError(f"{key}: {value!r} came. Allowed: {', '.join(allowed)}." + nearest(str(value), allowed))
-    for key, number in (("train.steps", config.train.steps), ("train.batch_size", config.train.batch_size),
-                        ("train.save_every", config.train.save_every), ("train.keep_last", config.train.keep_last),
-                        ("data.segments", config.data.segments), ("evaluation.runs", config.evaluation.runs),
-                        ("logging.scalars_every", config.logging.scalars_every),
-                        ("logging.images_every", config.logging.images_every)):
-        if number < 1:
-            raise ValueError(f"{key}: {number} came. Allowed: 1 or more.")
-    if not 0 <= config.data.flip <= 1:
-        raise ValueError(f"data.flip: {config.data.flip} came. Allowed: a probability, 0 to 1.")
-    low_high = config.data.clip_seconds
-    if len(low_high) != 2 or not 0 < low_high[0] <= low_high[1]:
-        raise ValueError(f"data.clip_seconds: {low_high} came. Allowed: [shortest, longest], in seconds above 0.")
-    if sorted(config.train.update_order) != ["discriminator", "generator"]:
-        raise ValueError(f"train.update_order: {config.train.update_order} came. Allowed: [discriminator, generator] "
-                         "or [generator, discriminator].")
-    if (config.data.segments > 1) != bool(config.fuser):
-        raise ValueError(f"fuser: {config.fuser.get('name') or 'none'} came with data.segments {config.data.segments}. "
-                         "Allowed: a fuser with segments above 1, none with 1.")
-    if bool(config.train.init_from) != bool(config.train.init_modules):
-        raise ValueError(f"train.init_modules: {config.train.init_modules} came with train.init_from {config.train.init_from}. "
-                         "Allowed: both or neither; init_modules lists the parts to take, such as [encoder, decoder].")
-    plan = config.optimizer
-    if sum(way is not None for way in (plan.decay_from, plan.inverse_decay, plan.step_decay)) > 1:
-        raise ValueError("optimizer: decay_from, inverse_decay and step_decay exclude each other. Set the others to null.")
-    if plan.step_decay is not None and (len(plan.step_decay) != 2 or plan.step_decay[1] < 1):
-        raise ValueError(f"optimizer.step_decay: {plan.step_decay} came. Allowed: [factor, steps], steps 1 or more.")
-    if config.evaluation.faces_per_speaker is not None and config.evaluation.faces_per_speaker < 1:
-        raise ValueError(f"evaluation.faces_per_speaker: {config.evaluation.faces_per_speaker} came. Allowed: 1 or more, or null "
-                         "for all of them.")
-    if not config.evaluation.seconds or min(config.evaluation.seconds) <= 0:
-        raise ValueError(f"evaluation.seconds: {config.evaluation.seconds} came. Allowed: a list of seconds above 0.")
 
 
 def _one_line(error: OmegaConfBaseException) -> str:

@@ -7,21 +7,21 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from evaluation.tables.table import markdown
-from gan.config import load
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.dataset import INT16_SCALE
-from gan.data.faces import write_face
-from gan.generate import Run, sheet
-from gan.generate import load as load_run
-from gan.scoring.evaluate import evaluate_runs, read_rows, trained_against_all
-from gan.training.loop import train
+from gan.data.pictures import write_face
+from gan.recipes import load
+from gan.run import Run
+from gan.run import load as load_run
+from gan.scoring.evaluate import evaluate_runs
+from gan.scoring.rows import read_rows, trained_against_all
+from gan.sheets import draw_pairs
+from gan.training.start import train
 
 NUM_SPEAKERS = 8
-LABEL_HEIGHT = 18
 
 
 def main(out: Path = Path("demo")) -> None:
@@ -49,17 +49,7 @@ def faces(run: Run, corpus: Corpus) -> np.ndarray:
     speakers, first = np.unique(corpus.clips["speaker"][clips], return_index=True)
     chosen = clips[first[np.linspace(0, len(speakers) - 1, NUM_SPEAKERS).astype(int)]]
     drawn = run.draw([corpus.waveform(clip) * INT16_SCALE for clip in chosen], NUM_SPEAKERS)
-    size = drawn.shape[1]
-    true = corpus.pixels(corpus.clips["face"][chosen], size)
-    pairs = [np.stack([true[at], drawn[at], true[at + 1], drawn[at + 1]]) for at in range(0, NUM_SPEAKERS, 2)]
-    grid = Image.fromarray(sheet(pairs))
-    grid = grid.resize((grid.width * 2, grid.height * 2), Image.Resampling.BICUBIC)
-    labelled = Image.new("RGB", (grid.width, grid.height + LABEL_HEIGHT), "white")
-    labelled.paste(grid, (0, LABEL_HEIGHT))
-    pen = ImageDraw.Draw(labelled)
-    for column in range(4):
-        pen.text((column * grid.width // 4 + 12, 4), ("true face", "from the voice")[column % 2], fill="black")
-    return np.asarray(labelled)
+    return np.asarray(draw_pairs(corpus.pixels(corpus.clips["face"][chosen], drawn.shape[1]), drawn))
 
 
 if __name__ == "__main__":

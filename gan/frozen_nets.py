@@ -3,7 +3,7 @@
 Two kinds of net. What compares pictures (perceptual, rendering_identity): `facenet`, whose weights the user adds, or `corpus`, a
 small residual net. What a voice encoder regresses to (speech2face, cole): `vggface`, whose weights the user adds, or `corpus`, a
 VGG-style net. A `corpus` net is trained once on the corpus's training faces and cached. `auto` is the published one if its
-weights were added, else `corpus`; settle_networks writes into a run's config which it was.
+weights were added, else `corpus`; before the first step a run's config is told which it was.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from gan.build import build, find
 from gan.config import Config
 from gan.data.corpus import Corpus
 from gan.data.faces import to_pixel_space
-from gan.features.base import Features
-from gan.losses.base import Loss, Step
 
 T = TypeVar("T")
 # auto, the published net, the corpus's own: what a `network` key may say, by what the net is for.
@@ -57,21 +55,6 @@ def settle_network(network: str, allowed: tuple[str, ...]) -> str:
     except ValueError:
         return "corpus"
     return allowed[1]
-
-
-def settle_networks(config: Config) -> None:
-    """Write into the config which network each `auto` stands for here, so that run hash and saved config name it.
-
-    Whose class has an attribute `networks` (what its key allows) has such a key.
-    """
-    families: tuple[tuple[type, str, Any], ...] = (
-        (Features, "features", config.features), *((Loss, f"losses.{name}", config.losses[name]) for name in config.losses))
-    for family, key, section in families:
-        if not isinstance(section, dict) or not isinstance(section.get("name"), str):
-            continue        # build says what is wrong with it
-        allowed = getattr(find(family, section["name"], key), "networks", None)
-        if allowed and section.get("network", "auto") == "auto":
-            section["network"] = settle_network("auto", allowed)
 
 
 def networks(config: Config) -> set[str]:
@@ -212,31 +195,6 @@ def training_landmarks(corpus: Corpus) -> np.ndarray:
     blocks = [landmarks68(corpus.pixels(faces[start:start + LANDMARK_BLOCK], max(corpus.face_sizes)), corpus.face_box)
               for start in range(0, len(faces), LANDMARK_BLOCK)]
     return np.concatenate(blocks).astype(np.float32)
-
-
-class VectorLoss(Loss):
-    """A loss on the embedding alone, which is to become the vector a frozen face net gives the speaker's face.
-
-    network: `vggface`, `corpus` or `auto`, as above; `corpus` is built to the embedding's length. relu: the vector is the net's
-    penultimate layer after its ReLU, not before.
-    Losses and face_net features with the same keys share one net and one store of true vectors.
-    """
-
-    needs: frozenset[str] = frozenset({"rows"})
-    networks = VECTOR_NETWORKS
-
-    def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, network: str = "auto", relu: bool = True):
-        super().__init__(weight)
-        network = settle_network(network, VECTOR_NETWORKS)
-        check_dimension(network, embedding_dim, "encoder.embedding_dim")
-        self.relu = relu
-        # In lists: neither is trained with this module or written into every checkpoint.
-        self._vectors = [] if corpus is None else [vectors(network, corpus, embedding_dim, relu)]
-        self._net = [] if corpus is None else [vector_net(network, corpus, embedding_dim)]
-
-    def target(self, step: Step) -> Tensor:
-        """(B, E) vectors of the batch's true faces, without gradient."""
-        return self._vectors[0](step.batch.face_index, step.embedding.device)
 
 
 def _trained(name: str, corpus: Corpus, **arguments: Any) -> FaceNet:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gan.data.corpus import write_atomically
+from gan.files import write_atomically
 
 RENEW_SECONDS = 5.0
 STALE_SECONDS = 60.0

@@ -18,9 +18,10 @@ from encoders.base import Encoder
 from encoders.fusers.base import Fuser
 from gan.build import build
 from gan.config import Config, nearest
-from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, resize
+from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.data.dataset import Batch
 from gan.data.faces import from_pixel_space, to_uint8
+from gan.data.pictures import resize
 from gan.features.base import Features
 from gan.losses.base import Loss, Losses
 

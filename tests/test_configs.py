@@ -7,21 +7,22 @@ import yaml
 
 from evaluation.tables.layout import layout_of
 from gan import config as configuration
+from gan import recipes
 from gan.model import build_model
 from gan.sweep.plan import load
 
 SWEEPS = sorted((Path(__file__).parent.parent / "configs" / "sweeps").glob("*.yaml"), key=lambda path: path.name)
 
 
-@pytest.mark.parametrize("recipe", configuration.recipes())
+@pytest.mark.parametrize("recipe", recipes.recipe_names())
 def test_recipe_builds(recipe: str) -> None:
-    config = configuration.load(recipe)
+    config = recipes.load(recipe)
     assert build_model(config, num_identities=7)
     assert configuration.from_dict(configuration.to_dict(config)) == config
     assert configuration.from_dict(yaml.safe_load(configuration.to_yaml(config))) == config
 
 
-@pytest.mark.parametrize("recipe", configuration.recipes())
+@pytest.mark.parametrize("recipe", recipes.recipe_names())
 def test_recipe_keys_are_words(recipe: str) -> None:
     """YAML 1.1 reads a bare `on` or `no` as a truth value: such a key would vanish quietly."""
     def walk(value: object) -> None:
@@ -30,7 +31,7 @@ def test_recipe_keys_are_words(recipe: str) -> None:
             for entry in value.values():
                 walk(entry)
 
-    walk(yaml.safe_load(configuration.shipped()[recipe].read_text(encoding="utf-8")))
+    walk(yaml.safe_load(recipes.shipped()[recipe].read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)

@@ -10,14 +10,15 @@ import gan
 from evaluation.tables.table import markdown
 from gan import checkpoint
 from gan.__main__ import main
-from gan.config import load, recipes
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
-from gan.data.faces import read_face, write_face
-from gan.scoring.evaluate import evaluate_runs, read_rows, trained_against_all
-from gan.training.loop import train
+from gan.data.pictures import read_face, write_face
+from gan.recipes import load, recipe_names
+from gan.scoring.evaluate import evaluate_runs
+from gan.scoring.rows import read_rows, trained_against_all
+from gan.training.start import train
 
-TINY = [recipe for recipe in recipes() if recipe.endswith("-tiny")]
+TINY = [recipe for recipe in recipe_names() if recipe.endswith("-tiny")]
 DEMO = ["encoder={channels: [8], embedding_dim: 16}", "decoder.width=32", "discriminators.image.width=4",
         "data.clip_seconds=[0.3, 0.4]", "train.batch_size=3", "evaluation.seconds=[0.3]"]
 QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "logging.num_images=2", "logging.embeddings=3", "evaluation.runs=2"]
@@ -79,9 +80,9 @@ def test_a_stage_that_draws_no_faces_trains_and_says_so(recipe: str, tiny: Corpu
 
 def test_every_system_has_its_reduced_forms() -> None:
     """All but those that differ from another in their length alone."""
-    published = {r for r in recipes() if not r.endswith(("-small", "-tiny")) and r != "demo"}
+    published = {r for r in recipe_names() if not r.endswith(("-small", "-tiny")) and r != "demo"}
     for form in ("-small", "-tiny"):
-        missing = published - {r.removesuffix(form) for r in recipes() if r.endswith(form)}
+        missing = published - {r.removesuffix(form) for r in recipe_names() if r.endswith(form)}
         assert missing == {"sf2f-64-released", "sf2f-64-fuser-released", "sf2f-128-fuser-released"}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
-from gan.data.faces import read_face
+from gan.data.pictures import read_face
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "add_a_component.md").read_text(encoding="utf-8")

@@ -18,10 +18,10 @@ from decoders.cole import Cole
 from evaluation.face_nets.residual import Residual
 from evaluation.face_nets.vgg import Vgg
 from gan import frozen_nets
-from gan.config import load
 from gan.data.corpus import Corpus
 from gan.data.dataset import Batch
 from gan.model import Model
+from gan.recipes import load
 from gan.training.loop import Trainer
 from gan.training.step import gan_step
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import gan
-from gan.config import recipes
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
-from gan.data.faces import write_face
+from gan.data.pictures import write_face
+from gan.recipes import recipe_names
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,8 +66,8 @@ def test_every_command_runs_in_order(folder_of_a_user: Path) -> None:
 
 
 def test_the_encoder_of_the_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gan.config import load
     from gan.model import build_model
+    from gan.recipes import load
 
     code = next(block for block in blocks("python") if "MeanPool" in block)
     (tmp_path / "example_lab.py").write_text(code)
@@ -86,4 +86,4 @@ def test_links_and_pictures_exist() -> None:
 def test_recipes_named_are_the_recipes_there_are() -> None:
     rows = [line for line in README.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == {
-        recipe for recipe in recipes() if not recipe.endswith(("-small", "-tiny"))}
+        recipe for recipe in recipe_names() if not recipe.endswith(("-small", "-tiny"))}

@@ -48,6 +48,12 @@ def mean_over_speakers(values: np.ndarray, speaker: np.ndarray) -> float:
     return float(means.mean()) if len(means) else math.nan
 
 
+def mean_or_none(values: np.ndarray, speaker: np.ndarray) -> float | None:
+    """Mean over speakers, or None where no value is known: what a Score's chance and upper want."""
+    mean = mean_over_speakers(values, speaker)
+    return None if math.isnan(mean) else mean
+
+
 def interval(
     values: np.ndarray, speaker: np.ndarray, seed: int = 0, resamples: int = 10_000
 ) -> tuple[float, float]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluation.intervals.bootstrap import speaker_means
+from evaluation.intervals.bootstrap import mean_or_none, speaker_means
 from evaluation.intervals.correlation import FEWEST, correlation, interval_holding, resampled_speakers
-from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.trained.attribute_reader import AttributeReader, Head
+from evaluation.trial import Score, Trial
 
 
 class Attributes(Metric):

@@ -6,8 +6,9 @@ import numpy as np
 
 from evaluation.extractors.base import Embedder
 from evaluation.intervals.pairs import pair_intervals
-from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.metrics.base import Metric, skip
 from evaluation.real_faces.gallery import Gallery
+from evaluation.trial import Score, Trial
 
 NAMES = ("collapse/inter_person", "collapse/drawn")
 

@@ -10,8 +10,9 @@ import numpy as np
 from evaluation.intervals.bootstrap import speaker_means
 from evaluation.intervals.correlation import FEWEST, correlation, interval_holding
 from evaluation.landmarks import find68
-from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.metrics.base import Metric, skip
 from evaluation.real_faces.gallery import spare_faces
+from evaluation.trial import Score, Trial
 
 NAME = "craniofacial"
 LABEL = "dlib 68 landmarks"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.extractors.base import Embedder
-from evaluation.intervals.bootstrap import mean_over_speakers, speaker_means
+from evaluation.intervals.bootstrap import mean_or_none, mean_over_speakers, speaker_means
 from evaluation.intervals.correlation import interval_holding, resampled_speakers
-from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.real_faces.gallery import unit
+from evaluation.trial import Score, Trial
 
 NAME = "diversity"
 

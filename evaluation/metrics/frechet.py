@@ -6,8 +6,9 @@ import numpy as np
 
 from evaluation.extractors.base import Embedder
 from evaluation.intervals.jackknife import jackknife
-from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.metrics.base import Metric, skip
 from evaluation.real_faces.sets import Law, feature_sets, fit, fit_once, named, root_of
+from evaluation.trial import Score, Trial
 
 GROUPS, GROUPS_WIDE, WIDE = 100, 10, 512  # left out in turn; above 512 dimensions a distance takes seconds
 

@@ -7,9 +7,10 @@ from scipy import stats
 
 from evaluation.extractors.base import Embedder
 from evaluation.intervals.bootstrap import LEVEL
-from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.metrics.base import Metric, skip
 from evaluation.metrics.frechet import distance
 from evaluation.real_faces.sets import Law, by_content, feature_sets, fit, fit_once, named
+from evaluation.trial import Score, Trial
 
 FEWEST = 12  # faces a set below which there is no line to speak of
 

@@ -12,8 +12,10 @@ import numpy as np
 from evaluation.face_nets.base import FaceNet
 from evaluation.face_nets.vgg import Vgg
 from evaluation.face_nets.vgg_face import VggFace
-from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.intervals.bootstrap import mean_or_none
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.trained.face_net import name_faces, trained_face_net
+from evaluation.trial import Score, Trial
 
 NAME = "identity_accuracy"
 NETWORKS = ("vgg", "vgg_face")

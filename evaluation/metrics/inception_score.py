@@ -7,8 +7,9 @@ from scipy.special import log_softmax, logsumexp
 
 from evaluation.extractors.base import Classifier, Embedder
 from evaluation.intervals.jackknife import jackknife
-from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.metrics.base import Metric, skip
 from evaluation.real_faces.sets import by_content, feature_sets, named
+from evaluation.trial import Score, Trial
 
 GROUPS = 50  # of speakers, at most, left out in turn
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from evaluation.extractors.base import Embedder
 from evaluation.intervals.jackknife import grouped, spread_without
-from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.metrics.base import Metric, skip
 from evaluation.real_faces.sets import by_content, feature_sets, named
+from evaluation.trial import Score, Trial
 
 GROUPS = 100  # of speakers, at most, left out in turn
 _BLOCK = 2048  # rows of a kernel held at once

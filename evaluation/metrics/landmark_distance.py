@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.landmarks import find68
-from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.real_faces.ends import NOTE, real_ends
+from evaluation.trial import Score, Trial
 
 NAME = "landmark_distance"
 LABEL = "dlib 68 landmarks"

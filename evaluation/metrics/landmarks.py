@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.detectors.base import Detector
-from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.intervals.bootstrap import mean_or_none
+from evaluation.metrics.base import Metric, score_items, skip
+from evaluation.trial import Score, Trial
 
 
 class Landmarks(Metric):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.real_faces.ends import NOTE, real_ends
+from evaluation.trial import Score, Trial
 
 NAME = "l1"
 

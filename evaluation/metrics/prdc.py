@@ -9,8 +9,9 @@ import numpy as np
 
 from evaluation.extractors.base import Embedder
 from evaluation.intervals.jackknife import jackknife
-from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.real_faces.sets import feature_sets, named
+from evaluation.trial import Score, Trial
 
 GROUPS = 100  # of speakers, at most, left out in turn
 PARTS = ("precision", "recall", "density", "coverage")

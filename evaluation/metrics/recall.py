@@ -9,8 +9,10 @@ import numpy as np
 from scipy import stats
 
 from evaluation.extractors.base import Embedder
-from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.intervals.bootstrap import mean_or_none
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.real_faces.gallery import EQUAL, FaceGallery, Gallery, groups, nearness, own_nearness
+from evaluation.trial import Score, Trial
 
 KINDS = ("speakers", "faces")
 CHUNK = 8_000_000  # similarities held at once: 64 MB

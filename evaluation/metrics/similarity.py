@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.extractors.base import Embedder
-from evaluation.metrics.base import Metric, Score, Trial, mean_or_none, score_items, skip
+from evaluation.intervals.bootstrap import mean_or_none
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.real_faces.gallery import MEASURES, Gallery, nearness, own_nearness
+from evaluation.trial import Score, Trial
 
 
 class Similarity(Metric):

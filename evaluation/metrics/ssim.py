@@ -6,8 +6,9 @@ import functools
 
 import numpy as np
 
-from evaluation.metrics.base import Metric, Score, Trial, score_items, skip
+from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.real_faces.ends import NOTE, real_ends
+from evaluation.trial import Score, Trial
 
 NAME = "ssim"
 WINDOW, SIGMA = 11, 1.5  # pixels

@@ -8,8 +8,9 @@ import numpy as np
 
 from evaluation.extractors.base import Embedder
 from evaluation.intervals.pairs import pair_intervals
-from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.metrics.base import Metric, skip
 from evaluation.real_faces.gallery import Gallery, groups
+from evaluation.trial import Score, Trial
 
 PAIRS = 200_000  # imposter pairs an interval is made from: a thousand resamples of them take seconds
 DECIMALS = 9  # to which cosines are compared: a matrix product and a row sum round differently

@@ -12,8 +12,9 @@ from scipy.special import entr, softmax
 from evaluation.cache import cached_features
 from evaluation.face_nets.base import VectorNet
 from evaluation.faces import FaceBox
-from evaluation.metrics.base import Metric, Score, Trial, skip
+from evaluation.metrics.base import Metric, skip
 from evaluation.trained.face_net import weights_checksum
+from evaluation.trial import Score, Trial
 
 NAME = "vggface_score"
 

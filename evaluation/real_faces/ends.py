@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from evaluation.metrics.base import Trial, mean_or_none
+from evaluation.intervals.bootstrap import mean_or_none
+from evaluation.trial import Trial
 
 OTHERS = 8  # faces of other people held against each true face
 NOTE = "chance: a real face of another person; real faces: another one of the same person"

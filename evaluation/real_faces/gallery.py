@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from evaluation.extractors.base import Embedder
-from evaluation.metrics.base import Trial
+from evaluation.trial import Trial
 
 SPARE = 4  # training faces a speaker that stand for "real faces": enough for a mean, cheap to embed
 MEASURES = ("cosine", "l1", "l2")

@@ -15,7 +15,7 @@ from scipy.linalg import lapack
 
 from evaluation.cache import cache_folder, write_atomically
 from evaluation.extractors.base import Embedder
-from evaluation.metrics.base import Trial
+from evaluation.trial import Trial
 
 
 @dataclass(frozen=True)

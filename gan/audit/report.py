@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image
 
 from gan.audit import balance, label_noise, shared_audio, shared_faces, shared_recordings, speech, undetected
 from gan.audit.base import Finding, Item, Names
 from gan.audit.verdict import AUDIT_VERSION, keep, verdict
 from gan.data.corpora import open_corpus
-from gan.data.corpus import Corpus, resize, write_atomically
+from gan.data.corpus import Corpus
+from gan.data.pictures import png
+from gan.files import write_atomically
+from gan.sheets import CELL, draw_album
 
 # Checks that put every face through a net: what --quick leaves out.
 SLOW = {"no_face": undetected.check, "label_noise": label_noise.check}
@@ -55,7 +57,7 @@ def audit(name: str, out: Path | None = None, quick: bool = False) -> int:
     if (sheet := draw_sheet(corpus, findings)) is None:
         (out / SHEET).unlink(missing_ok=True)       # an earlier audit's
     else:
-        write_atomically(out / SHEET, _png(sheet))
+        write_atomically(out / SHEET, png(sheet, MARK))
         written.append(out / SHEET)
     print(report)
     print(*written, sep="\n")
@@ -107,37 +109,28 @@ def _plain(text: str) -> str:
 
 # -- the sheet --------------------------------------------------------------------------------------------------------
 
-CELL, GAP, LINE, COLUMNS_OF_SHEET, SHOWN = 96, 8, 14, 5, 20
-INK, PAPER = (20, 20, 20), (255, 255, 255)
+SHOWN = 20
+MARK = "Real faces of a corpus, for its keepers to look through."
 CAPTIONS = {"shared_face": "pictures in two splits", "face_of_two": "one picture, two names",
             "no_face": "no detector finds a face", "label_noise": "far from the speaker's other faces, one of which is beside it"}
 
 
 def draw_sheet(corpus: Corpus, findings: Sequence[Finding]) -> Image.Image | None:
     """The worst faces of each check on faces, each beside what it is compared with; None where there are none."""
-    sections = [(finding, finding.items[:SHOWN]) for finding in findings if finding.check in CAPTIONS and finding.items]
-    if not sections:
-        return None
-    width = GAP + min(COLUMNS_OF_SHEET, max(3, *(len(items) for _, items in sections))) * (2 * CELL + 2 * GAP)
-    row_height = CELL + 2 * LINE + GAP
-    heights = [2 * LINE + GAP + -(-len(items) // COLUMNS_OF_SHEET) * row_height for _, items in sections]
-    sheet = Image.new("RGB", (width, GAP + sum(heights)), PAPER)
-    pen, small, large = ImageDraw.Draw(sheet), ImageFont.load_default(size=11), ImageFont.load_default(size=14)
-    top = GAP
-    for (finding, items), height in zip(sections, heights, strict=True):
-        shown = "" if len(items) == len(finding.items) else f", the worst {len(items)}"
-        pen.text((GAP, top), f"{finding.check}: {CAPTIONS[finding.check]} ({len(finding.items)} of {finding.checked}{shown})",
-                 INK, large)
-        for number, item in enumerate(items):
-            left = GAP + number % COLUMNS_OF_SHEET * (2 * CELL + 2 * GAP)
-            above = top + 2 * LINE + number // COLUMNS_OF_SHEET * row_height
-            for at, face in enumerate(_beside(corpus, finding, item)):
-                sheet.paste(Image.fromarray(_picture(corpus, face)), (left + at * CELL, above))
-            captions = f"face {item.face}, {item.value:.3g}, {item.split}", item.speaker
-            for line, caption in enumerate(captions):
-                pen.text((left, above + CELL + line * LINE), _fitted(caption, small), INK, small)
-        top += height
-    return sheet
+    sections = []
+    for finding in findings:
+        if finding.check in CAPTIONS and finding.items:
+            items = finding.items[:SHOWN]
+            shown = "" if len(items) == len(finding.items) else f", the worst {len(items)}"
+            sections.append((f"{finding.check}: {CAPTIONS[finding.check]} ({len(finding.items)} of {finding.checked}{shown})", [
+                (corpus.pixels(_beside(corpus, finding, item), _size(corpus)),
+                 (f"face {item.face}, {item.value:.3g}, {item.split}", item.speaker)) for item in items]))
+    return draw_album(sections) if sections else None
+
+
+def _size(corpus: Corpus) -> int:
+    """px of the pictures that are shown."""
+    return min((px for px in corpus.face_sizes if px >= CELL), default=max(corpus.face_sizes))
 
 
 def _beside(corpus: Corpus, finding: Finding, item: Item) -> list[int]:
@@ -149,26 +142,3 @@ def _beside(corpus: Corpus, finding: Finding, item: Item) -> list[int]:
     same = np.flatnonzero(corpus.faces["speaker"] == corpus.faces["speaker"][item.face])
     trusted = [int(face) for face in same if face not in suspicious]
     return [item.face, *trusted[:1]] if finding.check == "label_noise" else [item.face]
-
-
-def _picture(corpus: Corpus, face: int) -> np.ndarray:
-    size = min((px for px in corpus.face_sizes if px >= CELL), default=max(corpus.face_sizes))
-    return resize(corpus.pixels([face], size)[0], CELL)
-
-
-def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """Cut to the width of two pictures; letters that Pillow's own font lacks lose their accents."""
-    letters = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
-    plain = " ".join(letters.encode("ascii", "replace").decode().split())
-    while plain and font.getlength(plain) > 2 * CELL:
-        plain = plain[:-1]
-    return plain
-
-
-def _png(sheet: Image.Image) -> bytes:
-    info = PngImagePlugin.PngInfo()
-    info.add_text("Software", "voxface")
-    info.add_text("Description", "Real faces of a corpus, for its keepers to look through.")
-    content = io.BytesIO()
-    sheet.save(content, format="PNG", pnginfo=info)
-    return content.getvalue()

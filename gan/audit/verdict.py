@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gan.audit.base import Finding
-from gan.config import cache_folder
-from gan.data.corpus import Corpus, write_atomically
+from gan.data.corpus import Corpus
+from gan.files import cache_folder, write_atomically
 
 # A new number where a check finds more, or less: what was concluded before no longer counts.
 AUDIT_VERSION = 1

@@ -85,3 +85,9 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate_hz: int = SAMP
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def middle(waveform: np.ndarray, seconds: float) -> np.ndarray:
+    """The middle of a waveform, at most that long."""
+    count = math.ceil(seconds * SAMPLE_RATE_HZ)
+    return waveform[max(0, (len(waveform) - count) // 2):][:count]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gan.config import cache_folder, nearest
+from gan.config import nearest
 from gan.data.corpus import Corpus
 from gan.data.prepare import toy
 from gan.data.toy.faces import BACKGROUNDS
+from gan.files import cache_folder
 
 
 def open_corpus(name: str) -> Corpus:

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from pathlib import Path
-
 import numpy as np
 import torch
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
-
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-MARK = "Generated from speech by voxface; not a photograph of anyone."
 
 # value = (pixel / 255 - mean) / std, per RGB channel. `unit` spans [-1, 1]; `imagenet` is SF2F's standardised space.
 PIXEL_SPACES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
@@ -45,33 +37,3 @@ def from_pixel_space(faces: Tensor, space: str) -> Tensor:
 def to_uint8(faces: Tensor, space: str) -> np.ndarray:
     """float (..., 3, H, W) in the named pixel space -> uint8 (..., H, W, 3) RGB, rounded to nearest."""
     return from_pixel_space(faces.detach().float(), space).mul(255).round().byte().movedim(-3, -1).cpu().numpy()
-
-
-def read_face(path: str | Path, swap_red_blue: bool = False) -> np.ndarray:
-    """A picture file -> uint8 (H, W, 3) RGB, turned upright by its EXIF orientation.
-
-    swap_red_blue: the file stores blue where red belongs (Wav2Pix's corpus).
-    Raises ValueError, one line, naming the file, if it is missing, not a picture, or larger than Pillow's limit (89 megapixels).
-    """
-    try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(path) as image:
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file.") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError, SyntaxError) as error:
-        raise ValueError(f"{path}: not a readable picture ({str(error).splitlines()[0]}).") from None
-    return np.ascontiguousarray(pixels[..., ::-1]) if swap_red_blue else pixels
-
-
-def write_face(path: str | Path, image: np.ndarray) -> None:
-    """uint8 (H, W, 3) RGB -> PNG that carries a mark of its origin."""
-    info = PngImagePlugin.PngInfo()
-    info.add_text("Software", "voxface")
-    info.add_text("Description", MARK)
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        Image.fromarray(image).save(temporary, format="PNG", pnginfo=info)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

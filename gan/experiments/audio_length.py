@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from gan.data.audio import middle
 from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.experiments.base import COLUMNS, SHOWN, Experiment, Finding, Study, likeness, real_picture
-from gan.generate import middle
+from gan.experiments._judge import COLUMNS, likeness
+from gan.experiments._study import Study
+from gan.experiments._voice import SHOWN, real_picture
+from gan.experiments.base import Experiment, Finding
 from gan.model import Generator
 
 SECONDS = (0.3, 0.7, 1.0, 2.0, 4.0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gan.experiments.base import COLUMNS, SHOWN, Experiment, Finding, Study, likeness, real_picture
+from gan.experiments._judge import COLUMNS, likeness
+from gan.experiments._study import Study
+from gan.experiments._voice import SHOWN, real_picture
+from gan.experiments.base import Experiment, Finding
 
 COUNTS = (1, 2, 4, 8)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.experiments.base import COLUMNS, SHOWN, Experiment, Finding, Study, likeness, real_picture, windows
+from gan.experiments._judge import COLUMNS, likeness
+from gan.experiments._study import Study
+from gan.experiments._voice import SHOWN, real_picture, windows
+from gan.experiments.base import Experiment, Finding
 
 WAYS = ("fused: segments joined by the run's fuser; whole: as one waveform; mean embedding: drawn from the mean of the segments' "
         "voice embeddings.")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gan.experiments.base import SHOWN, Experiment, Finding, Study, real_picture
-from gan.generate import middle
+from gan.data.audio import middle
+from gan.experiments._study import Study
+from gan.experiments._voice import SHOWN, real_picture
+from gan.experiments.base import Experiment, Finding
 
 WEIGHTS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 OTHERS = 3      # voices that a mixture is compared with and was not mixed from

@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.metrics.base import Metric, Trial
+from evaluation.metrics.base import Metric
+from evaluation.trial import Trial
 from gan.build import build
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.overlap import overlap
-from gan.experiments.base import SHOWN, Experiment, Finding, Judge, Measured, Study, Voice, real_picture
+from gan.experiments._judge import Judge, Measured
+from gan.experiments._study import Study
+from gan.experiments._voice import SHOWN, Voice, real_picture
+from gan.experiments.base import Experiment, Finding
 
 CROPS = 5       # of a voice, spread over its speech
 

@@ -8,7 +8,10 @@ import numpy as np
 
 from evaluation.real_faces.gallery import unit
 from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.experiments.base import COLUMNS, SHOWN, Experiment, Finding, Study, likeness, real_picture, windows
+from gan.experiments._judge import COLUMNS, likeness
+from gan.experiments._study import Study
+from gan.experiments._voice import SHOWN, real_picture, windows
+from gan.experiments.base import Experiment, Finding
 
 MOST, DRAWN = 20, 6     # windows of a voice: in the numbers, in the sheet
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from decoders.base import Decoder
 from gan.data.corpus import Corpus
-from gan.frozen_nets import VectorLoss
+from gan.losses._vector import VectorLoss
 from gan.losses.base import Step
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gan.data.corpus import Corpus
-from gan.frozen_nets import VectorLoss
+from gan.losses._vector import VectorLoss
 from gan.losses.base import Step
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gan.frozen_nets import VectorLoss
+from gan.losses._vector import VectorLoss
 from gan.losses.base import Step
 
 

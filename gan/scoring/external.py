@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from evaluation.metrics.base import Trial
-from gan.config import Evaluation, load, load_protocol, with_overrides
-from gan.data.corpus import resize
+from evaluation.trial import Trial
+from gan.config import Evaluation
 from gan.data.dataset import rng
-from gan.data.faces import PICTURES, read_face
-from gan.scoring.evaluate import Evaluated, append, build_metrics, score, with_scores
-from gan.scoring.systems import few_of_each
+from gan.data.pictures import PICTURES, read_face, resize
+from gan.recipes import load, load_protocol, with_overrides
+from gan.scoring.evaluate import build_metrics, score
+from gan.scoring.requests import few_of_each
+from gan.scoring.rows import Evaluated, append, with_scores
 
 STREAM_TARGETS = 120
 Pictures = dict[str, list[Path]]

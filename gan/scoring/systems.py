@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
 import numpy as np
 from tqdm import tqdm
 
 from gan.config import Evaluation, nearest
-from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, resize
-from gan.data.dataset import INT16_SCALE, BySpeaker, rng
+from gan.data.corpus import Corpus
+from gan.data.dataset import BySpeaker, rng
+from gan.data.pictures import resize
 from gan.data.toy.faces import draw_picture, render_face
 from gan.data.toy.speakers import Speaker, given_audible
-from gan.generate import Run
 from gan.model import Generator
+from gan.run import Run
+from gan.scoring.requests import Requests
 
-STREAM_CROPS, STREAM_SHUFFLE, STREAM_ORACLE, STREAM_NOISE, STREAM_ATTRIBUTES, STREAM_REFERENCE = range(100, 106)
+STREAM_SHUFFLE, STREAM_ORACLE, STREAM_NOISE, STREAM_ATTRIBUTES = range(101, 105)
 AGAIN = 1 << 20     # added to the seed of a system's noise when the same speech is drawn once more
-
-
-@dataclass(frozen=True)
-class Requests:
-    """What a system is asked to draw: one face for each, of speech by `speaker`.
-
-    speaker, clip, run: (N,) int64. waveforms: N float32 (S,) crops in [-1, 1]. target: (N,) the corpus face that is right.
-    """
-
-    speaker: np.ndarray
-    clip: np.ndarray
-    run: np.ndarray
-    waveforms: list[np.ndarray]
-    target: np.ndarray
 
 
 class System(ABC):
@@ -207,7 +194,7 @@ def possible(corpus: Corpus, runs: bool) -> list[str]:
     return [name for name in CONTROLS if (runs if name == "shuffled" else _CONTROLS[name][1](corpus) is None)]
 
 
-def systems(run: Run | None, names: Sequence[str], corpus: Corpus) -> list[System]:
+def make_systems(run: Run | None, names: Sequence[str], corpus: Corpus) -> list[System]:
     """The run itself and the named controls. Raises ValueError for one this corpus or call cannot have."""
     drawn = None if run is None else Drawn(run.generator, run.path.name)
     found: list[System] = [] if drawn is None else [drawn]
@@ -224,45 +211,3 @@ def systems(run: Run | None, names: Sequence[str], corpus: Corpus) -> list[Syste
             raise ValueError(f"{name}: {reason}.")
         found.append(make())
     return found
-
-
-@lru_cache(maxsize=4)       # every system of an evaluation is asked the same
-def requests(corpus: Corpus, split: str, seconds: float, runs: int, seed: int) -> Requests:
-    """In each run one random crop of one random clip of every speaker who has clips and faces in the split.
-
-    The right face is the one aligned with the clip where there is one, else one of the speaker's in the split.
-    Protocol: SF2F, ten runs of random crops of chosen length.
-    """
-    clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
-    by_clip = BySpeaker(corpus.clips["speaker"][clips], clips)
-    by_face = BySpeaker(corpus.faces["speaker"][faces], faces)
-    speakers = np.intersect1d(by_clip.speakers, by_face.speakers)
-    count = round(seconds * SAMPLE_RATE_HZ)
-    chosen, targets, waveforms = [], [], []
-    for run in range(runs):
-        random = rng(seed, STREAM_CROPS, run)
-        drawn = by_clip.draw(np.searchsorted(by_clip.speakers, speakers), random.random(len(speakers)))
-        spare = np.maximum(corpus.clips["length"][drawn].astype(np.int64) - count, 0)
-        starts = (random.random(len(speakers)) * (spare + 1)).astype(np.int64)
-        aligned = corpus.clips["face"][drawn]
-        any_face = by_face.draw(np.searchsorted(by_face.speakers, speakers), random.random(len(speakers)))
-        chosen.append(drawn)
-        targets.append(np.where(aligned >= 0, aligned, any_face))
-        waveforms += [corpus.waveform(clip)[start:start + count] * INT16_SCALE
-                      for clip, start in zip(drawn, starts, strict=True)]
-    return Requests(np.tile(speakers, runs), np.concatenate(chosen), np.repeat(np.arange(runs), len(speakers)),
-                    waveforms, np.concatenate(targets))
-
-
-def few_of_each(speaker: np.ndarray, count: int | None, seed: int) -> np.ndarray:
-    """Indices, ascending, of at most `count` items of each speaker, (N,); all of them where count is None.
-
-    A speaker's are drawn by the seed, whoever else is there, and a greater count only adds to them.
-    """
-    if count is None:
-        return np.arange(len(speaker))
-    rank = np.empty(len(speaker), dtype=np.int64)
-    for who in np.unique(speaker).tolist():
-        own = np.flatnonzero(speaker == who)
-        rank[own] = rng(seed, STREAM_REFERENCE, who).permutation(len(own))
-    return np.flatnonzero(rank < count)

@@ -10,8 +10,8 @@ from evaluation.tables.layout import layout_of
 from evaluation.tables.plots import draw
 from evaluation.tables.rows import csv
 from evaluation.tables.table import latex, markdown
-from gan.data.corpus import write_atomically
-from gan.scoring.evaluate import read_rows
+from gan.files import write_atomically
+from gan.scoring.rows import read_rows
 from gan.sweep.folder import DONE, FAILED, Place, place
 from gan.sweep.plan import Plan, Task
 

@@ -13,17 +13,17 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from gan import config as configuration
+from gan import recipes
 from gan.build import arguments_of
 from gan.config import Config
 from gan.data.corpora import open_corpus
-from gan.frozen_nets import settle_networks
-from gan.generate import choose_device
 from gan.launchers.base import Launcher
+from gan.run import choose_device
 from gan.sweep.folder import DONE, PRUNED, place, speed
 from gan.sweep.plan import Plan, Task, in_one_line
 from gan.sweep.search import open_search
 from gan.training.loop import Trainer
+from gan.training.start import settle_networks
 
 MEASURED_STEPS = 2      # after one that does not count
 
@@ -110,7 +110,7 @@ def _like(config: Config) -> str:
 def _measured(config: Config) -> tuple[float, float]:
     """Seconds a step, and megabytes of the checkpoints that are kept."""
     # A copy: settling writes into a config which network a loss takes.
-    alone = configuration.with_overrides(config, ["train.init_from=null", "train.init_modules=[]"])
+    alone = recipes.with_overrides(config, ["train.init_from=null", "train.init_modules=[]"])
     settle_networks(alone)
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan import config as configuration
+from gan import recipes
 
 MAX_SEED = 2 ** 31 - 1
 
@@ -74,7 +74,7 @@ def read(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path}: no such sweep file.")
     try:
-        values = configuration.read_yaml(path.read_text(encoding="utf-8"), str(path))
+        values = recipes.read_yaml(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a text file in UTF-8 ({error}).") from None
     if not isinstance(values, dict):
@@ -84,7 +84,7 @@ def read(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
 def _with_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """set.data.corpus=x also where the file says `data.corpus: y` under `set`: of both spellings the override's stays."""
-    values = configuration.overridden(values, overrides)
+    values = recipes.overridden(values, overrides)
     axes = [axis for section in ("variants", "grid", "zip") if isinstance(found := values.get(section), dict)
             for axis in ((found,) if section == "variants" else found.values()) if isinstance(axis, dict)]
     for changes in (values.get("set"), *(changes for axis in axes for changes in axis.values())):

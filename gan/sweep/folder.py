@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gan import checkpoint
+from gan import checkpoint, recipes
 from gan import config as configuration
-from gan.data.corpus import write_atomically
+from gan.files import write_atomically
 from gan.lease import holder
 from gan.sweep.plan import Task
 
@@ -70,7 +70,7 @@ class Place:
     def task(self) -> Task:
         about = json.loads((self.path / "task.json").read_text(encoding="utf-8"))
         about["needs"] = tuple(about["needs"])
-        values = configuration.read_yaml((self.path / "config.yaml").read_text(encoding="utf-8"), str(self.path / "config.yaml"))
+        values = recipes.read_yaml((self.path / "config.yaml").read_text(encoding="utf-8"), str(self.path / "config.yaml"))
         return Task(**about, config=configuration.from_dict(values))
 
     def write(self, task: Task) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from evaluation.tables.layout import layout_of
-from gan import checkpoint
+from gan import checkpoint, recipes
 from gan import config as configuration
 from gan.build import arguments_of
 from gan.config import Config, Evaluation, nearest
@@ -26,7 +26,7 @@ from gan.scoring.evaluate import build_metrics
 from gan.scoring.systems import CONTROLS
 from gan.sweep.axes import BASE, dotted, points
 from gan.sweep.file import File, Search, check_count, check_seeds, read
-from gan.training.loop import check, stage_of
+from gan.training.start import check, stage_of
 
 OF_SWEEP = ("protocol", "corpus")   # keys of `evaluate` beside those of a recipe's evaluation section
 # What changes where, how fast or with what log a task is done, not what comes out of it.
@@ -150,10 +150,10 @@ def _evaluation(evaluate: dict[str, Any], base: dict[str, Any], folder: Path) ->
     if (name := evaluate.get("protocol")) is not None:
         file = folder / str(name)
         try:
-            section = asdict(configuration.load_protocol(str(file) if file.is_file() else str(name)))
+            section = asdict(recipes.load_protocol(str(file) if file.is_file() else str(name)))
         except ValueError as error:
             raise ValueError(f"evaluate.protocol: {str(error).removeprefix('--protocol: ')}") from None
-    return configuration.changed(section, own)
+    return recipes.changed(section, own)
 
 
 class Cells:
@@ -194,10 +194,10 @@ class Cells:
         return Task(_id(config, needs, validated=True), "trial", label, axes, seed, needs, config)
 
     def _config(self, changes: Mapping[str, Any], seed: int) -> Config:
-        recipe = configuration.read_recipe(str(changes.get(BASE, self._file.base)), self._folder)
+        recipe = recipes.read_recipe(str(changes.get(BASE, self._file.base)), self._folder)
         # A section before what is in it, whichever axis has it: a variant's encoder.channels is not lost to a grid's encoder.
         sets = {key: changes[key] for key in sorted(changes, key=lambda key: key.count(".")) if key != BASE}
-        recipe = configuration.changed(configuration.changed(recipe, self._common), sets | {"train.seed": seed})
+        recipe = recipes.changed(recipes.changed(recipe, self._common), sets | {"train.seed": seed})
         recipe["evaluation"] = _evaluation(self._file.evaluate, recipe, self._folder)
         return configuration.from_dict(recipe)
 

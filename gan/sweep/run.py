@@ -11,13 +11,13 @@ from tqdm import tqdm
 
 from gan.build import build
 from gan.launchers.base import Job, Launcher
+from gan.signals import stop_signals
 from gan.sweep.collect import collect
 from gan.sweep.estimate import check_budget
 from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, WAITING, Place, place
 from gan.sweep.plan import Plan, Task
 from gan.sweep.search import Search, open_search
 from gan.sweep.task import TAKEN
-from gan.training.loop import stop_signals
 
 POLL_SECONDS = 0.5
 STARTS = 3          # of a task that is killed each time before its next checkpoint, until it counts as failed

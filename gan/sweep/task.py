@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
-from gan import checkpoint, distributed, generate
+from gan import checkpoint, distributed
 from gan.build import foreign_code
 from gan.data.corpora import open_corpus
-from gan.generate import Run
 from gan.lease import TAKEN, Lease
-from gan.scoring.evaluate import append, build_metrics, evaluate_system, read_rows, rows
-from gan.scoring.systems import System, possible, systems
+from gan.run import Run
+from gan.run import load as load_run
+from gan.scoring.evaluate import build_metrics, evaluate_system
+from gan.scoring.rows import append, make_rows, read_rows
+from gan.scoring.systems import System, make_systems, possible
+from gan.signals import Stopped
 from gan.sweep.folder import DONE, PRUNED, Place, find, speed
 from gan.sweep.plan import Task, in_one_line
 from gan.training.logger import tell_cell
-from gan.training.loop import Stopped, train_at
+from gan.training.start import train_at
 
 
 class Taken(Exception):
@@ -78,7 +81,7 @@ def _scored(place: Place, task: Task, folder: Path) -> dict[str, float]:
     if task.kind == "cell":
         drawing = trained.run if trained.task().kind != "trial" else trained.best_checkpoint
         own_code = [name.partition(".")[0] for _, name in foreign_code(task.config)]    # named by the sweep, not by the run
-        about["evaluate_seconds"] = _evaluate(place, task, generate.load(drawing, task.config.train.device, own_code))
+        about["evaluate_seconds"] = _evaluate(place, task, load_run(drawing, task.config.train.device, own_code))
         _tell(place, task)
     return about
 
@@ -105,14 +108,14 @@ def _evaluate(place: Place, task: Task, run: Run | None) -> float:
     started, settings = time.perf_counter(), task.config.evaluation
     corpus, metrics = open_corpus(str(task.corpus)), build_metrics(settings)
     names = ["shuffled"] if run is not None else possible(corpus, runs=False)
-    scored: list[System] = systems(run, names, corpus)
+    scored: list[System] = make_systems(run, names, corpus)
     partial = place.path / "results.partial"
     shutil.rmtree(partial, ignore_errors=True)      # of a process that was stopped: a line may be cut, features are cached
     for split in settings.splits:
         for seconds in settings.seconds:
             for system in scored:
                 evaluated = evaluate_system(system, corpus, settings, split, seconds, task.face_size, metrics)
-                append(partial, rows(evaluated, system, run, corpus, settings, split, seconds), evaluated)
+                append(partial, make_rows(evaluated, system, run, corpus, settings, split, seconds), evaluated)
                 print(f"evaluated {system.name} on {split}, {seconds:g} s", flush=True)
     shutil.rmtree(place.results, ignore_errors=True)
     partial.rename(place.results)

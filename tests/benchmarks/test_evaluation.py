@@ -13,8 +13,8 @@ from benchmarks import evaluation as benchmark
 from benchmarks import table
 from benchmarks.evaluation import ASKING, BAR, FIRST, LADDER, Bench, climb, difference, distinct, in_batches, singly, untrained
 from evaluation import cache
-from gan.config import load_protocol
 from gan.data.corpus import Corpus
+from gan.recipes import load_protocol
 
 SOME = ("l1", "similarity", "collapse", "landmarks_hog")
 

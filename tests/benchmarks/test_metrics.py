@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from benchmarks import metrics
-from evaluation.base import Metric, Score, Trial
+from evaluation.metrics.base import Metric
+from evaluation.trial import Score, Trial
 from gan.build import build
 from gan.data.corpus import Corpus
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Classifier
-from evaluation.metrics.base import Trial
+from evaluation.trial import Trial
 
 BOX = (0.25, 0.25, 0.75, 0.75)
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from gan.config import load
 from gan.data.corpus import Corpus
-from gan.training.loop import train
+from gan.recipes import load
+from gan.training.start import train
 from tests.gan.training.test_step import SMALL
 
 # Long enough that batch norm's running statistics let the voice through to the face.

@@ -11,6 +11,7 @@ import torch
 
 from gan import assets
 from gan.assets import Asset
+from gan.commands import assets as command
 
 
 @pytest.fixture
@@ -40,8 +41,8 @@ def known(folder, weights, monkeypatch):
 
 def run(*words):
     parser = argparse.ArgumentParser()
-    assets.add_arguments(parser)
-    return assets.main(parser.parse_args(words))
+    command.add_arguments(parser)
+    return command.execute(parser.parse_args(words))
 
 
 def refused(name, path, reason, folder):

@@ -5,11 +5,12 @@ from torch import Tensor
 
 from decoders.base import Decoder
 from encoders.base import Encoder
-from evaluation.base import Metric
 from evaluation.extractors.dlib import Dlib
+from evaluation.metrics.base import Metric
 from evaluation.metrics.recall import Recall
 from gan.build import build, find, names, refuse_foreign_code
-from gan.config import load
+from gan.losses.base import Loss
+from gan.recipes import load
 
 
 class Mean(Encoder):
@@ -26,6 +27,12 @@ class Mean(Encoder):
 def test_names_are_the_files() -> None:
     here = {p.stem for p in (Path(__file__).parents[2] / "encoders").glob("*.py")} - {"base", "__init__"}
     assert set(names(Encoder)) == here >= {"segan", "inception1d"}
+
+
+def test_a_file_whose_name_begins_with_an_underscore_is_a_helper() -> None:
+    assert "_vector" not in names(Loss)
+    with pytest.raises(ValueError, match=r"no file gan/losses/_vector\.py. Have: adversarial"):
+        find(Loss, "_vector", "losses.x")
 
 
 def test_builds_by_name_and_by_dotted_path() -> None:
@@ -72,7 +79,6 @@ def test_every_component_file_defines_one_public_class() -> None:
     from evaluation.extractors.base import Embedder
     from evaluation.face_nets.base import FaceNet
     from gan.features.base import Features
-    from gan.losses.base import Loss
 
     for base in (Encoder, Decoder, Discriminator, Features, Loss, Metric, Embedder, Detector, FaceNet):
         assert all(find(base, name, "x") for name in names(base))

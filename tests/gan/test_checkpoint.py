@@ -78,7 +78,7 @@ def test_a_pickle_in_place_of_the_state_is_not_run(tmp_path: Path) -> None:
     path = save(tmp_path, 1)
     (path / "state.pt").write_bytes(pickle.dumps(_Payload(), protocol=2))
     info = json.loads((path / "checkpoint.json").read_text())
-    info["checksums"]["state.pt"] = checkpoint._sha256(path / "state.pt")
+    info["checksums"]["state.pt"] = checkpoint.sha256(path / "state.pt")
     (path / "checkpoint.json").write_text(json.dumps(info))
     with pytest.raises(ValueError, match="damaged checkpoint"):
         checkpoint.load(path)

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from gan import config, demo
+from gan import demo, recipes
 from gan.data.corpus import Corpus
-from gan.data.faces import read_face
+from gan.data.pictures import read_face
 
 BRIEF = ["data.corpus=toy:tiny", "train.steps=2", "train.batch_size=4", "train.device=cpu", "losses.perceptual=null",
          "evaluation.runs=1", "evaluation.metrics={similarity: null, recall: null, frechet: null, landmarks_mtcnn: null}",
@@ -13,7 +13,7 @@ BRIEF = ["data.corpus=toy:tiny", "train.steps=2", "train.batch_size=4", "train.d
 
 def test_demo_leaves_a_picture_and_a_table_and_runs_again(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                           capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(demo, "load", lambda name: config.load(name, BRIEF))
+    monkeypatch.setattr(demo, "load", lambda name: recipes.load(name, BRIEF))
     for _ in range(2):
         demo.main(tmp_path / "demo")
         table = (tmp_path / "demo" / "table.md").read_text(encoding="utf-8")

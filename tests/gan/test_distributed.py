@@ -15,10 +15,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from gan import checkpoint, distributed
-from gan.config import load
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
-from gan.training.loop import Trainer, train
+from gan.recipes import load
+from gan.training.loop import Trainer
+from gan.training.start import train
 
 QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "train.threads=1", "logging.num_images=2", "logging.embeddings=0"]
 ALONE = ["train.init_from=null", "train.init_modules=[]", "train.frozen=[]"]

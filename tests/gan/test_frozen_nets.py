@@ -13,7 +13,8 @@ from gan import frozen_nets
 from gan.assets import assets_folder
 from gan.config import Config
 from gan.data.corpus import Corpus
-from gan.frozen_nets import OfFaces, picture_net, settle_network, settle_networks, vector_net, vectors
+from gan.frozen_nets import OfFaces, picture_net, settle_network, vector_net, vectors
+from gan.training.start import settle_networks
 
 CPU = torch.device("cpu")
 

@@ -13,13 +13,15 @@ import gan
 from decoders.deconv import Deconv
 from gan import checkpoint
 from gan.checkpoint import part
-from gan.config import load as load_config
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
-from gan.data.faces import MARK, read_face, to_uint8
-from gan.generate import Run, generate_files
+from gan.data.faces import to_uint8
+from gan.data.pictures import MARK, read_face
+from gan.generate import generate_files
 from gan.model import Generator
-from gan.training.loop import train
+from gan.recipes import load as load_config
+from gan.run import Run
+from gan.training.start import train
 from tests.gan.conftest import QUICK, TRAINED
 
 FAMILIES = sorted(TRAINED)

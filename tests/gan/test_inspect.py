@@ -5,16 +5,16 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan.build import build
-from gan.config import load, recipes
 from gan.inspect import inspect, table
 from gan.losses.base import Loss
 from gan.model import build_model
+from gan.recipes import load, recipe_names
 from tests.gan.training.test_step import SMALL
 
 FIELDS = {"path", "class", "parameters", "shapes", "buffers", "flops"}
 
 
-@pytest.mark.parametrize("recipe", [recipe for recipe in recipes() if recipe.endswith("-tiny")])
+@pytest.mark.parametrize("recipe", [recipe for recipe in recipe_names() if recipe.endswith("-tiny")])
 def test_totals_are_the_models(recipe: str) -> None:
     config = load(recipe)
     entries = {entry["path"]: entry for entry in inspect(config, 7)}
@@ -68,7 +68,7 @@ def test_the_table_is_for_people_and_the_list_is_json() -> None:
     assert f"| {sum(entry['parameters'] for entry in entries):,} |" in lines[-1]
 
 
-@pytest.mark.parametrize("recipe", recipes())
+@pytest.mark.parametrize("recipe", recipe_names())
 def test_every_recipe_can_be_inspected(recipe: str) -> None:
     config = load(recipe)
     entries = inspect(config, config.data.published_identities)

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 import gan.training.loop
+import gan.training.start
 from gan.__main__ import DESCRIPTION, VERBS, main
-from gan.config import recipes
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
+from gan.recipes import recipe_names
 from tests.gan.conftest import QUICK, TRAINED
 from tests.gan.scoring.test_evaluate import ONLY_L1
 
@@ -28,7 +29,7 @@ HELP = {
     "prepare youtubers": ["preprocessed_frame_N.wav", "--keep-split", "--no-swap-red-blue", "--unseen-fraction", "--out"],
     "prepare folder": ["speaker, recording, file", "--consent", "--face-box", "--unseen-speaker", "--out"],
     "audit": ["--quick", "--out", "leaks"],
-    "train": ["key=value", "--runs", "runs/<recipe>-<hash>", *recipes()],
+    "train": ["key=value", "--runs", "runs/<recipe>-<hash>", *recipe_names()],
     "generate": ["run", "audio", "--out", "--seed", "--device", "--allow-code", "flac"],
     "evaluate": ["--corpus", "--split", "unseen_speaker", "--no-controls", "--protocol", "--faces", "--reference", "--training",
                  "--face-box", "--out", "--sheet", "noise", "prior", "shuffled", "attribute-oracle", "oracle-voice",
@@ -92,7 +93,7 @@ def test_help_names_every_verb(voxface) -> None:
 
 def test_the_first_run_of_the_help_is_of_a_recipe_there_is() -> None:
     (recipe,) = re.findall(r"voxface train (\S+)", DESCRIPTION)
-    assert recipe in recipes()
+    assert recipe in recipe_names()
     assert set(re.findall(r"voxface (\w+)", DESCRIPTION)) <= {*VERBS, "trains"}
 
 
@@ -232,7 +233,7 @@ def test_our_own_mistakes_are_not_hidden(voxface, monkeypatch: pytest.MonkeyPatc
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(gan.training.loop, "train", broken)
+    monkeypatch.setattr(gan.training.start, "train", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         voxface("train", "wav2pix-64")
 

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from evaluation.base import Metric
+from evaluation.metrics.base import Metric
 from evaluation.metrics.recall import Recall
 from gan import assets
 from gan.__main__ import main
 from gan.build import find
-from gan.config import Config, Evaluation, from_dict, load_protocol, protocols, to_dict, with_overrides
+from gan.config import Config, Evaluation, from_dict, to_dict
 from gan.data.corpus import Corpus
-from gan.scoring.evaluate import build_metrics, read_rows
+from gan.recipes import load_protocol, protocol_names, with_overrides
+from gan.scoring.evaluate import build_metrics
+from gan.scoring.rows import read_rows
 
 OWN = {"evaluation": {"protocol": "mine", "splits": ["unseen_speaker"], "runs": 2, "seconds": [0.5],
                       "metrics": {"l1": {"name": "pixels"}}}}
@@ -37,10 +39,10 @@ def written(folder: Path, content: Mapping[str, Any]) -> str:
 
 
 def test_those_of_the_papers_and_a_default_are_shipped() -> None:
-    assert set(protocols()) == {"default", "sf2f-paper", "wav2pix-paper", "speech2face-paper", "voice2face-paper"}
+    assert set(protocol_names()) == {"default", "sf2f-paper", "wav2pix-paper", "speech2face-paper", "voice2face-paper"}
 
 
-@pytest.mark.parametrize("name", protocols())
+@pytest.mark.parametrize("name", protocol_names())
 def test_a_protocol_says_its_name_and_survives_a_round_trip(name: str) -> None:
     settings = load_protocol(name)
     assert settings.protocol == name
@@ -61,7 +63,7 @@ def sections(base: type, section: Mapping[str, Any], key: str) -> Iterator[tuple
             yield from sections(hints[name], value, f"{key}.{name}")
 
 
-@pytest.mark.parametrize("name", protocols())
+@pytest.mark.parametrize("name", protocol_names())
 def test_every_key_is_its_components(name: str) -> None:
     """Also of metrics whose weight file is not there, which nothing else would try."""
     for metric, section in load_protocol(name).metrics.items():
@@ -69,7 +71,7 @@ def test_every_key_is_its_components(name: str) -> None:
             assert (unknown, missing) == (set(), set()), key
 
 
-@pytest.mark.parametrize("name", protocols())
+@pytest.mark.parametrize("name", protocol_names())
 def test_metrics_build_or_tell_which_weight_file_they_need(name: str) -> None:
     settings = load_protocol(name)
     built = build_metrics(settings)
@@ -104,7 +106,7 @@ def test_a_misspelt_weight_file_is_a_mistake() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", protocols())
+@pytest.mark.parametrize("name", protocol_names())
 def test_a_protocol_runs(name: str, tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = load_protocol(name)
     brief = [f"evaluation.metrics.{metric}.steps=5" for metric, section in settings.metrics.items()

@@ -11,8 +11,8 @@ import soundfile
 
 from gan.__main__ import main
 from gan.data.corpus import SPLITS, Corpus
-from gan.data.faces import read_face
-from gan.scoring.evaluate import read_rows
+from gan.data.pictures import read_face
+from gan.scoring.rows import read_rows
 from tests.gan.scoring.test_evaluate import ONLY_L1
 from tests.gan.training.test_step import SMALL
 

@@ -31,11 +31,12 @@ import numpy as np
 from tqdm import tqdm
 
 from gan.data import audio
-from gan.data.corpus import SPLITS, CorpusWriter
-from gan.data.faces import read_face
+from gan.data.corpus import SPLITS
+from gan.data.pictures import read_face
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups
 from gan.data.prepare.splits import check_fractions, split_recordings, split_speakers
+from gan.data.writer import CorpusWriter
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 COLUMNS = ("speaker", "recording", "file")

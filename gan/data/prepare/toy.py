@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from gan.data.corpus import CorpusWriter
 from gan.data.toy.faces import BACKGROUNDS, FACE_BOX, draw_picture, render_face
 from gan.data.toy.speakers import Speaker, draw_speaker
 from gan.data.toy.voices import draw_recording, synthesise
+from gan.data.writer import CorpusWriter
 
 # Stands for every byte of a world in the names of caches and of sweeps' cells. Another whenever those bytes change.
 WORLD_VERSION = "f9469eea"
@@ -136,11 +136,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """`voxface prepare toy`; returns the exit code."""
-    if args.report:
-        from gan.data.toy.report import report
-
-        print(report(args.out or Path("toy-report"), args.seed))
-        return 0
     path = args.out or Path("corpora") / f"toy-{args.size}"
     path.parent.mkdir(parents=True, exist_ok=True)
     prepare_toy(path, args.size, args.seed, args.coupling, args.background, face_sizes=args.face_sizes)

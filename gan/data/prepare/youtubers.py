@@ -29,11 +29,11 @@ import numpy as np
 from tqdm import tqdm
 
 from gan.data.audio import read_waveform, to_int16
-from gan.data.corpus import CorpusWriter
-from gan.data.faces import read_face
+from gan.data.pictures import read_face
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups, SharedAudio
 from gan.data.prepare.splits import check_fractions, split_recordings
+from gan.data.writer import CorpusWriter
 
 AUDIO_NAME = re.compile(r"preprocessed_frame_(\d+)\.wav")
 FACE_NAME = "cropped_face_frame_{}.png"

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from evaluation.base import Metric, Score, Trial
 from evaluation.metrics import base
+from evaluation.metrics.base import Metric
+from evaluation.trial import Score, Trial
 from tests.evaluation.world import trial
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.data.corpus import Corpus, CorpusWriter
+from gan.data.corpus import Corpus
+from gan.data.writer import CorpusWriter
 
 ABOUT = dict(name="planted", source="a test", licence="CC0-1.0", consent="none needed")
 SPLITS = ("train", "train", "val_speech", "unseen_speech")      # of a training speaker's recordings

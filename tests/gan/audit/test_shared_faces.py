@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from gan.audit.shared_faces import check
-from gan.data.corpus import resize
+from gan.data.pictures import resize
 from tests.gan.audit.planted import Planted
 
 

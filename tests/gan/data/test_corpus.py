@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan.data import corpus as module
-from gan.data.corpus import Corpus, CorpusWriter, write_atomically
+from gan.data import writer as module
+from gan.data.corpus import Corpus
+from gan.data.writer import CorpusWriter
+from gan.files import write_atomically
 
 ABOUT = dict(name="small", source="a test", licence="CC0-1.0", consent="none needed")
 

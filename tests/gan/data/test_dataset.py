@@ -7,9 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, CorpusWriter
+from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.data.dataset import INT16_SCALE, Batch, Batches, _Permutations, identity_labels, loader
 from gan.data.faces import to_pixel_space
+from gan.data.writer import CorpusWriter
 
 
 def batches(corpus: Corpus, **changes) -> Batches:

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan.data.corpus import SPLITS, Corpus, CorpusWriter
+from gan.data.corpus import SPLITS, Corpus
 from gan.data.overlap import Overlap, overlap
+from gan.data.writer import CorpusWriter
 
 
 def corpus(path: Path, recordings: list[tuple[str, str, str, bool]]) -> Corpus:

@@ -10,8 +10,8 @@ import torch
 import gan
 from gan.config import Config, Data
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
-from gan.experiments.base import Study
-from gan.generate import Run
+from gan.experiments._study import Study
+from gan.run import Run
 
 
 def paint(waveform: np.ndarray) -> np.ndarray:

@@ -16,9 +16,13 @@ from evaluation.faces import FaceBox
 from gan.data.audio import write_wav
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
-from gan.experiments import base
-from gan.experiments.base import Finding, Judge, Measured, Voice, draw_sheet, markdown, perform, windows
-from gan.generate import Run
+from gan.experiments import _study, base
+from gan.experiments._judge import Judge, Measured
+from gan.experiments._report import markdown
+from gan.experiments._voice import Voice, windows
+from gan.experiments.base import perform
+from gan.run import Run
+from gan.sheets import SMALLEST_CELL
 from tests.gan.experiments.conftest import Painter, study
 
 FAMILIES = ("fixed", "free")
@@ -79,7 +83,7 @@ def test_a_sheet_and_numbers(name: str, family: str, loaded: dict[str, Run], tmp
     assert sorted(path.name for path in picture.parent.iterdir()) == [numbers.name, picture.name]
     with Image.open(picture) as sheet:
         assert sheet.width > 500
-        assert sheet.height > 4 * base.SMALLEST_CELL
+        assert sheet.height > 4 * SMALLEST_CELL
         assert "voxface" in sheet.info["Description"]
     found = rows(numbers)
     assert found
@@ -220,9 +224,9 @@ def test_voices_of_a_split(painter: Painter, tiny: Corpus) -> None:
 
 
 def test_a_long_voice_is_read_in_part(painter: Painter, tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "SPEECH_SECONDS", 9.0)
+    monkeypatch.setattr(_study, "SPEECH_SECONDS", 9.0)
     assert [len(v.clips) for v in study(painter, tiny).voices("unseen_speaker")] == [3, 3, 3, 3]
-    monkeypatch.setattr(base, "REAL_FACES", 4)
+    monkeypatch.setattr(_study, "REAL_FACES", 4)
     assert [len(v.faces) for v in study(painter, tiny).voices("unseen_speaker")] == [4, 4, 4, 4]
 
 
@@ -307,49 +311,3 @@ def test_numbers_as_text() -> None:
     assert table == ("| way | a | found | faces |\n| --- | ---: | ---: | ---: |\n"
                      "| a\\|b | 0.1 | 0.500 [0.250, 0.750] | 12 |\n| c | 1 |  | 3 |")
     assert str(Measured(0.5)) == "0.500"
-
-
-# -- the sheet --------------------------------------------------------------------------------------------------------
-
-
-def test_the_sheet_holds_every_picture_enlarged() -> None:
-    colours = [[(200, 0, 0), (0, 200, 0)], [None, (0, 0, 200)]]
-    pictures = [(f"row {n} with a name too long to stand in one line", [None if c is None else plain(*c) for c in row])
-                for n, row in enumerate(colours)]
-    sheet = np.asarray(draw_sheet(Finding(["one", "two"], pictures, [], ["A note. " * 40], []), "A title " * 20))
-    cell = 96
-    for colour in ((200, 0, 0), (0, 200, 0), (0, 0, 200)):
-        there = (sheet == colour).all(axis=2)
-        assert there.sum() == cell * cell
-        down, across = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-        assert (len(down), len(across)) == (cell, cell)
-    assert (sheet[:, 0] == 255).all()
-    assert (sheet[:, -1] == 255).all()           # no caption runs over the edge
-    assert (sheet[-1] == 255).all()
-
-
-@pytest.mark.parametrize(("text", "lines"), [
-    ("A: one\nB: two", ["A: one", "B: two"]), ("Zoë", ["Zoe"]), ("王", ["?"]), ("", [""]),
-    ("one two three", ["one two", "three"])])
-def test_captions_are_broken_into_lines(text: str, lines: list[str]) -> None:
-    assert base._wrapped(text, base.ImageFont.load_default(size=13), 55) == lines
-
-
-def test_a_word_too_wide_is_cut() -> None:
-    font = base.ImageFont.load_default(size=13)
-    found = base._wrapped("m" * 50, font, 55)
-    assert "".join(found) == "m" * 50
-    assert all(font.getlength(line) <= 55 for line in found)
-
-
-def test_a_column_without_a_face_is_left_out() -> None:
-    face = plain(0, 0, 0)
-    wide = draw_sheet(Finding(["real", *"abcdef"], [("x", [face] * 7)], [], [], []), "t")
-    narrow = draw_sheet(Finding(["real", *"abcdef"], [("x", [None, *[face] * 6])], [], [], []), "t")
-    assert wide.width - narrow.width == base.SMALLEST_CELL + base.GAP
-
-
-def test_large_faces_are_not_enlarged_and_names_may_be_foreign() -> None:
-    face = np.zeros((128, 128, 3), np.uint8)
-    sheet = draw_sheet(Finding(["real"], [("Zoë 王 " + "x" * 80, [face])], [], [], []), "t")
-    assert ((np.asarray(sheet) == 0).all(axis=2).sum(axis=1) >= 128).sum() == 128

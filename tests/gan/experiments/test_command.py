@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from gan.__main__ import main
-from gan.generate import Run
+from gan.run import Run
 
 
 def test_the_command(loaded: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

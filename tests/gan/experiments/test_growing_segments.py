@@ -6,7 +6,7 @@ from encoders.fusers.base import Fuser
 from gan.build import build
 from gan.data.corpus import Corpus
 from gan.experiments.growing_segments import COUNTS, GrowingSegments
-from gan.generate import Run
+from gan.run import Run
 from tests.gan.experiments.conftest import study
 
 

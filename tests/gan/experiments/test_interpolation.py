@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from gan.data.audio import middle
 from gan.data.corpus import Corpus
 from gan.experiments.interpolation import WEIGHTS, Interpolation
-from gan.generate import middle
 from tests.gan.experiments.conftest import Painter, paint, study
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from gan.data.corpus import Corpus
 from gan.experiments.windows import DRAWN, Windows, _agreement
-from gan.generate import Run
+from gan.run import Run
 from tests.gan.experiments.conftest import study
 
 

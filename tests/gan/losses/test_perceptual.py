@@ -5,12 +5,13 @@ import torch
 
 from evaluation.face_nets.base import FaceNet
 from evaluation.face_nets.residual import Residual
-from gan.config import load
 from gan.data.corpus import Corpus
 from gan.data.faces import to_pixel_space
-from gan.frozen_nets import CHUNK, settle_networks
+from gan.frozen_nets import CHUNK
 from gan.losses import perceptual as module
 from gan.losses.perceptual import Perceptual
+from gan.recipes import load
+from gan.training.start import settle_networks
 from tests.gan.losses.cases import step
 
 

@@ -12,7 +12,7 @@ from evaluation.face_nets.vgg import Vgg
 from gan import frozen_nets
 from gan.build import build
 from gan.data.corpus import Corpus
-from gan.frozen_nets import VectorLoss
+from gan.losses._vector import VectorLoss
 from gan.losses.base import Loss, Step
 from gan.losses.decoder_features import DecoderFeatures
 from gan.losses.distillation import Distillation

@@ -13,17 +13,29 @@ import pytest
 import gan
 import gan.scoring.evaluate
 import gan.scoring.systems
-from evaluation.base import Score
 from evaluation.tables.table import markdown, sections
+from evaluation.trial import Score
 from gan.__main__ import main
 from gan.audit.base import Finding, Item
 from gan.audit.verdict import keep
 from gan.config import Evaluation
-from gan.data.corpus import SPLITS, Corpus, CorpusWriter
+from gan.data.corpus import SPLITS, Corpus
 from gan.data.dataset import INT16_SCALE
 from gan.data.toy.speakers import AUDIBLE, INAUDIBLE, Speaker
-from gan.scoring.evaluate import Evaluated, append, evaluate_runs, evaluate_system, read_rows, rows, trained_against_all
-from gan.scoring.systems import CONTROLS, Drawn, OracleIdentity, OracleVoice, Prior, Requests, Shuffled, System, requests, systems
+from gan.data.writer import CorpusWriter
+from gan.scoring.evaluate import evaluate_runs, evaluate_system
+from gan.scoring.requests import Requests, make_requests
+from gan.scoring.rows import Evaluated, append, make_rows, read_rows, trained_against_all
+from gan.scoring.systems import (
+    CONTROLS,
+    Drawn,
+    OracleIdentity,
+    OracleVoice,
+    Prior,
+    Shuffled,
+    System,
+    make_systems,
+)
 
 SETTINGS = Evaluation(runs=3, seconds=[0.5], metrics={"l1": {"name": "pixels"}})
 FIELDS = {"system", "recipe", "control", "run", "step", "weights", "training_seed", "trained_against", "corpus",
@@ -66,7 +78,7 @@ class Numbered:
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_speaker_of_the_split_is_asked_once_a_run(split: str, tiny: Corpus) -> None:
-    asked = requests(tiny, split, 0.5, 3, 0)
+    asked = make_requests(tiny, split, 0.5, 3, 0)
     here = np.unique(tiny.clips["speaker"][tiny.in_split(tiny.clips, split)])
     assert len(here) == (4 if split.endswith("speaker") else 12)
     assert np.array_equal(asked.speaker, np.tile(here, 3))
@@ -77,7 +89,7 @@ def test_every_speaker_of_the_split_is_asked_once_a_run(split: str, tiny: Corpus
 
 
 def test_crops_are_of_their_clip_and_of_the_asked_length(tiny: Corpus) -> None:
-    asked = requests(tiny, "unseen_speech", 0.5, 3, 0)
+    asked = make_requests(tiny, "unseen_speech", 0.5, 3, 0)
     starts = []
     for clip, waveform in zip(asked.clip, asked.waveforms, strict=True):
         assert waveform.dtype == np.float32
@@ -91,22 +103,22 @@ def test_crops_are_of_their_clip_and_of_the_asked_length(tiny: Corpus) -> None:
 
 
 def test_a_clip_that_is_too_short_is_taken_whole(tiny: Corpus) -> None:
-    asked = requests(tiny, "train", 100.0, 1, 0)
+    asked = make_requests(tiny, "train", 100.0, 1, 0)
     assert all(len(w) == tiny.clips["length"][clip] for w, clip in zip(asked.waveforms, asked.clip, strict=True))
 
 
 def test_requests_come_from_the_seed(tiny: Corpus) -> None:
-    first, again, other = (requests(tiny, "unseen_speech", 0.5, 3, seed) for seed in (0, 0, 1))
+    first, again, other = (make_requests(tiny, "unseen_speech", 0.5, 3, seed) for seed in (0, 0, 1))
     for name in ("speaker", "clip", "run", "target"):
         assert np.array_equal(getattr(first, name), getattr(again, name))
     assert all(np.array_equal(a, b) for a, b in zip(first.waveforms, again.waveforms, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first.waveforms, other.waveforms, strict=True))
-    fewer = requests(tiny, "unseen_speech", 0.5, 2, 0)
+    fewer = make_requests(tiny, "unseen_speech", 0.5, 2, 0)
     assert np.array_equal(fewer.clip, first.clip[:24])                          # more runs only add to them
 
 
 def test_without_aligned_faces_any_of_the_speaker_and_split_is_right(two_speakers: Corpus) -> None:
-    asked = requests(two_speakers, "unseen_speech", 0.25, 8, 0)
+    asked = make_requests(two_speakers, "unseen_speech", 0.25, 8, 0)
     assert (two_speakers.faces["speaker"][asked.target] == asked.speaker).all()
     assert (two_speakers.faces["split"][asked.target] == SPLITS.index("unseen_speech")).all()
     assert len(np.unique(asked.target)) > 2
@@ -114,7 +126,7 @@ def test_without_aligned_faces_any_of_the_speaker_and_split_is_right(two_speaker
 
 def test_an_unknown_split_is_named(tiny: Corpus, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no split named unseen"):
-        requests(tiny, "unseen", 0.5, 1, 0)
+        make_requests(tiny, "unseen", 0.5, 1, 0)
     with pytest.raises(ValueError, match="no split named unseen"):
         evaluate_runs([], ["prior"], ONLY_L1, "toy:tiny", ["unseen_speech", "unseen"], False, tmp_path)
     assert not (tmp_path / "results.jsonl").exists()                            # said before anything is scored
@@ -125,7 +137,7 @@ def test_an_unknown_split_is_named(tiny: Corpus, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def asked(tiny: Corpus) -> Requests:
-    return requests(tiny, "unseen_speech", 0.5, 3, 0)
+    return make_requests(tiny, "unseen_speech", 0.5, 3, 0)
 
 
 def test_a_generator_is_given_the_waveforms_in_order(asked: Requests, tiny: Corpus) -> None:
@@ -207,15 +219,15 @@ def test_the_order_of_the_controls_is_as_it_must_be(tiny: Corpus) -> None:
 
 def test_controls_by_name(tiny: Corpus, two_speakers: Corpus, runs: dict[str, Path]) -> None:
     run = gan.load(runs["sf2f-64"])
-    assert [system.name for system in systems(run, CONTROLS, tiny)] \
+    assert [system.name for system in make_systems(run, CONTROLS, tiny)] \
         == [run.path.name, "noise", "prior", f"shuffled {run.path.name}", "attribute-oracle", "oracle-voice", "oracle-identity"]
     for name in ("oracle-voice", "oracle-identity"):
         with pytest.raises(ValueError, match=f"{name}: only the toy world knows true attributes; two is none"):
-            systems(None, [name], two_speakers)
+            make_systems(None, [name], two_speakers)
     with pytest.raises(ValueError, match="shuffled: name a run too"):
-        systems(None, ["shuffled"], tiny)
+        make_systems(None, ["shuffled"], tiny)
     with pytest.raises(ValueError, match="oracle: no such system"):
-        systems(None, ["oracle"], tiny)
+        make_systems(None, ["oracle"], tiny)
 
 
 # -- scores and rows --------------------------------------------------------------------------------------------------
@@ -253,7 +265,7 @@ def test_an_empty_split_is_skipped_with_the_reason(two_speakers: Corpus) -> None
     settings = replace(SETTINGS, metrics={"l1": {"name": "pixels"}, "recall": {"name": "recall", "k": [1, 5],
                                                                                      "extractor": {"name": "dlib"}}})
     found = evaluate_system(Prior(), two_speakers, settings, "unseen_speaker", 0.3)
-    made = rows(found, Prior(), None, two_speakers, settings, "unseen_speaker", 0.3)
+    made = make_rows(found, Prior(), None, two_speakers, settings, "unseen_speaker", 0.3)
     assert [row["metric"] for row in made] == ["l1", "recall"]
     for row in made:
         assert set(row) == FIELDS
@@ -267,7 +279,7 @@ def test_rows_say_everything_and_are_json(runs: dict[str, Path], tiny: Corpus) -
     run = gan.load(runs["wav2pix-64"])
     for system, of_run in ((Drawn(run.generator, run.path.name), run), (Prior(), None)):
         found = evaluate_system(system, tiny, SETTINGS, "unseen_speech", 0.3, 64)
-        (row,) = rows(found, system, of_run, tiny, SETTINGS, "unseen_speech", 0.3)
+        (row,) = make_rows(found, system, of_run, tiny, SETTINGS, "unseen_speech", 0.3)
         assert set(row) == FIELDS
         assert json.loads(json.dumps(row, allow_nan=False)) == row
         assert row["protocol"] \
@@ -299,7 +311,7 @@ def test_few_faces_a_speaker_are_the_gallery_and_are_said(tiny: Corpus) -> None:
 def test_rows_older_than_faces_per_speaker_are_tabled_with_new_ones(tiny: Corpus) -> None:
     def made(count: int | None, system: str) -> dict:
         settings = replace(SETTINGS, faces_per_speaker=count)
-        (row,) = rows(evaluate_system(Prior(), tiny, settings, "unseen_speech", 0.3, 64), Prior(), None, tiny, settings,
+        (row,) = make_rows(evaluate_system(Prior(), tiny, settings, "unseen_speech", 0.3, 64), Prior(), None, tiny, settings,
                       "unseen_speech", 0.3)
         return row | dict(system=system)
 
@@ -322,8 +334,8 @@ def test_rows_name_the_net_that_was_trained_against(runs: dict[str, Path], tiny:
     found = evaluate_system(system, tiny, SETTINGS, "unseen_speaker", 0.3)
     for losses, named in (({}, []), ({"perceptual": {"name": "perceptual", "network": "corpus", "weight": 1.0}}, ["corpus"])):
         run.config.losses = losses
-        assert rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == named
-    assert rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == []
+        assert make_rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == named
+    assert make_rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == []
 
 
 def test_a_recipe_is_the_same_for_every_training_seed(runs: dict[str, Path], tiny: Corpus) -> None:
@@ -334,15 +346,16 @@ def test_a_recipe_is_the_same_for_every_training_seed(runs: dict[str, Path], tin
         run = gan.load(runs["sf2f-64"])
         run.config = replace(run.config, train=replace(run.config.train, **changes))    # type: ignore[arg-type]
         drawn = Drawn(run.generator, run.path.name)
-        (row,) = rows(found, Shuffled(drawn) if system else drawn, run, tiny, SETTINGS, "unseen_speaker", 0.3)
+        (row,) = make_rows(found, Shuffled(drawn) if system else drawn, run, tiny, SETTINGS, "unseen_speaker", 0.3)
         return row["recipe"]
 
     assert re.fullmatch("sf2f-64-[0-9a-f]{8}", recipe())
     assert recipe() == recipe(seed=1) == recipe(seed=2, device="cuda")
-    others = [recipe(batch_size=4), recipe(ema_decay=0.9), recipe(init_from="runs/a"), recipe(init_from="runs/b", seed=1)]
+    others = [recipe(batch_size=4), recipe(ema_decay=0.9), recipe(init_from="runs/a", init_modules=["encoder"]),
+              recipe(init_from="runs/b", init_modules=["encoder"], seed=1)]
     assert len({recipe(), *others}) == 5
     assert recipe("shuffled") == recipe("shuffled", seed=1) == f"shuffled {recipe()}"
-    (row,) = rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)
+    (row,) = make_rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)
     assert row["recipe"] == "prior"
 
 
@@ -354,7 +367,7 @@ def test_seeds_of_a_recipe_share_a_line_of_the_table(runs: dict[str, Path], tiny
         run.config = replace(run.config, train=replace(run.config.train, seed=seed))
         system = Drawn(run.generator, run.path.name)
         found = evaluate_system(system, tiny, replace(SETTINGS, seed=seed), "unseen_speaker", 0.3)
-        made += rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)
+        made += make_rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)
         values.append(found.scores[0].value)
     table = markdown(made)
     assert f"| {made[0]['recipe']}, 3 seeds |" in table
@@ -364,7 +377,7 @@ def test_seeds_of_a_recipe_share_a_line_of_the_table(runs: dict[str, Path], tiny
 def test_what_is_not_a_number_becomes_null(tiny: Corpus) -> None:
     found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speaker", 0.3, 64)
     odd = Evaluated([Score("odd", 1.0, (math.nan, math.nan), chance=math.nan, upper=None)], found.trial)
-    (row,) = rows(odd, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)
+    (row,) = make_rows(odd, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)
     assert (row["value"], row["interval"], row["chance"], row["upper"]) == (1.0, [None, None], None, None)
 
 
@@ -373,7 +386,7 @@ def test_what_is_not_a_number_becomes_null(tiny: Corpus) -> None:
 
 def test_scores_lie_beside_the_rows(tiny: Corpus, tmp_path: Path) -> None:
     found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speech", 0.3, 64)
-    made = rows(found, Prior(), None, tiny, SETTINGS, "unseen_speech", 0.3)
+    made = make_rows(found, Prior(), None, tiny, SETTINGS, "unseen_speech", 0.3)
     append(tmp_path / "out", made, found)
     append(tmp_path / "out", made, found)
     first, again = read_rows(tmp_path / "out" / "results.jsonl")
@@ -394,7 +407,7 @@ def test_what_else_a_metric_tells_is_stored_too(tiny: Corpus, tmp_path: Path) ->
     found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speech", 0.3, 64)
     taken_for = np.arange(36) % 5
     detailed = Evaluated([replace(found.scores[0], details={"taken_for": taken_for})], found.trial)
-    made = rows(detailed, Prior(), None, tiny, SETTINGS, "unseen_speech", 0.3)
+    made = make_rows(detailed, Prior(), None, tiny, SETTINGS, "unseen_speech", 0.3)
     append(tmp_path, made, detailed)
     (row,) = read_rows(tmp_path / "results.jsonl")
     with np.load(row["scores"]) as scores:
@@ -409,7 +422,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 from evaluation.base import Score
-from gan.scoring.evaluate import Evaluated, append
+from gan.scoring.rows import Evaluated, append
 who, out = sys.argv[1], Path(sys.argv[2])
 count = 20_000
 trial = SimpleNamespace(speaker=np.arange(count), clip=np.arange(count), run=np.zeros(count, int))
@@ -580,7 +593,7 @@ def test_a_corpus_whose_people_were_trained_on_leaks(runs: dict[str, Path], tiny
     assert "trained on toy-tiny; LEAKS, going by names: 2 of 3 speakers of unseen_speaker were trained on" in table
 
     run.corpora = [{"name": "gone", "checksum": "0", "path": str(tmp_path / "nowhere")}]
-    (gone,) = rows(Evaluated([Score("l1", 1.0)], None), Drawn(run.generator), run, tiny, SETTINGS, "train", 0.5)
+    (gone,) = make_rows(Evaluated([Score("l1", 1.0)], None), Drawn(run.generator), run, tiny, SETTINGS, "train", 0.5)
     assert gone["trained_on"] == [{"corpus": "gone", "checksum": "0", "unchecked":
                                    "gone is not where it was, so what they share is not known"}]     # no path of this machine
 

@@ -6,10 +6,10 @@ import pytest
 
 from gan.__main__ import main
 from gan.config import Evaluation
-from gan.data.corpus import Corpus, resize
-from gan.data.faces import write_face
-from gan.scoring.evaluate import read_rows
+from gan.data.corpus import Corpus
+from gan.data.pictures import resize, write_face
 from gan.scoring.external import trial_of_folders
+from gan.scoring.rows import read_rows
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 Faces = Mapping[str, np.ndarray]

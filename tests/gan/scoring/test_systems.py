@@ -7,7 +7,9 @@ import pytest
 
 import gan
 from gan.config import Evaluation
-from gan.data.corpus import Corpus, CorpusWriter
+from gan.data.corpus import Corpus
+from gan.data.writer import CorpusWriter
+from gan.scoring.requests import Requests, few_of_each, make_requests
 from gan.scoring.systems import (
     AttributeOracle,
     Drawn,
@@ -15,13 +17,10 @@ from gan.scoring.systems import (
     OracleIdentity,
     OracleVoice,
     Prior,
-    Requests,
     Shuffled,
     System,
-    few_of_each,
+    make_systems,
     possible,
-    requests,
-    systems,
 )
 
 SETTINGS = Evaluation(runs=3, batch_size=10)
@@ -30,7 +29,7 @@ Speakers = dict[str, tuple[str, dict[str, str]]]      # name -> split, attribute
 
 @pytest.fixture(scope="module")
 def asked(tiny: Corpus) -> Requests:
-    return requests(tiny, "unseen_speech", 0.3, 3, 0)
+    return make_requests(tiny, "unseen_speech", 0.3, 3, 0)
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def corpus_of(tmp_path: Path) -> Callable[[Speakers], Corpus]:
 
 def given(corpus: Corpus, split: str = "unseen_speech", runs: int = 20) -> dict[int, set[int]]:
     """Speaker -> the speakers whose faces attribute-oracle gave for them."""
-    asked = requests(corpus, split, 0.3, runs, 0)
+    asked = make_requests(corpus, split, 0.3, runs, 0)
     faces = AttributeOracle().draw(asked, corpus, 64, SETTINGS)
     assert (faces == faces[:, :1, :1, :1]).all()
     return {int(speaker): set(faces[asked.speaker == speaker, 0, 0, 0].tolist()) for speaker in np.unique(asked.speaker)}
@@ -79,7 +78,7 @@ def test_noise_is_uniform_and_comes_from_the_seed(asked: Requests, tiny: Corpus)
 
 @pytest.mark.parametrize("split", ["unseen_speech", "unseen_speaker"])
 def test_attribute_oracle_gives_training_faces_of_others_of_the_same_sex(split: str, tiny: Corpus) -> None:
-    asked = requests(tiny, split, 0.3, 3, 0)
+    asked = make_requests(tiny, split, 0.3, 3, 0)
     faces = AttributeOracle().draw(asked, tiny, 64, SETTINGS)
     training = tiny.in_split(tiny.faces, "train")
     owner = {face.tobytes(): int(speaker) for face, speaker
@@ -122,7 +121,7 @@ def test_attribute_oracle_needs_another_of_the_same_sex(speakers: Speakers, said
     corpus = corpus_of(speakers)
     assert possible(corpus, runs=False) == ["noise", "prior"]       # so that nobody who did not ask for it is stopped by it
     with pytest.raises(ValueError, match=f"^attribute-oracle: {said}\\.$"):
-        systems(None, ["attribute-oracle"], corpus)
+        make_systems(None, ["attribute-oracle"], corpus)
 
 
 def test_the_controls_a_corpus_can_have(tiny: Corpus) -> None:
@@ -159,7 +158,7 @@ def test_shuffled_draws_nothing_anew(asked: Requests, tiny: Corpus) -> None:
     assert sorted(face.tobytes() for face in shuffled) == sorted(face.tobytes() for face in faces)
     drawn.draw(asked, tiny, 8, SETTINGS)
     assert generator.calls == 4
-    other = requests(tiny, "unseen_speech", 0.2, 3, 0)                                  # asked something else, it draws
+    other = make_requests(tiny, "unseen_speech", 0.2, 3, 0)                                  # asked something else, it draws
     drawn.draw(other, tiny, 8, SETTINGS)
     assert generator.calls == 8
     drawn.draw(other, tiny, 4, SETTINGS)

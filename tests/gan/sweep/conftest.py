@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gan.config import load
 from gan.data.corpus import Corpus
+from gan.recipes import load
 from gan.sweep.folder import Place, place
 from gan.sweep.plan import Plan, Task, plan
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan import config as configuration
-from gan.config import load as load_recipe
+from gan.recipes import load as load_recipe
 from gan.sweep import plan as planning
 from gan.sweep.plan import NOT_IN_ID, Plan, load
 

@@ -19,7 +19,8 @@ from gan.lease import Lease
 from gan.sweep import estimate, run, status
 from gan.sweep.folder import DONE, PRUNED, WAITING, Place, place
 from gan.sweep.plan import Plan, Task
-from gan.sweep.search import Fruitless, Parameter, Search, open_search
+from gan.sweep.search import Fruitless, Search, open_search
+from gan.sweep.space import Parameter
 from gan.sweep.task import perform
 from tests.gan.sweep.conftest import QUICK
 

@@ -17,13 +17,14 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from gan import checkpoint
 from gan.data.corpora import open_corpus
 from gan.lease import TAKEN, Lease
-from gan.scoring.evaluate import read_rows
+from gan.scoring.rows import read_rows
+from gan.signals import Stopped
 from gan.sweep import collect
 from gan.sweep import task as tasks
 from gan.sweep.folder import DONE, FAILED, WAITING, Place, place
 from gan.sweep.plan import Plan, Task
 from gan.sweep.task import Taken, perform
-from gan.training.loop import Stopped, Trainer
+from gan.training.loop import Trainer
 from tests.gan.sweep.conftest import finish
 
 Quick = Callable[..., Plan]

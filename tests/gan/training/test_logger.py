@@ -8,7 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer import event_file_writer
 
-from gan.config import load
+from gan.recipes import load
 from gan.training.logger import Logger
 
 

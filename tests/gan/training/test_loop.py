@@ -12,9 +12,12 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan import checkpoint
-from gan.config import Config, from_dict, load
+from gan.config import Config, from_dict
 from gan.data.corpus import Corpus
-from gan.training.loop import Diverged, Stopped, Trainer, train
+from gan.recipes import load
+from gan.signals import Stopped
+from gan.training.loop import Diverged, Trainer
+from gan.training.start import train
 from tests.gan.training.test_step import SMALL
 
 
@@ -69,7 +72,8 @@ def test_a_resumed_run_equals_an_undisturbed_one(recipe: str, overrides: list[st
 KILLED = """
 import os, signal
 from pathlib import Path
-from gan.training.loop import Trainer, train
+from gan.training.loop import Trainer
+from gan.training.start import train
 from tests.gan.training.test_loop import config
 original = Trainer.one_step
 def one_step(self, batch, measure):

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from gan import checkpoint
-from gan.config import load
 from gan.data.corpus import Corpus
-from gan.generate import load as load_run
 from gan.model import build_model
-from gan.training.loop import Trainer, stage_of, train, train_at
+from gan.recipes import load
+from gan.run import load as load_run
+from gan.training.loop import Trainer
+from gan.training.start import stage_of, train, train_at
 
 QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "logging.num_images=2", "logging.embeddings=0"]
 

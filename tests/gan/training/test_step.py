@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from gan.config import load
 from gan.data.corpus import Corpus
 from gan.data.dataset import Batch
 from gan.model import Model
+from gan.recipes import load
 from gan.training.loop import Trainer
 from gan.training.step import discriminator_half, frozen, gan_step, generator_half
 

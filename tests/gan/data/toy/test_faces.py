@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan.data.corpus import resize
+from gan.data.pictures import resize
 from gan.data.toy.faces import FACE_BOX, draw_picture, render_face
 from gan.data.toy.speakers import draw_speaker
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan.data.toy.report import mel_statistics
+from gan.audit.toy_world import mel_statistics
 from gan.data.toy.speakers import draw_speaker
 from gan.data.toy.voices import SAMPLE_RATE_HZ, compose, draw_recording, synthesise
 

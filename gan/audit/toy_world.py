@@ -1,7 +1,6 @@
 """Is the toy world good enough? Measured with real detectors, and shown: a table, a sheet of faces, some voices.
 
 The nets judge pictures as those of people; their weights lie inside installed packages, nothing is downloaded.
-dlib, torch and facenet_pytorch are imported where they are used, so that rendering needs NumPy alone.
 """
 
 from __future__ import annotations
@@ -21,6 +20,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from evaluation.detectors.base import Detector
+from evaluation.extractors.base import Embedder
+from gan.build import build
+from gan.data.pictures import resize
 from gan.data.toy.faces import FACE_BOX, draw_picture, render_face
 from gan.data.toy.speakers import AUDIBLE, INAUDIBLE, Speaker, audible_mean, draw_speaker, given_audible
 from gan.data.toy.voices import SAMPLE_RATE_HZ, compose, draw_recording, synthesise
@@ -72,35 +75,14 @@ def draw_faces(seed: int, speakers: int, pictures: int, background: str = "white
     return np.stack(faces), np.repeat(np.arange(speakers), pictures)
 
 
-def found_by_hog(faces: np.ndarray) -> float:
-    """Share of faces uint8 (N, H, W, 3) that dlib's HOG detector finds, with one upsampling."""
-    import dlib
-
-    detector = dlib.get_frontal_face_detector()
-    return float(np.mean([len(detector(face, 1)) > 0 for face in faces]))
-
-
-def found_by_mtcnn(faces: np.ndarray) -> float:
-    """Share of faces uint8 (N, H, W, 3) that facenet_pytorch's MTCNN finds at its default thresholds."""
-    from facenet_pytorch import MTCNN
-
-    detector = MTCNN(device="cpu")
-    return float(np.mean([detector.detect(face)[0] is not None for face in faces]))
+def share_found(detector: str, faces: np.ndarray) -> float:
+    """Share of faces uint8 (N, H, W, 3) in which a detector of evaluation/detectors/ finds one."""
+    return float(build(Detector, {"name": detector}, "detector")(faces).mean())
 
 
 def embed(faces: np.ndarray) -> np.ndarray:
     """dlib's 128 numbers for the FACE_BOX of each face, without a detector: (N, 128)."""
-    import dlib
-
-    spec = importlib.util.find_spec("face_recognition_models")  # never imported: it needs pkg_resources
-    assert spec is not None
-    assert spec.origin is not None
-    net = dlib.face_recognition_model_v1(
-        str(Path(spec.origin).parent / "models" / "dlib_face_recognition_resnet_model_v1.dat"))
-    size = faces.shape[1]
-    left, top, right, bottom = (round(size * fraction) for fraction in FACE_BOX)
-    chips = [_resized(face[top:bottom, left:right], 150) for face in faces]
-    return np.array([net.compute_face_descriptor(chip) for chip in chips])
+    return build(Embedder, {"name": "dlib"}, "extractor")(faces, FACE_BOX)
 
 
 def nearest_is_same(vectors: np.ndarray, speaker: np.ndarray) -> float:
@@ -124,11 +106,11 @@ def _rows_of_detection(seed: int) -> list[Row]:
     rows = []
     for background in ("white", "textured"):
         faces, _ = draw_faces(seed, 60, 4, background)
-        small = np.stack([_resized(face, 64) for face in faces])
+        small = np.stack([resize(face, 64) for face in faces])
         for size, pictures in ((64, small), (128, faces)):
-            for name, detect in (("dlib HOG", found_by_hog), ("MTCNN", found_by_mtcnn)):
+            for name, detector in (("dlib HOG", "dlib_hog"), ("MTCNN", "mtcnn")):
                 rows.append(_at_least(f"faces found by {name}, {size} px, {background} background ({len(faces)} faces)",
-                                      detect(pictures), 0.98))
+                                      share_found(detector, pictures), 0.98))
     return rows
 
 
@@ -263,12 +245,12 @@ def checksum(seed: int, speakers: int = 4) -> str:
 def checksum_without_cpu_features(seed: int, speakers: int = 4) -> tuple[str, list[str]]:
     """checksum() from a fresh Python whose NumPy uses none of the CPU features it could; and those features."""
     features = _cpu_features()
-    program = (f"from gan.data.toy import report; print(report.checksum({seed}, {speakers})); "
-               "print(*report._cpu_features())")
+    program = (f"from gan.audit import toy_world; print(toy_world.checksum({seed}, {speakers})); "
+               "print(*toy_world._cpu_features())")
     environment = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(features)}
     if not features:
         del environment["NPY_DISABLE_CPU_FEATURES"]
-    root = str(Path(__file__).resolve().parents[3])
+    root = str(Path(__file__).resolve().parents[2])
     output = subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, check=True, text=True,
                             stdout=subprocess.PIPE).stdout.splitlines()
     assert output[1].strip() == "", f"NumPy still uses {output[1]}"
@@ -309,10 +291,6 @@ def _mel_bank(bands: int) -> np.ndarray:
     edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + 8000 / 700), bands + 2) / 2595) - 1)
     hz, low, middle, high = np.arange(257) * 31.25, edges[:-2, None], edges[1:-1, None], edges[2:, None]
     return np.maximum(0, np.minimum((hz - low) / (middle - low), (high - hz) / (high - middle)))
-
-
-def _resized(image: np.ndarray, size: int) -> np.ndarray:
-    return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _rng(seed: int, index: int, number: int) -> np.random.Generator:

@@ -1,0 +1,171 @@
+"""What happens before the first step: a config is checked and settled, its corpus opened, the stages before it trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan import checkpoint, distributed, recipes
+from gan import config as configuration
+from gan.build import find
+from gan.config import Config, nearest
+from gan.data.corpora import open_corpus
+from gan.data.corpus import Corpus
+from gan.features.base import Features
+from gan.frozen_nets import settle_network
+from gan.losses.base import Loss
+from gan.model import NO_DECODER, Model, build_losses, build_model
+from gan.run import choose_device
+from gan.training.loop import Trainer
+
+
+def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
+    """Train a recipe, or go on with it, until train.steps. Returns the run's folder, runs/<recipe>-<hash>.
+
+    Raises ValueError for what the config gets wrong, Diverged when a loss is not finite any more (the last good checkpoint
+    stays), Stopped after SIGINT or SIGTERM (a checkpoint is saved first).
+    """
+    with distributed.joined():
+        corpus = _prepare(config)
+        initial = _initial(config, runs)
+        run_hash = configuration.run_hash(config, corpus.checksum, None if initial is None else initial.weights_checksum)
+        if not distributed.agree(int(run_hash, 16)):
+            raise ValueError("train: processes see different corpora, weight files or runs to start from. Give them one disk.")
+        trainer = _trainer(config, corpus, runs / f"{recipe}-{run_hash}", initial)
+        trainer.train()
+        trainer.tell_settings()
+        return trainer.run
+
+
+def train_at(config: Config, run: Path, initial: checkpoint.Checkpoint | None = None) -> Path:
+    """The same in exactly that folder, from the parts of a checkpoint already at hand. Returns the folder."""
+    with distributed.joined():
+        return _trainer(config, _prepare(config), run, initial).train()
+
+
+def _trainer(config: Config, corpus: Corpus, run: Path, initial: checkpoint.Checkpoint | None) -> Trainer:
+    device = distributed.own_device(choose_device(config.train.device))
+    with distributed.first():
+        return Trainer(config, corpus, run, device, initial)
+
+
+def stage_of(config: Config) -> Config | None:
+    """The recipe, shipped or a YAML file, that train.init_from names: a stage before this one, on the same corpus and with the
+    same seed. None if it names a run's or a checkpoint's folder, or nothing.
+
+    Raises ValueError if it names nothing there is.
+    """
+    name, own = config.train.init_from, config.train
+    if name is None or Path(name).is_dir():
+        return None
+    if not (Path(name).is_file() and name.endswith((".yaml", ".yml"))) and name not in recipes.recipe_names():
+        raise ValueError(f"train.init_from: {name} is neither a run, nor a checkpoint, nor a recipe."
+                         + nearest(name, recipes.recipe_names()))
+    stage = recipes.load(name)
+    stage.data.corpus, stage.data.workers = config.data.corpus, config.data.workers
+    stage.train.seed, stage.train.device, stage.train.threads = own.seed, own.device, own.threads
+    return stage
+
+
+def _initial(config: Config, runs: Path) -> checkpoint.Checkpoint | None:
+    """The checkpoint train.init_from names; of a recipe there, that of its run, trained now unless it already was."""
+    name, stage = config.train.init_from, stage_of(config)
+    if name is None:
+        return None
+    path = Path(name) if stage is None else train(stage, Path(name).stem, runs)
+    try:
+        return checkpoint.of_run(path)
+    except ValueError as error:
+        raise ValueError(f"train.init_from: {error}") from None
+
+
+def _prepare(config: Config) -> Corpus:
+    """Check a config, and settle what this machine decides of it. Returns its corpus."""
+    choose_device(config.train.device)
+    if config.train.threads is not None:
+        torch.set_num_threads(config.train.threads)
+    if config.train.batch_size % distributed.size():
+        raise ValueError(f"train.batch_size: {config.train.batch_size} came with {distributed.size()} processes, which share it. "
+                         "Allowed: a multiple of their number.")
+    check(config)
+    with distributed.first():
+        corpus = open_corpus(config.data.corpus)
+    settle_networks(config)
+    return corpus
+
+
+def check(config: Config) -> Model:
+    """Build every part once without data, so that what a recipe gets wrong is said before a corpus is made or read."""
+    model = build_model(config, num_identities=2)
+    losses = build_losses(config, model, num_identities=2, corpus=None)
+    if not losses:
+        raise ValueError("losses: none came, one or more is needed.")
+    if not any(p.requires_grad for module in (model.generator, losses) for p in module.parameters()):
+        raise ValueError(f"train.frozen: {config.train.frozen} leaves nothing to train.")
+    if model.discriminators and "fake" not in losses.needs:
+        raise ValueError(f"discriminators: {', '.join(model.discriminators)} came, but no loss looks at drawn faces.")
+    if model.generator.decoder is None and config.train.validate_every is not None:
+        raise ValueError(f"train.validate_every: {config.train.validate_every} came, but there are no faces to score: "
+                         + NO_DECODER)
+    _check_stage(config, model)
+    for name in config.train.validate_metrics if config.train.validate_every is not None else ():
+        if name not in config.evaluation.metrics:
+            raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
+                             f"Have: {', '.join(config.evaluation.metrics)}.")
+    return model
+
+
+def _check_stage(config: Config, model: Model) -> None:
+    """That the parts to be taken from a recipe fit, before it is trained for them.
+
+    Raises ValueError naming the keys that differ.
+    """
+    name, stage = config.train.init_from, stage_of(config)
+    if name is None or stage is None:
+        return
+    _check_ends(name, stage)
+    before = build_model(stage, num_identities=2)
+    for part in config.train.init_modules:
+        own, its = ({key: list(tensor.shape) for key, tensor in m.part(part, "train.init_modules").state_dict().items()}
+                    for m in (model, before))
+        if own != its:
+            section = part.partition(".")[0]
+            here, there = (_flat(configuration.to_dict(c).get(section, {}), section) for c in (config, stage))
+            differing = [f"{key}: {here.get(key, 'none')} came, {there.get(key, 'none')} there"
+                         for key in {**here, **there} if here.get(key) != there.get(key)]
+            raise ValueError(f"train.init_from: the {part} of {name} does not fit this recipe's. "
+                             f"{'; '.join(differing) or f'{section} is the same, but not what it reads or draws from'}.")
+
+
+def _check_ends(name: str, stage: Config) -> None:
+    """Raises ValueError if a stage, or one before it, is to start from itself."""
+    seen: list[Path | str] = []
+    following: Config | None = stage
+    while following is not None:
+        if (place := Path(name).resolve() if Path(name).is_file() else name) in seen:
+            raise ValueError(f"train.init_from: {name} starts from itself. Name a run, or a recipe whose stages end.")
+        seen.append(place)
+        name, following = str(following.train.init_from), stage_of(following)
+
+
+def _flat(section: Any, key: str) -> dict[str, Any]:
+    if not isinstance(section, dict):
+        return {key: section}
+    return {name: entry for inner, value in section.items() for name, entry in _flat(value, f"{key}.{inner}").items()}
+
+
+def settle_networks(config: Config) -> None:
+    """Write into the config which network each `auto` stands for here, so that run hash and saved config name it.
+
+    Whose class has an attribute `networks` (what its key allows) has such a key.
+    """
+    families: tuple[tuple[type, str, Any], ...] = (
+        (Features, "features", config.features), *((Loss, f"losses.{name}", config.losses[name]) for name in config.losses))
+    for family, key, section in families:
+        if not isinstance(section, dict) or not isinstance(section.get("name"), str):
+            continue        # build says what is wrong with it
+        allowed = getattr(find(family, section["name"], key), "networks", None)
+        if allowed and section.get("network", "auto") == "auto":
+            section["network"] = settle_network("auto", allowed)
