@@ -69,9 +69,36 @@ def floor(module: str) -> int:
     return next(FLOOR_OF[name] for end in range(len(parts), 0, -1) if (name := ".".join(parts[:end])) in FLOOR_OF)
 
 
+def test_every_floor_is_there_and_none_is_named_twice() -> None:
+    assert len(FLOOR_OF) == sum(len(names.split()) for names in FLOORS)
+    assert {f"gan.{name}" for name in FLOOR_OF} <= GAN.keys()
+
+
 @pytest.mark.parametrize("module", GAN)
 def test_gan_imports_from_its_left(module: str) -> None:
     assert not {there for there in GAN[module] if floor(there) > floor(module)}
+
+
+def between_folders(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The same between the files and folders that stand at the first level of a package."""
+    def first(module: str) -> str:
+        return ".".join(module.split(".")[:2])
+
+    return {here: {first(there) for module in graph if first(module) == here for there in graph[module]} - {here}
+            for here in map(first, graph)}
+
+
+EVALUATION = arrows(modules("evaluation"))
+
+
+@pytest.mark.parametrize("graph", [GAN, between_folders(GAN), EVALUATION, between_folders(EVALUATION),
+                                   arrows(modules(*LEAVES[:3]))], ids=["gan", "in gan", "evaluation", "in evaluation", "leaves"])
+def test_no_imports_go_in_circles(graph: dict[str, set[str]]) -> None:
+    left = dict(graph)
+    while free := [module for module, there in left.items() if not there & left.keys()]:
+        for module in free:
+            del left[module]
+    assert not left, f"in a circle, or before one: {', '.join(left)}"
 
 
 @pytest.mark.parametrize("path", files("gan/data/toy"), ids=lambda p: p.name)
