@@ -8,7 +8,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,27 @@ from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 
 Once = Callable[[str, Callable[[Path], object]], Path]
+_BEGAN = pytest.StashKey[float]()
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    item.stash[_BEGAN] = _processor_seconds()
+    yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """A test's processor seconds, for benchmarks/suite.py."""
+    try:
+        yield
+    finally:
+        item.user_properties.append(("processor_seconds", round(_processor_seconds() - item.stash[_BEGAN], 3)))
 
 
 @pytest.fixture(scope="session")
