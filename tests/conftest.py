@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from filelock import FileLock
@@ -19,6 +20,11 @@ from filelock import FileLock
 from gan import face_nets
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
+
+# Property tests try as many examples as their own @examples says; make check tries few.
+hypothesis.settings.register_profile("test", deadline=None, max_examples=1000)
+hypothesis.settings.register_profile("check", deadline=None, max_examples=6)
+hypothesis.settings.load_profile("test")
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 _BEGAN = pytest.StashKey[float]()

@@ -27,7 +27,7 @@ def test_fails():
 
 def test_processor_time_by_test_and_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                             capsys: pytest.CaptureFixture[str]) -> None:
-    """In a folder with the hooks of tests/conftest.py alone; what a test starts counts with it, and pytest's code is handed on."""
+    """In a folder with the hooks of tests/conftest.py alone; what a test starts counts with it; the code is handed on."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_setup, pytest_runtest_teardown\n")
     (tmp_path / "test_some.py").write_text(TESTS)
