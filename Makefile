@@ -6,15 +6,18 @@ BIN := $(VENV)/bin
 stamp = $(1)/.stamp-$(shell $(PYTHON) -c 'import hashlib, sys; print(hashlib.sha256(open("setup.cfg", "rb").read() + open("$(2)", "rb").read() + sys.version.encode()).hexdigest()[:16])')
 STAMP := $(call stamp,$(VENV),constraints.txt)
 FLOOR_STAMP := $(call stamp,$(FLOOR),constraints-floor.txt)
+# One process with one torch thread a core, eight at most. JOBS=0 tests in pytest's own process, where a debugger works.
+JOBS ?= auto
+PYTEST := -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist worksteal
 
 .PHONY: help install demo test test-floor test-slurm check lint clean
 
 help:
 	@echo "make demo        install, build the toy corpus, train a small model, print the results table, write demo/faces.png"
 	@echo "make test        install, run lint, types and the whole test suite"
-	@echo "make check       the same without the slow tests: before every commit"
+	@echo "make check       the same without the slow tests, two minutes: before every commit"
 	@echo "make test-slurm  the SLURM launcher on a cluster of ordinary processes; needs Debian's slurmctld, slurmd, slurm-client"
-	@echo "make test-floor  the tests in an environment of the oldest supported versions, where mediapipe brings its own face mesh"
+	@echo "make test-floor  what versions can break, in an environment of the oldest supported ones, where mediapipe brings its own face mesh"
 
 install: $(STAMP)
 
@@ -37,10 +40,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 check: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python $(PYTEST) -m "not slow" --hypothesis-profile check
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python $(PYTEST)
 
 test-slurm: $(STAMP)
 	@PATH="$$PATH:/usr/sbin"; for program in slurmctld slurmd sbatch; do command -v $$program > /dev/null || \
@@ -48,7 +51,7 @@ test-slurm: $(STAMP)
 	$(BIN)/python -m pytest -m slurm tests/slurm
 
 test-floor: $(FLOOR_STAMP)
-	$(FLOOR)/bin/python -m pytest
+	$(FLOOR)/bin/python $(PYTEST) -m "not slow or floor" --hypothesis-profile check
 
 clean:
 	rm -rf $(VENV) $(FLOOR) build *.egg-info

@@ -14,12 +14,14 @@ from evaluation.face_nets.vgg import Vgg
 from evaluation.face_nets.vgg_face import VggFace
 from evaluation.intervals.bootstrap import mean_or_none
 from evaluation.metrics.base import Metric, score_items, skip
-from evaluation.trained.face_net import name_faces, trained_face_net
+from evaluation.trained.face_net import BATCH_SIZE, default_steps, name_faces, trained_face_net
 from evaluation.trial import Score, Trial
 
 NAME = "identity_accuracy"
 NETWORKS = ("vgg", "vgg_face")
 FINE_TUNING_RATE = 1e-4  # of AdamW, a twentieth of what a net from scratch is given
+PASSES = 27  # over the faces, at least, until that is what a net is given anyway: fewer name fewer of 60 people's held-out faces
+FEWEST_STEPS = 60
 
 
 class IdentityAccuracy(Metric):
@@ -28,8 +30,9 @@ class IdentityAccuracy(Metric):
     network: vgg, a small one from scratch; or vgg_face, VGG-16 that starts from VGG-Face's weights, whose last layers are
     tuned on the corpus. weights: vgg_face's file, vgg_face_dag.pth. tuned: the layers of vgg_face that are trained, fc8
     among them; which ones Wav2Pix tuned is not published. steps: training steps of the classifier; None fits them to the
-    number of faces. seed: of its training; not the trial's, so that all systems meet the same judge. device: where it is
-    trained and run; vgg_face wants a GPU.
+    number of faces: 27 passes over them, 60 steps or more, and never more than train_face_net takes by itself. seed: of its
+    training; not the trial's, so that all systems meet the same judge. device: where it is trained and run; vgg_face wants
+    a GPU.
     It names training speakers only: where none is in the split (unseen speakers) the metric is skipped. chance: one
     over their number. upper: its accuracy on the real held-out faces, over the same speakers. details: `predicted`, the
     speaker each drawn face was taken for: evaluation.confusion.
@@ -88,7 +91,11 @@ class IdentityAccuracy(Metric):
         if self.weights is not None:
             kind, more = VggFace, dict(weights=self.weights, tuned=self.tuned, learning_rate=FINE_TUNING_RATE)
             name = f"VGG-Face ({Path(self.weights).name}), {', '.join(self.tuned)} tuned on the corpus"
+        steps = self.steps
+        if steps is None:
+            enough = max(FEWEST_STEPS, PASSES * len(trial.training) // BATCH_SIZE)
+            steps = min(enough, default_steps(len(trial.training)))
         net, checksum = trained_face_net(
-            kind, trial.training, trial.training_speaker, self.seed, self.steps, self.device, **more
+            kind, trial.training, trial.training_speaker, self.seed, steps, self.device, **more
         )
         return net, f"{name}, whole picture at {net.input_size} px, weights {checksum[:12]}"

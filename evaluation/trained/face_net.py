@@ -65,6 +65,11 @@ def trained_face_net(
     net = net.to(torch.device(device))
     frozen = {name for name, _ in net.named_parameters()} - trained
     if not _load(net, path, frozen):
+        print(
+            f"Training a face net ({net_class.__name__}) to name {identities} people by {len(faces)} real faces, "
+            f"{steps or default_steps(len(faces))} steps: once for these faces, then kept in {path.parent}",
+            flush=True,
+        )
         train_face_net(net, faces, labels, seed, steps, learning_rate=learning_rate, tuned=tuned)
         state = {name: value.contiguous() for name, value in net.state_dict().items() if name not in frozen}
         write_atomically(path, lambda temporary: save_file(state, temporary))
@@ -94,7 +99,7 @@ def train_face_net(
     identities = _check(faces, labels)
     if net.num_identities != identities:
         raise ValueError(f"labels: {identities} identities, but the net names {net.num_identities}.")
-    steps = steps if steps is not None else max(300, 12 * len(faces) // batch_size)
+    steps = steps if steps is not None else default_steps(len(faces), batch_size)
     device = next(net.parameters()).device
     pictures = _resize(faces, net.input_size)
     targets = torch.from_numpy(np.unique(labels, return_inverse=True)[1].astype(np.int64))
@@ -121,6 +126,11 @@ def train_face_net(
             optimizer.step()
             schedule.step()
     return net.requires_grad_(False).eval()
+
+
+def default_steps(faces: int, batch_size: int = BATCH_SIZE) -> int:
+    """Steps that a net from scratch is given: 300, more from 800 faces on (12 passes over them)."""
+    return max(300, 12 * faces // batch_size)
 
 
 @torch.no_grad()

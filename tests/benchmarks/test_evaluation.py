@@ -13,6 +13,7 @@ from benchmarks import evaluation as benchmark
 from benchmarks import table
 from benchmarks.evaluation import ASKING, BAR, FIRST, LADDER, Bench, climb, difference, distinct, in_batches, singly, untrained
 from evaluation import cache
+from gan.config import Evaluation
 from gan.data.corpus import Corpus
 from gan.recipes import load_protocol
 
@@ -53,12 +54,16 @@ def test_other_scores_are_refused() -> None:
             difference(scores | other, scores)
 
 
-@pytest.fixture(scope="module")
-def bench(tiny: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def brief() -> Evaluation:
+    """The default protocol with a few of its metrics, on one split."""
     settings = load_protocol("default")
     metrics = {name: settings.metrics[name] for name in SOME} | {"identity": {"name": "identity_accuracy", "steps": 2}}
-    settings = replace(settings, splits=["unseen_speech"], runs=2, seconds=[0.3], metrics=metrics)
-    made = Bench(untrained(tiny), tiny, settings, tmp_path_factory.mktemp("cache"))
+    return replace(settings, splits=["unseen_speech"], runs=2, seconds=[0.3], metrics=metrics)
+
+
+@pytest.fixture(scope="module")
+def bench(tiny: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    made = Bench(untrained(tiny), tiny, brief(), tmp_path_factory.mktemp("cache"))
     made.prepare()
     return made
 
@@ -87,8 +92,9 @@ def test_a_rung_that_scores_otherwise_is_no_rung(bench: Bench) -> None:
 
 
 @pytest.mark.slow
-def test_rows(tiny: Corpus, tmp_path: Path) -> None:
+def test_rows(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """dlib's own face net included, which takes its time."""
+    monkeypatch.setattr(benchmark, "load_protocol", lambda name: brief())
     results = tmp_path / "results.jsonl"
     benchmark.main(["--runs", "1", "--seconds", "0.3", "--results", str(results)])
     rows = [json.loads(line) for line in results.read_text().splitlines()]

@@ -5,6 +5,7 @@ import pytest
 from gan.data.corpus import Corpus
 from gan.recipes import load
 from gan.training.start import train
+from tests.conftest import Once
 from tests.gan.training.test_step import SMALL
 
 # Long enough that batch norm's running statistics let the voice through to the face.
@@ -15,7 +16,11 @@ QUICK = ["data.corpus=toy:tiny", "train.batch_size=8", "train.steps=30", "train.
 
 
 @pytest.fixture(scope="session")
-def runs(tiny: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def runs(tiny: Corpus, once: Once) -> dict[str, Path]:
     """One tiny trained run of each family, with checkpoints at steps 20 and 30. Read-only: a test that changes one copies it."""
-    folder = tmp_path_factory.mktemp("runs")
-    return {recipe: train(load(recipe, [*small, *QUICK]), recipe, folder) for recipe, small in TRAINED.items()}
+    def make(folder: Path) -> None:
+        for recipe, small in TRAINED.items():
+            train(load(recipe, [*small, *QUICK]), recipe, folder)
+
+    folder = once("runs", make)
+    return {recipe: next(folder.glob(f"{recipe}-*")) for recipe in TRAINED}

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -175,7 +176,8 @@ def test_the_corpus_nets_name_its_training_faces(tiny: Corpus, full_training_of_
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     from evaluation.trained.face_net import name_faces
 
-    monkeypatch.setattr(frozen_nets, "_trained", full_training_of_face_nets)
+    """After a fifth of the steps they are given outside tests; those who judge are tested whole, with the metric."""
+    monkeypatch.setattr(frozen_nets, "_trained", partial(full_training_of_face_nets, steps=60))
     monkeypatch.setattr(frozen_nets, "_shared", WeakValueDictionary())
     faces = tiny.in_split(tiny.faces, "train")
     for net in (vector_net("corpus", tiny, 16), picture_net("corpus", tiny)):

@@ -643,3 +643,12 @@ def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_p
         evaluate_runs([], ["prior"], [*ONLY_L1, *overrides], "toy:tiny", ["unseen_speech"], False, tmp_path)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_the_judge_names_real_faces_it_never_saw(tiny: Corpus) -> None:
+    """After the steps it is given by itself, which are fitted to the number of faces."""
+    settings = replace(Evaluation(runs=1), metrics={"identity_accuracy": {"name": "identity_accuracy"}})
+    (score,) = evaluate_system(Prior(), tiny, settings, "unseen_speech", 1.0).scores
+    assert score.upper == 1.0
+    assert score.chance == 1 / 12
