@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
+
+from evaluation.progress import Progress
 
 VARIABLE = "VOXFACE_CACHE"
 
@@ -87,7 +88,7 @@ def cached_features(
     features = {digest: feature for digest, feature in known.items() if feature is not None}
     wanted = sorted(at for digest, at in first.items() if digest not in features)
     batches = [wanted[start : start + batch_size] for start in range(0, len(wanted), batch_size)]
-    for batch in tqdm(batches, desc=progress, unit="batch", disable=None, leave=False):
+    for batch in Progress(batches, desc=progress, unit="batch", leave=False):
         for at, feature in zip(batch, compute(images[batch]), strict=True):
             features[digests[at]] = np.asarray(feature, dtype=np.float32).reshape(dim)
             write_atomically(folder / f"{digests[at]}.npy", functools.partial(np.save, arr=features[digests[at]]))

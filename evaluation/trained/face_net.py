@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import trange
 
 from evaluation.cache import cache_folder, file_checksum, write_atomically
 from evaluation.face_nets.base import FaceNet
 from evaluation.faces import check_faces
+from evaluation.progress import Progress
 
 RESULTS_VERSION = 1  # raise when training changes, so that nets kept by older code are not taken for this one's
 BATCH_SIZE = 32
@@ -117,7 +117,7 @@ def train_face_net(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(steps, 10), pct_start=0.2)
     with torch.random.fork_rng(devices=[]):  # dropout draws from torch's own state
         torch.manual_seed(seed)
-        for step in trange(steps, desc="face net", unit="step", disable=None, leave=False):
+        for step in Progress(range(steps), desc="face net", unit="step", leave=False):
             chosen = order[step]
             images = augment(pictures[chosen].float() / 255, generator).to(device)
             loss = F.cross_entropy(net(images), targets[chosen].to(device), label_smoothing=0.1)

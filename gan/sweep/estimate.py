@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan import recipes
 from gan.build import arguments_of
 from gan.config import Config
@@ -79,7 +79,7 @@ def estimates(plan: Plan, folder: Path, tasks: list[Task]) -> dict[str, tuple[fl
         if task.kind != "controls" and (samples := speed(place(folder, task))) is not None:
             known[_like(task.config)] = task.config.train.batch_size / samples, _megabytes_of(folder, task)
     found = {}
-    for task in tqdm(tasks, desc="estimate", unit="task", disable=None, leave=False):
+    for task in Progress(tasks, desc="estimate", unit="task", leave=False):
         if task.kind == "controls" or task.trained is not None:
             found[task.id] = 0.0, 0.0
             continue

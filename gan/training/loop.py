@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan import checkpoint, distributed
 from gan import config as configuration
 from gan.config import Config
@@ -176,8 +176,8 @@ class Trainer:
         numbers: dict[str, float] = {}
         batches = loader(self.batches, self.step, settings.steps, self.config.data.workers, self.device.type == "cuda")
         since, since_step = time.perf_counter(), self.step
-        with stop_signals() as stop, tqdm(total=settings.steps, initial=self.step, desc="train", unit="step",
-                                          disable=None if logger is not None else True) as progress:
+        with stop_signals() as stop, Progress(total=settings.steps, initial=self.step, desc="train", unit="step",
+                                              disable=logger is None) as progress:
             for batch in batches:
                 logged = (self.step + 1) % logging.scalars_every == 0 or self.step + 1 == settings.steps
                 logs = self.one_step(batch.to(self.device), measure=logged)
