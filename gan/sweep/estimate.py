@@ -85,7 +85,7 @@ def estimates(plan: Plan, folder: Path, tasks: list[Task]) -> dict[str, tuple[fl
             continue
         if _like(task.config) not in known or not all(map(math.isfinite, known[_like(task.config)])):
             try:
-                known[_like(task.config)] = _measured(task.config)
+                known[_like(task.config)] = measured(task.config)
             except Exception as error:      # such as too little memory: it is this cell's, not the sweep's
                 raise ValueError(f"{task.title}: {in_one_line(error)}") from error
         scalars = place(folder, task).scalars()
@@ -107,8 +107,8 @@ def _like(config: Config) -> str:
     return json.dumps(plain, sort_keys=True)
 
 
-def _measured(config: Config) -> tuple[float, float]:
-    """Seconds a step, and megabytes of the checkpoints that are kept."""
+def measured(config: Config) -> tuple[float, float]:
+    """Seconds a step takes here, and megabytes of the checkpoints that are kept."""
     # A copy: settling writes into a config which network a loss takes.
     alone = recipes.with_overrides(config, ["train.init_from=null", "train.init_modules=[]"])
     settle_networks(alone)

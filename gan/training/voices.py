@@ -18,7 +18,7 @@ from gan.training.optimisers import Average
 class FixedVoices:
     """The same few voices (or faces, where the model reads faces) all through training, of held-out recordings if there are some.
 
-    shown: whether there is a face to show: the model draws some, and logging.num_images and the corpus leave a voice to draw from.
+    shown: whether there are faces to show: the model draws some, and logging.num_images and the corpus leave it a voice.
     """
 
     def __init__(self, corpus: Corpus, config: Config, generator: Generator):
