@@ -421,7 +421,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
-from evaluation.base import Score
+from evaluation.trial import Score
 from gan.scoring.rows import Evaluated, append
 who, out = sys.argv[1], Path(sys.argv[2])
 count = 20_000
