@@ -197,7 +197,7 @@ class Trainer:
                     numbers = logger.scalars(self.step, logs | {
                         "speed/samples_per_second": (self.step - since_step) * settings.batch_size / seconds,
                         "learning_rate/g": self.optimizers.generator.param_groups[0]["lr"]})
-                    progress.set_postfix({k: f"{v:.3g}" for k, v in numbers.items() if k in ("loss/g", "loss/d")})
+                    progress.set_postfix({k: f"{v:.3g}" for k, v in numbers.items() if k in ("loss/g", "loss/d")}, refresh=False)
                     since, since_step = time.perf_counter(), self.step
                 if logger is not None and voices.shown and (self.step % logging.images_every == 0
                                                               or self.step == settings.steps):
