@@ -15,6 +15,7 @@ from gan.config import Evaluation, load, load_protocol, with_overrides
 from gan.data.corpus import resize
 from gan.data.dataset import rng
 from gan.data.faces import PICTURES, read_face
+from gan.data.media import below
 from gan.evaluate import Evaluated, append, build_metrics, score, with_scores
 from gan.systems import few_of_each
 
@@ -83,8 +84,7 @@ def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_b
 def _by_speaker(folder: Path) -> Pictures:
     if not folder.is_dir():
         raise ValueError(f"{folder}: not a folder. It holds one folder a speaker, with pictures in it.")
-    found = {path.name: sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
-             for path in sorted(folder.iterdir()) if path.is_dir()}
+    found = {path.name: below(path, PICTURES) for path in sorted(folder.iterdir()) if path.is_dir()}
     if not any(found.values()):
         raise ValueError(f"{folder}: no pictures in folders below it. Expected: {folder}/<speaker>/<any name>.png "
                          f"({', '.join(PICTURES)}).")

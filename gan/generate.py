@@ -17,9 +17,10 @@ from gan import checkpoint
 from gan.build import refuse_foreign_code
 from gan.checkpoint import Checkpoint, load_part
 from gan.config import Config, from_dict
-from gan.data.audio import LARGEST_AMPLITUDE, read_waveform
+from gan.data.audio import LARGEST_AMPLITUDE, SOUND, read_waveform
 from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.data.faces import PICTURES, read_face, write_face
+from gan.data.media import below
 from gan.model import NO_DECODER, Generator, build_model
 
 
@@ -99,9 +100,6 @@ def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) 
     return Run(path, loaded, config, choose_device(device))
 
 
-SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
-
-
 def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) -> tuple[list[Path], list[str]]:
     """Draw a face for every sound file (or picture, if the run draws from faces); folders stand for the files below them.
 
@@ -114,7 +112,7 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     files, failed = [], []
     for source in sources:
         if source.is_dir():
-            found = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir())
+            found = below(source, suffixes)
             files += [(path, path.relative_to(source)) for path in found]
             if not found:
                 failed.append(f"{source}: no {kind} in this folder. Looked for: {', '.join(suffixes)}.")

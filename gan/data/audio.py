@@ -1,6 +1,6 @@
 """Sound files <-> waveforms. Everything behind this file is mono, and 16 kHz unless it says otherwise.
 
-Files are read with libsndfile (soundfile), which carries its own wav, flac, ogg and mp3 decoders: no system FFmpeg is
+Files are read with libsndfile (soundfile), which carries its own wav, flac, ogg, opus and mp3 decoders: no system FFmpeg is
 needed. Resampling is scipy's polyphase filter, whose cost stays small at odd pairs of rates too.
 """
 
@@ -15,7 +15,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 SAMPLE_RATE_HZ = 16_000
-EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
+SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 # Outside of these a header is damaged; inside, resampling to 16 kHz makes a file at most sixteen times longer.
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 # Lossy decoders overshoot 1 by a little and are clipped; a file that goes beyond this holds another unit.
@@ -34,7 +34,7 @@ def read_waveform(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.
     if not path.exists():
         raise ValueError(f"{path}: no such file.")
     if not path.is_file():
-        raise ValueError(f"{path}: not a file. Name one sound file ({', '.join(EXTENSIONS)}).")
+        raise ValueError(f"{path}: not a file. Name one sound file ({', '.join(SOUND)}).")
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty (0 bytes).")
     mono, rate_hz = _read_mono(path)
@@ -66,7 +66,7 @@ def _read_mono(path: Path) -> tuple[np.ndarray, int]:
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:  # TypeError: headerless .raw
         # libsndfile's text reads "Error opening 'the path again': reason".
         reason = str(error).splitlines()[0].rsplit(": ", 1)[-1].rstrip(".")
-        raise ValueError(f"{path}: not sound that can be read ({reason}). Give wav, flac, mp3 or ogg.") from None
+        raise ValueError(f"{path}: not sound that can be read ({reason}). Give {', '.join(SOUND)}.") from None
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate_hz
 
 

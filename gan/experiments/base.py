@@ -28,12 +28,13 @@ from evaluation.faces import FaceBox
 from evaluation.gallery import unit
 from gan.build import build, names
 from gan.config import nearest
-from gan.data.audio import read_waveform
+from gan.data.audio import SOUND, read_waveform
 from gan.data.corpora import open_corpus
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, resize, write_atomically
 from gan.data.dataset import INT16_SCALE, BySpeaker, rng
 from gan.data.faces import to_uint8
-from gan.generate import SOUND, Run
+from gan.data.media import below
+from gan.generate import Run
 from gan.model import Generator, evaluating, pixel_space
 
 STREAM_VOICES, STREAM_CLIPS = range(110, 112)
@@ -158,7 +159,7 @@ class Study:
         for number, path in enumerate(self.audio[:self.limit]):
             files = [path]
             if path.is_dir():
-                files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SOUND and file.is_file())
+                files = below(path, SOUND)
                 if not files:
                     raise ValueError(f"{path}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
             none = np.zeros((0, self.size, self.size, 3), np.uint8)

@@ -24,7 +24,7 @@ import csv
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,12 @@ from tqdm import tqdm
 
 from gan.data import audio
 from gan.data.corpus import SPLITS, CorpusWriter
-from gan.data.faces import read_face
+from gan.data.faces import PICTURES, read_face
+from gan.data.media import ends
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups
 from gan.data.prepare.splits import check_fractions, split_recordings, split_speakers
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 COLUMNS = ("speaker", "recording", "file")
 # Columns that the corpus writes itself.
 TAKEN_COLUMNS = ("split",)
@@ -53,7 +53,12 @@ class Item:
 
     @property
     def is_audio(self) -> bool:
-        return self.path.suffix.lower() in audio.EXTENSIONS
+        return ends(self.path, audio.SOUND)
+
+    @property
+    def own(self) -> tuple[str, Path]:
+        """What a sound file and its own picture have in common: speaker, folder and name, but for the ending."""
+        return self.speaker, self.path.with_suffix("")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Report:
     speakers: dict[str, str]  # speaker -> split
     clips: dict[str, int]  # split -> clips
     faces: dict[str, int]  # split -> pictures
+    pictured: int  # clips with a picture of their own name
     seconds: float
     faceless: list[str]  # training speakers whose held-out recordings have no picture
     ignored: int  # files of other kinds
@@ -79,6 +85,7 @@ class Report:
         if self.faceless:
             lines.append(f"No picture outside of train: {', '.join(self.faceless)}. Their held-out speech cannot be "
                          "compared with a held-out picture; give them more pictures.")
+        lines.append(f"{self.pictured} of {sum(self.clips.values())} sound files have their own picture, one of their name.")
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
@@ -107,13 +114,13 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
             items, attributes = _list_csv(source, allow_outside, bad)
         else:
             raise ValueError(f"{source}: no such folder or CSV file.")
-        wanted = [item for item in items if item.path.suffix.lower() in (*audio.EXTENSIONS, *PICTURES)]
+        wanted = _with_recordings([item for item in items if ends(item.path, (*audio.SOUND, *PICTURES))])
         ignored = len(items) - len(wanted)
         items, digests = _check(wanted, bad)
         items, digests = _drop_incomplete_speakers(items, digests, bad)
         if not items:
             first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
-            raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.EXTENSIONS)}) and a "
+            raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.SOUND)}) and a "
                              f"picture ({' '.join(PICTURES)}) that can be read.{first}")
         speakers = split_speakers(sorted({item.speaker for item in items}), val_speaker, unseen_speaker, seed)
         groups, splits = _split(items, digests, speakers, val_speech, unseen_speech, seed)
@@ -140,7 +147,7 @@ def _list_folder(source: Path) -> list[Item]:
             inner = path.relative_to(speaker)
             if any(part.startswith(".") for part in inner.parts):
                 continue
-            recording = inner.parent.as_posix() if len(inner.parts) > 1 else _own_recording(path)
+            recording = inner.parent.as_posix() if len(inner.parts) > 1 else ""
             items.append(Item(speaker.name, recording, path))
     if not items:
         raise ValueError(f"{source}: holds no files in subfolders. Lay it out as <speaker>/<files>, or give a CSV with "
@@ -148,12 +155,13 @@ def _list_folder(source: Path) -> list[Item]:
     return items
 
 
-def _own_recording(path: Path) -> str:
-    """The recording of a file that names none: a sound file's own, also for a picture of the same name beside it."""
-    if path.suffix.lower() in audio.EXTENSIONS:
-        return path.name
-    siblings = [path.with_suffix(ending) for ending in audio.EXTENSIONS]
-    return next((sibling.name for sibling in siblings if sibling.is_file()), "")
+def _with_recordings(items: list[Item]) -> list[Item]:
+    """The recording of a file that names none: that of the first sound file of its name, which by itself is its own recording."""
+    sounds: dict[tuple[str, Path], str] = {}
+    for item in items:
+        if item.is_audio:
+            sounds.setdefault(item.own, item.recording or item.path.name)
+    return [replace(item, recording=item.recording or sounds.get(item.own, "")) for item in items]
 
 
 def _list_csv(source: Path, allow_outside: bool,
@@ -182,7 +190,7 @@ def _list_csv(source: Path, allow_outside: bool,
                 if not allow_outside and not path.resolve().is_relative_to(root):
                     bad.append((where, f"{values['file']} lies outside of the CSV's folder. --allow-outside reads it."))
                     continue
-                items.append(Item(values["speaker"], values["recording"] or _own_recording(path), path))
+                items.append(Item(values["speaker"], values["recording"], path))
                 described = attributes.setdefault(values["speaker"], {})
                 for name in columns:
                     if name and name not in COLUMNS and values[name]:
@@ -264,6 +272,14 @@ def _give_training_a_face(items: list[Item], groups: list[list[int]], splits: li
             splits[min(mine, key=lambda g: len(groups[g]))] = "train"
 
 
+def _own_pictures(items: list[Item], group: list[int]) -> dict[int, int]:
+    """A recording's sound file -> the picture of its name: beside it, else in another folder (clips/a.wav, frames/a.jpg)."""
+    pictures = [i for i in group if not items[i].is_audio]
+    beside, elsewhere = {items[i].own: i for i in pictures}, {items[i].path.stem: i for i in pictures}
+    found = {i: beside.get(items[i].own, elsewhere.get(items[i].path.stem)) for i in group if items[i].is_audio}
+    return {i: picture for i, picture in found.items() if picture is not None}
+
+
 def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str],
            speakers: dict[str, str], attributes: dict[str, dict[str, str]]) -> float:
     """Store everything, equal pictures of a recording once; returns the seconds of sound."""
@@ -274,17 +290,16 @@ def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: 
             first = items[group[0]]
             recording = writer.add_recording(numbers[first.speaker], first.recording or first.path.name, split)
             stored: dict[str, int] = {}
-            named: dict[Path, int] = {}
             for i in group:
                 if not items[i].is_audio:
                     if digests[i] not in stored:
                         stored[digests[i]] = writer.add_face(recording, read_square_face(items[i].path))
-                    named[items[i].path.with_suffix("")] = stored[digests[i]]
                     progress.update()
+            own = _own_pictures(items, group)
             for i in group:
                 if items[i].is_audio:
                     waveform = audio.to_int16(audio.read_waveform(items[i].path))
-                    face = named.get(items[i].path.with_suffix(""), next(iter(stored.values()), None))
+                    face = stored[digests[own[i]]] if i in own else next(iter(stored.values()), None)
                     writer.add_clip(recording, waveform, face)
                     samples += len(waveform)
                     progress.update()
@@ -294,23 +309,26 @@ def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: 
 def _report(items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str], speakers: dict[str, str],
             seconds: float, ignored: int, bad: list[tuple[str, str]]) -> Report:
     clips, faces = Counter[str](), Counter[str]()
+    own = 0
     speech, pictured = set[str](), set[str]()  # training speakers with held-out speech, with held-out pictures
     for group, split in zip(groups, splits, strict=True):
         sounds = sum(items[i].is_audio for i in group)
         pictures = len({digests[i] for i in group if not items[i].is_audio})
         clips[split] += sounds
         faces[split] += pictures
+        own += len(_own_pictures(items, group))
         if split == "unseen_speech":
             speech |= {items[group[0]].speaker} if sounds else set()
             pictured |= {items[group[0]].speaker} if pictures else set()
-    return Report(speakers, dict(clips), dict(faces), seconds, sorted(speech - pictured), ignored, bad)
+    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), ignored, bad)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `voxface prepare folder`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Read your own sound files (wav, flac, mp3, ogg) and pictures (jpg, png, webp), either from a folder:\n"
+        "Read your own sound files (wav, flac, mp3, ogg, opus) and pictures (png, jpg, bmp,\n"
+        "webp), either from a folder:\n"
         "  SPEAKER/any.wav              its own recording\n"
         "  SPEAKER/any.jpg              a picture; of the recording any.wav if that is beside it\n"
         "  SPEAKER/RECORDING/any.flac   files of one recording, such as all cuts of one video\n"

@@ -143,10 +143,12 @@ def _find_pairs(root: Path) -> tuple[list[Pair], list[tuple[str, str]]]:
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder.")
     pairs, bad = [], []
-    for audio in root.glob("*/*/preprocessed_frame_*.wav"):
-        found = AUDIO_NAME.fullmatch(audio.name)
+    files = {path.with_name(path.name.lower()): path for path in root.glob("*/*/*")}    # endings may be in capitals
+    for name, audio in files.items():
+        found = AUDIO_NAME.fullmatch(name.name)
         if found:
             face = audio.with_name(FACE_NAME.format(found[1]))
+            face = files.get(face, face)
             pair = Pair(audio.parts[-3], audio.parts[-2], int(found[1]), audio, face)
             if face.is_file():
                 pairs.append(pair)

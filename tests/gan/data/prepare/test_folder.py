@@ -20,6 +20,8 @@ def add_sound(path, seed, size=1_600):
     samples = np.random.default_rng(seed).integers(-9_000, 9_000, size).astype(np.int16)
     if path.suffix == ".wav":
         write_wav(path, samples)
+    elif path.suffix == ".opus":
+        soundfile.write(path, samples, 16_000, format="OGG", subtype="OPUS")
     else:
         soundfile.write(path, samples, 16_000)
 
@@ -84,14 +86,14 @@ def test_many_speakers_are_split_too(tmp_path):
 
 def test_formats_and_names_in_capitals(tmp_path):
     for s, name in enumerate(("ana", "bruno")):
-        for k, ending in enumerate(("wav", "flac", "ogg", "mp3")):
+        for k, ending in enumerate(("wav", "flac", "ogg", "mp3", "opus")):
             add_sound(tmp_path / "mine" / name / f"talk{k}.{ending}", 10 * s + k, 16_000)
-        for k, ending in enumerate(("jpg", "jpeg", "png", "webp", "PNG")):
+        for k, ending in enumerate(("jpg", "jpeg", "png", "webp", "bmp", "PNG")):
             add_picture(tmp_path / "mine" / name / f"photo{k}.{ending}", 10 * s + k)
         (tmp_path / "mine" / name / "notes.txt").write_text("passed over")
         (tmp_path / "mine" / name / ".hidden.wav").write_text("passed over")
     report = prepare_folder(tmp_path / "mine", tmp_path / "out")
-    assert (sum(report.clips.values()), sum(report.faces.values()), report.ignored, report.bad) == (8, 10, 2, [])
+    assert (sum(report.clips.values()), sum(report.faces.values()), report.ignored, report.bad) == (10, 12, 2, [])
 
 
 def test_recordings_in_subfolders_stay_whole(tmp_path):
@@ -123,6 +125,39 @@ def test_a_picture_of_the_same_name_is_the_aligned_face(tmp_path):
     assert Counter((corpus.clips["face"] < 0).tolist()) == {False: 10, True: 2}
     for row in corpus.clips[corpus.clips["face"] >= 0]:
         assert corpus.faces[row["face"]]["recording"] == row["recording"]
+
+
+@pytest.mark.parametrize(("sound", "picture"), [("WAV", "jpg"), ("wav", "Jpg"), ("Flac", "PNG"), ("opus", "BMP")])
+def test_endings_of_any_case_are_paired(sound, picture, tmp_path):
+    """Else a held-out clip's own picture is of no recording, and trained on."""
+    for s, name in enumerate(("ana", "bruno")):
+        for k in range(6):
+            add_sound(tmp_path / "mine" / name / f"a{k}.{sound.lower()}", 10 * s + k)
+            add_picture(tmp_path / "mine" / name / f"a{k}.{picture.lower()}", 10 * s + k)
+    for path in [*tmp_path.rglob(f"*.{sound.lower()}"), *tmp_path.rglob(f"*.{picture.lower()}")]:
+        path.rename(path.with_suffix(f".{sound if path.suffix[1:] == sound.lower() else picture}"))
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert report.pictured == 12
+    assert "12 of 12 sound files have their own picture" in str(report)
+    corpus = Corpus(tmp_path / "out")
+    assert (corpus.faces[corpus.clips["face"]]["recording"] == corpus.clips["recording"]).all()
+
+
+def test_names_that_do_not_pair_are_counted(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        for k in range(4):
+            add_sound(tmp_path / "mine" / name / f"preprocessed_frame_{k}.wav", 10 * s + k)
+            add_picture(tmp_path / "mine" / name / f"cropped_face_frame_{k}.png", 10 * s + k)
+    assert "0 of 8 sound files have their own picture" in str(prepare_folder(tmp_path / "mine", tmp_path / "out"))
+
+
+def test_sound_files_of_one_name_are_one_recording(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        for k in range(4):
+            for ending in ("flac", "wav", "png"):
+                (add_picture if ending == "png" else add_sound)(tmp_path / "mine" / name / f"a{k}.{ending}", 10 * s + k)
+    assert prepare_folder(tmp_path / "mine", tmp_path / "out").pictured == 16
+    assert len(Corpus(tmp_path / "out").recordings) == 8
 
 
 def test_equal_files_join_their_recordings_and_pictures_are_stored_once(tmp_path):
@@ -227,6 +262,30 @@ def test_csv_without_recordings(tmp_path):
     prepare_folder(tmp_path / "list.csv", tmp_path / "out")
     corpus = Corpus(tmp_path / "out")
     assert len({*corpus.clips["recording"].tolist(), *corpus.faces["recording"].tolist()}) == 16
+
+
+def test_a_csv_s_picture_without_recording_is_of_its_sound_s(tmp_path):
+    add_speaker(tmp_path, "ana", 4, 0, 0)
+    add_speaker(tmp_path, "bruno", 4, 0, 1)
+    for name in ("ana", "bruno"):
+        for k in range(4):
+            add_picture(tmp_path / name / f"talk{k}.JPG", k)
+    write_csv(tmp_path / "list.csv", [(name, day, f"{name}/{file}") for name in ("ana", "bruno") for k in range(4)
+                                      for day, file in ((f"day{k}", f"talk{k}.wav"), ("", f"talk{k}.JPG"))])
+    assert prepare_folder(tmp_path / "list.csv", tmp_path / "out").pictured == 8
+    assert len(Corpus(tmp_path / "out").recordings) == 8
+
+
+def test_a_picture_in_another_folder_of_the_recording_is_found_by_name(tmp_path):
+    names = [(name, k) for name in ("ana", "bruno") for k in range(3)]
+    for name, k in names:
+        add_sound(tmp_path / name / "clips" / f"a{k}.wav", k)
+        Image.new("RGB", (64, 64), (80 * k, 0, 0)).save(tmp_path / name / f"a{k}.png")
+    write_csv(tmp_path / "list.csv", [(name, "day", file) for name, k in names
+                                      for file in (f"{name}/clips/a{k}.wav", f"{name}/a{k}.png")])
+    assert prepare_folder(tmp_path / "list.csv", tmp_path / "out", face_sizes=(64,)).pictured == 6
+    corpus = Corpus(tmp_path / "out")
+    assert corpus.pixels(corpus.clips["face"], 64)[:, 0, 0, 0].tolist() == [0, 80, 160, 0, 80, 160]
 
 
 def test_csv_files_outside_need_leave(tmp_path):

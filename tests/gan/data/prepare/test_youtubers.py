@@ -124,6 +124,14 @@ def test_the_same_seed_gives_the_same_corpus(layout, tmp_path):
     assert a.checksum == b.checksum != c.checksum
 
 
+def test_endings_in_capitals_are_paired(layout, tmp_path):
+    whole = prepare_youtubers(layout, tmp_path / "a")
+    for path in list((layout / "train").rglob("*.*")):
+        path.rename(path.with_suffix(path.suffix.upper()))
+    assert prepare_youtubers(layout, tmp_path / "b").pairs == whole.pairs
+    assert Corpus(tmp_path / "a").checksum == Corpus(tmp_path / "b").checksum
+
+
 def test_clips_point_to_the_face_of_their_number_stored_once(layout, tmp_path):
     prepare_youtubers(layout, tmp_path / "out")
     corpus = Corpus(tmp_path / "out")
