@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from evaluation.metrics.base import Trial
 from gan.config import Evaluation, load, load_protocol, with_overrides
 from gan.data.corpus import resize
 from gan.data.dataset import rng
-from gan.data.faces import PICTURES, read_face
+from gan.data.faces import PICTURES, read_picture
 from gan.data.media import below
 from gan.evaluate import Evaluated, append, build_metrics, score, with_scores
 from gan.systems import few_of_each
@@ -96,7 +97,10 @@ def _read(pictures: Pictures, number: dict[str, int], bad: list[str]) -> tuple[l
     for name, path in tqdm([(name, path) for name, files in pictures.items() for path in files], desc="read", unit="face",
                            disable=None, leave=False):
         try:
-            faces.append(read_face(path))
+            face, note = read_picture(path)
+            if note:
+                tqdm.write(f"{path}: {note}.", file=sys.stderr)
+            faces.append(face)
             owner.append(number[name])
         except ValueError as error:
             bad.append(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from gan.checkpoint import Checkpoint, load_part
 from gan.config import Config, from_dict
 from gan.data.audio import LARGEST_AMPLITUDE, SOUND, read_waveform
 from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.data.faces import PICTURES, read_face, write_face
+from gan.data.faces import PICTURES, read_picture, write_face
 from gan.data.media import below
 from gan.model import NO_DECODER, Generator, build_model
 
@@ -53,10 +54,15 @@ class Run:
         return self.generator.image_sizes[-1]
 
     def generate_from(self, path: Path, seed: int = 0) -> np.ndarray:
-        """A sound file (or a picture, if the run draws from faces) -> uint8 (H, W, 3)."""
+        """A sound file (or a picture, if the run draws from faces) -> uint8 (H, W, 3). What is odd about it goes to stderr."""
         if self.generator.reads == "face":
-            return self.generator.draw([read_face(path)], seed)[0]
-        return self.generate(read_waveform(path), seed)
+            face, note = read_picture(path)
+            drawn = self.generator.draw([face], seed)[0]
+        else:
+            drawn, note = self.generate(read_waveform(path), seed), ""
+        if note:
+            tqdm.write(f"{path}: {note}.", file=sys.stderr)
+        return drawn
 
     def generate(self, waveform: np.ndarray | Tensor, seed: int = 0) -> np.ndarray:
         """Speech -> its face. (S,) -> uint8 (H, W, 3); (B, S) -> uint8 (B, H, W, 3).

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan.__main__ import main
 from gan.config import Evaluation
@@ -62,6 +63,17 @@ def test_l1_by_hand(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[s
     with np.load(row["scores"]) as scores:
         assert scores["speaker"].tolist() == [0, 0, 1, 1, 2, 2]
         assert scores["run"].tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_transparent_pictures_are_said(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = folder(tmp_path / "drawn", real)
+    name = min(real)
+    Image.fromarray(real[name][0]).convert("RGBA").resize((64, 64)).save(drawn / name / "0.png")
+    Image.new("RGBA", (64, 64), (255, 0, 255, 0)).save(drawn / name / "1.PNG")
+    words = ["--faces", str(drawn), "--reference", str(folder(tmp_path / "true", real)), *L1, "--out", str(tmp_path)]
+    code, _, err = evaluated(capsys, *words)
+    assert (code, err) == (0, [f"{drawn / name / '1.PNG'}: transparent parts, white put behind them."])
+    assert read_rows(tmp_path / "results.jsonl")[0]["protocol"]["num_faces"] == 7
 
 
 def test_rows_say_what_they_are_of(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

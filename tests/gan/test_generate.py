@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -281,6 +282,23 @@ def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_p
         assert reason in line
         assert "\n" not in line
     assert read_face(tmp_path / "out" / "stereo.png").shape == (64, 64, 3)
+
+
+@pytest.fixture
+def painter() -> Run:
+    """A run that draws a face from a face: the same."""
+    run = Run.__new__(Run)
+    run.path = Path("painter")
+    run.generator = SimpleNamespace(reads="face", decoder=True, draw=lambda faces, seed: faces)    # type: ignore[assignment]
+    return run
+
+
+def test_a_transparent_picture_is_said(painter: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGBA", (8, 8), (255, 0, 255, 0)).save(tmp_path / "a.PNG")
+    (written,), failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert not failed
+    assert read_face(written).min() == 255
+    assert f"{tmp_path / 'a.PNG'}: transparent parts, white put behind them.\n" in capsys.readouterr().err
 
 
 def test_sources_of_one_name_do_not_overwrite_each_other(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path) -> None:

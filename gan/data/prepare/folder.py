@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 from gan.data import audio
 from gan.data.corpus import SPLITS, CorpusWriter
-from gan.data.faces import PICTURES, read_face
+from gan.data.faces import PICTURES, read_face, read_picture
 from gan.data.media import ends
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups
@@ -72,6 +72,7 @@ class Report:
     seconds: float
     faceless: list[str]  # training speakers whose held-out recordings have no picture
     ignored: int  # files of other kinds
+    said: dict[str, int]  # what there is to say of files that were stored -> how many
     bad: list[tuple[str, str]] = field(default_factory=list)  # (file or speaker, reason): left out
 
     def __str__(self) -> str:
@@ -86,6 +87,7 @@ class Report:
             lines.append(f"No picture outside of train: {', '.join(self.faceless)}. Their held-out speech cannot be "
                          "compared with a held-out picture; give them more pictures.")
         lines.append(f"{self.pictured} of {sum(self.clips.values())} sound files have their own picture, one of their name.")
+        lines += [f"{count} files: {note}." for note, count in self.said.items()]
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
@@ -116,7 +118,8 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
             raise ValueError(f"{source}: no such folder or CSV file.")
         wanted = _with_recordings([item for item in items if ends(item.path, (*audio.SOUND, *PICTURES))])
         ignored = len(items) - len(wanted)
-        items, digests = _check(wanted, bad)
+        said = Counter[str]()
+        items, digests = _check(wanted, bad, said)
         items, digests = _drop_incomplete_speakers(items, digests, bad)
         if not items:
             first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
@@ -130,7 +133,7 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
                               val_speech=val_speech, unseen_speech=unseen_speech, val_speaker=val_speaker,
                               unseen_speaker=unseen_speaker, seed=seed)}) as writer:
             seconds = _write(writer, items, digests, groups, splits, speakers, attributes)
-    return _report(items, digests, groups, splits, speakers, seconds, ignored, bad)
+    return _report(items, digests, groups, splits, speakers, seconds, ignored, said, bad)
 
 
 def _check_face_box(box: Sequence[float]) -> None:
@@ -200,8 +203,11 @@ def _list_csv(source: Path, allow_outside: bool,
     return items, attributes
 
 
-def _check(items: Iterable[Item], bad: list[tuple[str, str]]) -> tuple[list[Item], list[str]]:
-    """Read every file once. The usable items and the SHA-256 of their bytes; the others go to bad with the reason."""
+def _check(items: Iterable[Item], bad: list[tuple[str, str]], said: Counter[str]) -> tuple[list[Item], list[str]]:
+    """Read every file once. The usable items and the SHA-256 of their bytes; the others go to bad with the reason.
+
+    said: counts what readers say of usable files.
+    """
     good, digests, listed = [], [], set[tuple[str, str, Path]]()
     for item in tqdm(list(items), "Checking", disable=None, unit="file"):
         key = (item.speaker, item.recording, item.path)
@@ -211,13 +217,15 @@ def _check(items: Iterable[Item], bad: list[tuple[str, str]]) -> tuple[list[Item
         try:
             if item.is_audio:
                 audio.read_waveform(item.path)
+                note = ""
             else:
-                read_square_face(item.path)
+                note = read_picture(item.path)[1]
             digests.append(hashlib.sha256(item.path.read_bytes()).hexdigest())
         except (ValueError, OSError) as error:
             bad.append((str(item.path), str(error).removeprefix(f"{item.path}: ")))
             continue
         good.append(item)
+        said.update([note] if note else [])
     return good, digests
 
 
@@ -307,7 +315,7 @@ def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: 
 
 
 def _report(items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str], speakers: dict[str, str],
-            seconds: float, ignored: int, bad: list[tuple[str, str]]) -> Report:
+            seconds: float, ignored: int, said: Counter[str], bad: list[tuple[str, str]]) -> Report:
     clips, faces = Counter[str](), Counter[str]()
     own = 0
     speech, pictured = set[str](), set[str]()  # training speakers with held-out speech, with held-out pictures
@@ -320,7 +328,7 @@ def _report(items: list[Item], digests: list[str], groups: list[list[int]], spli
         if split == "unseen_speech":
             speech |= {items[group[0]].speaker} if sounds else set()
             pictured |= {items[group[0]].speaker} if pictures else set()
-    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), ignored, bad)
+    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), ignored, dict(said), bad)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from gan.data.faces import MARK, PIXEL_SPACES, read_face, read_picture, to_pixel_space, to_uint8, write_face
+from gan.data.faces import MARK, PIXEL_SPACES, TRANSPARENT, read_face, read_picture, to_pixel_space, to_uint8, write_face
 
 
 @settings(max_examples=30, deadline=None)
@@ -122,6 +122,36 @@ def test_a_16_bit_picture_is_turned_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6
     of_16_bits("<u2").save(tmp_path / "face.png", exif=exif)
     assert np.array_equal(read_face(tmp_path / "face.png"), np.rot90(GREY, -1))
+
+
+hidden = np.full((48, 32), 255, np.uint8)
+hidden[:, :10] = 0
+palette = rgb.quantize(8)
+HIDDEN = {
+    "RGBA": saved(Image.merge("RGBA", [*rgb.split(), Image.fromarray(hidden)]), "PNG"),
+    "WebP": saved(Image.merge("RGBA", [*rgb.split(), Image.fromarray(hidden)]), "WEBP", lossless=True, exact=True),
+    "LA": saved(Image.merge("LA", [Image.fromarray(GREY[..., 0]), Image.fromarray(hidden)]), "PNG"),
+    "a colour of RGB": saved(rgb, "PNG", transparency=tuple(COLOURED[0, 0].tolist())),
+    "a colour of 16-bit grey": png(sixteen[..., 0], 0, struct.pack(">H", int(sixteen[0, 0, 0]))),
+    "a colour of a palette": saved(palette, "PNG", transparency=palette.getpixel((0, 0))),
+    "a palette with alpha": saved(palette, "PNG", transparency=bytes(
+        0 if at == palette.getpixel((0, 0)) else 255 for at in range(8))),
+}
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_what_is_transparent_is_white_and_said(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "face.png").write_bytes(HIDDEN[kind])
+    face, said = read_picture(tmp_path / "face.png")
+    assert said == TRANSPARENT
+    assert face[0, 0].tolist() == [255, 255, 255]
+    assert np.abs(face[-1, -1].astype(int) - COLOURED[-1, -1]).max() < 120      # what is not hidden stays
+    assert face[-1, -1].max() < 255
+
+
+def test_half_transparent_is_half_white(tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 4), (0, 100, 200, 51)).save(tmp_path / "face.png")
+    assert read_face(tmp_path / "face.png")[0, 0].tolist() == [204, 224, 244]
 
 
 @pytest.mark.parametrize(("content", "said"), [

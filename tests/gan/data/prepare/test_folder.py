@@ -203,6 +203,17 @@ def test_pictures_are_upright_and_square(tmp_path):
     assert square[:, 25:, 0].max() < 50
 
 
+def test_transparent_pictures_are_counted(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+        Image.new("RGBA", (64, 64), (255, 0, 255, 0)).save(tmp_path / "mine" / name / "photo0.png")
+        Image.new("RGBA", (64, 64), (9, 9, 9, 255)).save(tmp_path / "mine" / name / "photo1.png")
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out", face_sizes=(64,))
+    assert "2 files: transparent parts, white put behind them." in str(report).splitlines()
+    corpus = Corpus(tmp_path / "out")
+    assert [255, 255, 255] in corpus.pixels(np.arange(len(corpus.faces)), 64)[:, 0, 0].tolist()
+
+
 def test_face_box_and_statements_are_kept(tmp_path):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "mine", name, 3, 3, s)
