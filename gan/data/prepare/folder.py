@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,8 @@ from gan.data.prepare.splits import check_fractions, split_recordings, split_spe
 COLUMNS = ("speaker", "recording", "file")
 # Columns that the corpus writes itself.
 TAKEN_COLUMNS = ("split",)
+# Nobody is called so, unlike Dev or Val.
+SPLIT_NAME = re.compile(r"(train|test|valid|eval)(ing|ation|uation)?([^a-z].*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Report:
     seconds: float
     faceless: list[str]  # training speakers whose held-out recordings have no picture
     ignored: int  # files of other kinds
-    said: dict[str, int]  # what there is to say of files that were stored -> how many
+    notes: list[str]  # what else there is to say of what was stored, a line each
     bad: list[tuple[str, str]] = field(default_factory=list)  # (file or speaker, reason): left out
 
     def __str__(self) -> str:
@@ -87,7 +90,7 @@ class Report:
             lines.append(f"No picture outside of train: {', '.join(self.faceless)}. Their held-out speech cannot be "
                          "compared with a held-out picture; give them more pictures.")
         lines.append(f"{self.pictured} of {sum(self.clips.values())} sound files have their own picture, one of their name.")
-        lines += [f"{count} files: {note}." for note, count in self.said.items()]
+        lines += self.notes
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
@@ -118,7 +121,7 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
             raise ValueError(f"{source}: no such folder or CSV file.")
         wanted = _with_recordings([item for item in items if ends(item.path, (*audio.SOUND, *PICTURES))])
         ignored = len(items) - len(wanted)
-        said = Counter[str]()
+        notes, said = _levels(source, wanted) if source.is_dir() else [], Counter[str]()
         items, digests = _check(wanted, bad, said)
         items, digests = _drop_incomplete_speakers(items, digests, bad)
         if not items:
@@ -133,7 +136,8 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
                               val_speech=val_speech, unseen_speech=unseen_speech, val_speaker=val_speaker,
                               unseen_speaker=unseen_speaker, seed=seed)}) as writer:
             seconds = _write(writer, items, digests, groups, splits, speakers, attributes)
-    return _report(items, digests, groups, splits, speakers, seconds, ignored, said, bad)
+    return _report(items, digests, groups, splits, speakers, seconds, ignored,
+                   [*notes, *(f"{count} files: {note}." for note, count in said.items())], bad)
 
 
 def _check_face_box(box: Sequence[float]) -> None:
@@ -156,6 +160,27 @@ def _list_folder(source: Path) -> list[Item]:
         raise ValueError(f"{source}: holds no files in subfolders. Lay it out as <speaker>/<files>, or give a CSV with "
                          f"columns {', '.join(COLUMNS)}.")
     return items
+
+
+def _levels(source: Path, items: list[Item]) -> list[str]:
+    """What is to be said of folders that hold only folders, and so may be no speakers but one level too high.
+
+    Raises ValueError where their names are those of splits.
+    """
+    inner: dict[str, set[str]] = {}
+    for item in items:
+        speaker, *folders = item.path.relative_to(source).parts[:-1]
+        inner.setdefault(speaker, set()).add(folders[0] if folders else "")
+    outer = [name for name, folders in inner.items() if "" not in folders]
+    if splits := [name for name in outer if SPLIT_NAME.fullmatch(name)]:
+        raise ValueError(f"{source}: {', '.join(splits)} hold folders and no files, as splits do, not speakers. Splits are drawn "
+                         f"here: give a folder that holds the speakers' ({', '.join(str(source / name) for name in splits)}), "
+                         "or a CSV.")
+    shared = set.intersection(*inner.values()) if outer else set()
+    if len(outer) < len(inner) or not shared:
+        return []
+    return [f"Every speaker's folder holds folders and no files, the same in each ({', '.join(sorted(shared)[:3])}): they were "
+            f"taken for recordings. If they are people, give a folder that holds theirs ({source / outer[0]}), or a CSV."]
 
 
 def _with_recordings(items: list[Item]) -> list[Item]:
@@ -315,7 +340,7 @@ def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: 
 
 
 def _report(items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str], speakers: dict[str, str],
-            seconds: float, ignored: int, said: Counter[str], bad: list[tuple[str, str]]) -> Report:
+            seconds: float, ignored: int, notes: list[str], bad: list[tuple[str, str]]) -> Report:
     clips, faces = Counter[str](), Counter[str]()
     own = 0
     speech, pictured = set[str](), set[str]()  # training speakers with held-out speech, with held-out pictures
@@ -328,7 +353,7 @@ def _report(items: list[Item], digests: list[str], groups: list[list[int]], spli
         if split == "unseen_speech":
             speech |= {items[group[0]].speaker} if sounds else set()
             pictured |= {items[group[0]].speaker} if pictures else set()
-    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), ignored, dict(said), bad)
+    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), ignored, notes, bad)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

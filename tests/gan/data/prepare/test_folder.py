@@ -348,6 +348,30 @@ def test_user_mistakes_are_one_line(tmp_path):
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("splits", [("train", "test"), ("Testing", "ana"), ("train-clean-100", "dev")])
+def test_splits_are_not_taken_for_speakers(tmp_path, splits):
+    for split in splits:
+        for s in range(2):
+            add_speaker(tmp_path / "mine" / split, f"{split}{s}", 1, 1, s)
+    with pytest.raises(ValueError, match=f"{splits[0]}.* hold folders and no files, as splits do") as caught:
+        prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert str(tmp_path / "mine" / splits[0]) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert prepare_folder(tmp_path / "mine" / splits[0], tmp_path / "out").speakers.keys() == {f"{splits[0]}0", f"{splits[0]}1"}
+
+
+@pytest.mark.parametrize(("names", "recordings", "said"), [
+    (("session1", "session2"), ("ana", "bruno"), True), (("all",), ("ana", "bruno"), True),     # people, one level down
+    (("ana", "bruno"), ("{}1", "{}2"), False), (("Val", "Dev", "Tessa"), ("{}1", ""), False),
+])
+def test_folders_that_recur_are_said(tmp_path, names, recordings, said):
+    for name in names:
+        for recording in recordings:
+            add_speaker(tmp_path / "mine" / name, recording.format(name), 2, 2, 0)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert ("(ana, bruno): they were taken for recordings" in str(report)) == said
+
+
 def test_the_command_exits_0_and_names_its_output(tmp_path, capsys, monkeypatch):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "mine", name, seed=s)
