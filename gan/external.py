@@ -16,7 +16,7 @@ from gan.config import Evaluation, load, load_protocol, with_overrides
 from gan.data.corpus import resize
 from gan.data.dataset import rng
 from gan.data.faces import PICTURES, read_picture
-from gan.data.media import below
+from gan.data.media import UNREAD_PICTURES, below, unread
 from gan.evaluate import Evaluated, append, build_metrics, score, with_scores
 from gan.systems import few_of_each
 
@@ -58,7 +58,9 @@ def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_b
     if not speakers:
         raise ValueError(f"{faces}: no folder in it has the name of a folder in {reference}. Both hold one folder a speaker: "
                          f"{', '.join(sorted(drawn)[:3])} came, {', '.join(sorted(real)[:3])} there.")
-    bad = [f"{faces / name}: no folder {name} in {reference}; left out." for name in sorted(drawn.keys() - real.keys())]
+    bad = [f"{folder}: {unread(left, PICTURES)}" for folder in (faces, reference, training)
+           if folder is not None and (left := below(folder, UNREAD_PICTURES))]
+    bad += [f"{faces / name}: no folder {name} in {reference}; left out." for name in sorted(drawn.keys() - real.keys())]
     number = {name: at for at, name in enumerate(sorted(real.keys() | further.keys()))}
     gallery, gallery_owner = _read(real, number, bad)
     owned = {name: np.flatnonzero(gallery_owner == number[name]) for name in speakers}

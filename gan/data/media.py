@@ -26,3 +26,8 @@ def counted(paths: Iterable[Path]) -> str:
     """In words, how many files have which ending: "2 .heic, 1 .m4a"."""
     endings = Counter(path.suffix.lower() or "without ending" for path in paths)
     return ", ".join(f"{count} {ending}" for ending, count in sorted(endings.items()))
+
+
+def unread(paths: Iterable[Path], read: Sequence[str]) -> str:
+    """Why files of other kinds are left out; read: the endings of those that are not."""
+    return f"{counted(paths)}: not read here. Convert them to one of {' '.join(read)}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import sys
 import textwrap
 import unicodedata
 from abc import ABC, abstractmethod
@@ -33,7 +34,7 @@ from gan.data.corpora import open_corpus
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, resize, write_atomically
 from gan.data.dataset import INT16_SCALE, BySpeaker, rng
 from gan.data.faces import to_uint8
-from gan.data.media import below
+from gan.data.media import UNREAD_SOUND, below, unread
 from gan.generate import Run
 from gan.model import Generator, evaluating, pixel_space
 
@@ -160,6 +161,8 @@ class Study:
             files = [path]
             if path.is_dir():
                 files = below(path, SOUND)
+                if left := below(path, UNREAD_SOUND):
+                    print(f"{path}: {unread(left, SOUND)}", file=sys.stderr)
                 if not files:
                     raise ValueError(f"{path}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
             none = np.zeros((0, self.size, self.size, 3), np.uint8)

@@ -76,6 +76,16 @@ def test_transparent_pictures_are_said(real: Faces, tmp_path: Path, capsys: pyte
     assert read_rows(tmp_path / "results.jsonl")[0]["protocol"]["num_faces"] == 7
 
 
+def test_pictures_that_nothing_reads_are_listed(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn, true = folder(tmp_path / "drawn", real), folder(tmp_path / "true", real)
+    for path in (drawn / min(real) / "a.HEIC", true / min(real) / "._0.png", true / min(real) / "notes.txt"):
+        path.touch()
+    code, out, err = evaluated(capsys, "--faces", str(drawn), "--reference", str(true), *L1, "--out", str(tmp_path))
+    assert (code, len(err)) == (1, 1)
+    assert err[0].startswith(f"left out: {drawn}: 1 .heic: not read here")
+    assert "l1 " in out
+
+
 def test_rows_say_what_they_are_of(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = folder(tmp_path / "a", {name: faces[::-1] for name, faces in real.items()}), folder(tmp_path / "b", real)
     reference = folder(tmp_path / "true", real)

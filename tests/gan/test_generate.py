@@ -301,6 +301,19 @@ def test_a_transparent_picture_is_said(painter: Run, tmp_path: Path, capsys: pyt
     assert f"{tmp_path / 'a.PNG'}: transparent parts, white put behind them.\n" in capsys.readouterr().err
 
 
+def test_media_that_nothing_reads_is_listed(painter: Run, tmp_path: Path) -> None:
+    for name in ("deep/b.HEIC", "deep/._a.png", "c.tiff", "talk.m4a", "talk.MP4", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    written, failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert len(written) == 1
+    assert [line.partition(": not")[0] for line in failed] == [f"{tmp_path}: 1 .heic, 1 .tiff"]
+    painter.generator.reads = "waveform"
+    written, failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert failed[0].startswith(f"{tmp_path}: 1 .m4a, 1 .mp4: not read here")
+
+
 def test_sources_of_one_name_do_not_overwrite_each_other(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path) -> None:
     run = gan.load(runs["sf2f-64"])
     for number, folder in enumerate("abc"):

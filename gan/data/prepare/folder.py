@@ -34,7 +34,7 @@ from tqdm import tqdm
 from gan.data import audio
 from gan.data.corpus import SPLITS, CorpusWriter
 from gan.data.faces import PICTURES, read_face, read_picture
-from gan.data.media import ends
+from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, counted, ends, unread
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups
 from gan.data.prepare.splits import check_fractions, split_recordings, split_speakers
@@ -42,6 +42,7 @@ from gan.data.prepare.splits import check_fractions, split_recordings, split_spe
 COLUMNS = ("speaker", "recording", "file")
 # Columns that the corpus writes itself.
 TAKEN_COLUMNS = ("split",)
+READ, UNREAD = (*audio.SOUND, *PICTURES), (*UNREAD_SOUND, *UNREAD_PICTURES)
 # Nobody is called so, unlike Dev or Val.
 SPLIT_NAME = re.compile(r"(train|test|valid|eval)(ing|ation|uation)?([^a-z].*)?", re.IGNORECASE)
 
@@ -75,12 +76,14 @@ class Report:
     seconds: float
     faceless: list[str]  # training speakers whose held-out recordings have no picture
     ignored: int  # files of other kinds
+    kinds: str  # of those, in words
     notes: list[str]  # what else there is to say of what was stored, a line each
     bad: list[tuple[str, str]] = field(default_factory=list)  # (file or speaker, reason): left out
 
     def __str__(self) -> str:
+        kinds = f" ({self.kinds})" if self.kinds else ""
         lines = [f"{len(self.speakers)} speakers, {sum(self.clips.values())} sound files ({self.seconds / 60:.1f} "
-                 f"minutes), {sum(self.faces.values())} pictures; {self.ignored} other files were passed over.",
+                 f"minutes), {sum(self.faces.values())} pictures; {self.ignored} other files were passed over{kinds}.",
                  f"{'split':16}speakers  sound files  pictures"]
         for split in (s for s in SPLITS if s in self.clips):
             owner = split if split.endswith("speaker") else "train"
@@ -114,13 +117,19 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
     with new_corpus_path(out, overwrite) as target:
         bad: list[tuple[str, str]] = []
         if source.is_dir():
-            items, attributes = _list_folder(source), dict[str, dict[str, str]]()
+            items, attributes = _list_folder(source, bad), dict[str, dict[str, str]]()
         elif source.is_file():
             items, attributes = _list_csv(source, allow_outside, bad)
         else:
             raise ValueError(f"{source}: no such folder or CSV file.")
-        wanted = _with_recordings([item for item in items if ends(item.path, (*audio.SOUND, *PICTURES))])
-        ignored = len(items) - len(wanted)
+        wanted = _with_recordings([item for item in items if ends(item.path, READ)])
+        others, media = list[Path](), dict[str, list[Path]]()
+        for item in (item for item in items if not ends(item.path, READ)):
+            if source.is_dir() and not ends(item.path, UNREAD):  # a CSV names nothing but what it wants read
+                others.append(item.path)
+            else:
+                media.setdefault(item.speaker, []).append(item.path)
+        bad += [(f"speaker {speaker}", unread(paths, READ)) for speaker, paths in media.items()]
         notes, said = _levels(source, wanted) if source.is_dir() else [], Counter[str]()
         items, digests = _check(wanted, bad, said)
         items, digests = _drop_incomplete_speakers(items, digests, bad)
@@ -136,7 +145,7 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
                               val_speech=val_speech, unseen_speech=unseen_speech, val_speaker=val_speaker,
                               unseen_speaker=unseen_speaker, seed=seed)}) as writer:
             seconds = _write(writer, items, digests, groups, splits, speakers, attributes)
-    return _report(items, digests, groups, splits, speakers, seconds, ignored,
+    return _report(items, digests, groups, splits, speakers, seconds, others,
                    [*notes, *(f"{count} files: {note}." for note, count in said.items())], bad)
 
 
@@ -146,9 +155,11 @@ def _check_face_box(box: Sequence[float]) -> None:
                          "0 <= top < bottom <= 1.")
 
 
-def _list_folder(source: Path) -> list[Item]:
-    """Every file below a speaker's folder, in order of name. Hidden files and folders are passed over."""
+def _list_folder(source: Path, bad: list[tuple[str, str]]) -> list[Item]:
+    """Every file below a speaker's folder, in order of name. Hidden ones are passed over; media beside the folders are bad."""
     items = []
+    if loose := [path for path in source.iterdir() if ends(path, (*READ, *UNREAD)) and path.is_file()]:
+        bad.append((str(source), f"{counted(loose)} beside the speakers' folders, so of no speaker."))
     for speaker in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for path in sorted(path for path in speaker.rglob("*") if path.is_file()):
             inner = path.relative_to(speaker)
@@ -340,7 +351,7 @@ def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: 
 
 
 def _report(items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str], speakers: dict[str, str],
-            seconds: float, ignored: int, notes: list[str], bad: list[tuple[str, str]]) -> Report:
+            seconds: float, others: list[Path], notes: list[str], bad: list[tuple[str, str]]) -> Report:
     clips, faces = Counter[str](), Counter[str]()
     own = 0
     speech, pictured = set[str](), set[str]()  # training speakers with held-out speech, with held-out pictures
@@ -353,7 +364,8 @@ def _report(items: list[Item], digests: list[str], groups: list[list[int]], spli
         if split == "unseen_speech":
             speech |= {items[group[0]].speaker} if sounds else set()
             pictured |= {items[group[0]].speaker} if pictures else set()
-    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), ignored, notes, bad)
+    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), len(others),
+                  counted(others), notes, bad)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

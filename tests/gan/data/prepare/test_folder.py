@@ -242,6 +242,34 @@ def test_bad_files_lose_nothing_else(tmp_path, capsys):
     assert (len(corpus.clips), len(corpus.faces), len(corpus.speakers)) == (20, 20, 2)
 
 
+def test_media_that_nothing_reads_is_counted_by_speaker(tmp_path, capsys):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+    for name in ("ana/a.m4a", "phone/a.HEIC", "phone/b.heic", "phone/deep/b.mp4", "ana/notes.txt", "loose.wav", "readme.md"):
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).touch()
+    assert folder.main(options(source=str(tmp_path / "mine"), out=str(tmp_path / "out"))) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert "1 other files were passed over (1 .txt)." in printed[0]
+    left = [line for line in printed if line.startswith("left out: ")]
+    assert [line.partition(": not")[0] for line in left[1:]] == ["left out: speaker ana: 1 .m4a",
+                                                                "left out: speaker phone: 2 .heic, 1 .mp4"]
+    assert left[0] == f"left out: {tmp_path / 'mine'}: 1 .wav beside the speakers' folders, so of no speaker."
+    assert all(ending in left[1] for ending in (".opus", ".webp"))
+    assert len(Corpus(tmp_path / "out").clips) == 6
+
+
+def test_a_csv_s_files_of_no_kind_are_left_out(tmp_path):
+    add_speaker(tmp_path, "ana", 3, 3, 0)
+    add_speaker(tmp_path, "bruno", 3, 3, 1)
+    rows = [(name, "", f"{name}/{kind}{k}.{ending}") for name in ("ana", "bruno") for k in range(3)
+            for kind, ending in (("talk", "wav"), ("photo", "png"))]
+    write_csv(tmp_path / "list.csv", [*rows, ("ana", "", "ana/notes.txt"), ("ana", "", "ana/talk")])
+    report = prepare_folder(tmp_path / "list.csv", tmp_path / "out")
+    ((who, reason),) = report.bad
+    assert (who, reason.partition(":")[0], report.ignored) == ("speaker ana", "1 .txt, 1 without ending", 0)
+
+
 def test_a_decompression_bomb_is_left_out(tmp_path, monkeypatch):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "mine", name, 3, 3, s)
