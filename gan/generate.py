@@ -18,11 +18,13 @@ from gan import checkpoint
 from gan.build import refuse_foreign_code
 from gan.checkpoint import Checkpoint, load_part
 from gan.config import Config, from_dict
-from gan.data.audio import LARGEST_AMPLITUDE, SOUND, read_waveform
+from gan.data.audio import LARGEST_AMPLITUDE, SOUND, read_sound
 from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.data.faces import PICTURES, read_picture, write_face
 from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, below, unread
 from gan.model import NO_DECODER, Generator, build_model
+
+FEWEST_SAMPLES, FAINTEST = 400, 10 ** (-50 / 20)     # less than a window of 25 ms; -50 dB of full scale
 
 
 class Run:
@@ -59,7 +61,10 @@ class Run:
             face, note = read_picture(path)
             drawn = self.generator.draw([face], seed)[0]
         else:
-            drawn, note = self.generate(read_waveform(path), seed), ""
+            waveform, note = read_sound(path)
+            drawn = self.generate(waveform, seed)
+            if len(waveform) < FEWEST_SAMPLES or np.abs(waveform).max() < FAINTEST:
+                note = "; ".join(filter(None, [note, "silent, or too short to hear; the face is drawn all the same"]))
         if note:
             tqdm.write(f"{path}: {note}.", file=sys.stderr)
         return drawn

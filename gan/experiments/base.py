@@ -29,7 +29,7 @@ from evaluation.faces import FaceBox
 from evaluation.gallery import unit
 from gan.build import build, names
 from gan.config import nearest
-from gan.data.audio import SOUND, read_waveform
+from gan.data.audio import SOUND, read_sound
 from gan.data.corpora import open_corpus
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus, resize, write_atomically
 from gan.data.dataset import INT16_SCALE, BySpeaker, rng
@@ -165,8 +165,14 @@ class Study:
                     print(f"{path}: {unread(left, SOUND)}", file=sys.stderr)
                 if not files:
                     raise ValueError(f"{path}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
+            waveforms = []
+            for file in files:
+                waveform, note = read_sound(file)
+                waveforms.append(waveform)
+                if note:
+                    print(f"{file}: {note}.", file=sys.stderr)
             none = np.zeros((0, self.size, self.size, 3), np.uint8)
-            voices.append(Voice(path.stem if path.is_file() else path.name, number, [read_waveform(f) for f in files], none))
+            voices.append(Voice(path.stem if path.is_file() else path.name, number, waveforms, none))
         return voices
 
     def draw(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:

@@ -271,7 +271,8 @@ def sounds(folder: Path, voices: np.ndarray) -> tuple[set[str], dict[str, str]]:
              "no_samples.wav": "no samples", "text.wav": "not sound", "nan.wav": "NaN"})
 
 
-def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_path: Path) -> None:
+def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = sounds(tmp_path / "in", voices)
     written, failed = generate_files(run, [tmp_path / "in"], tmp_path / "out")
     assert {path.relative_to(tmp_path / "out").as_posix() for path in written} == good
@@ -282,6 +283,18 @@ def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_p
         assert reason in line
         assert "\n" not in line
     assert read_face(tmp_path / "out" / "stereo.png").shape == (64, 64, 3)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(str(tmp_path))]
+    assert said == [f"{tmp_path / 'in' / name}: silent, or too short to hear; the face is drawn all the same."
+                    for name in ("one_sample.wav", "silence.wav")]
+
+
+def test_channels_of_opposite_phase_are_said_and_heard(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path,
+                                                       capsys: pytest.CaptureFixture[str]) -> None:
+    run = gan.load(runs["sf2f-64"])
+    soundfile.write(tmp_path / "a.wav", np.outer(voices[0], [1, -1]), 16_000, subtype="FLOAT")
+    (written,), _ = generate_files(run, [tmp_path / "a.wav"], tmp_path / "out")
+    assert np.array_equal(read_face(written), run.generate(voices[0]))
+    assert f"{tmp_path / 'a.wav'}: channels of opposite phase" in capsys.readouterr().err
 
 
 @pytest.fixture

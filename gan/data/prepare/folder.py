@@ -252,8 +252,7 @@ def _check(items: Iterable[Item], bad: list[tuple[str, str]], said: Counter[str]
         listed.add(key)
         try:
             if item.is_audio:
-                audio.read_waveform(item.path)
-                note = ""
+                note = audio.read_sound(item.path)[1]
             else:
                 note = read_picture(item.path)[1]
             digests.append(hashlib.sha256(item.path.read_bytes()).hexdigest())

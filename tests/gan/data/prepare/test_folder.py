@@ -214,6 +214,17 @@ def test_transparent_pictures_are_counted(tmp_path):
     assert [255, 255, 255] in corpus.pixels(np.arange(len(corpus.faces)), 64)[:, 0, 0].tolist()
 
 
+def test_channels_of_opposite_phase_are_not_silence(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+        sound = np.random.default_rng(s).uniform(-0.2, 0.2, 1_600)
+        soundfile.write(tmp_path / "mine" / name / "talk0.wav", np.outer(sound, [1, -1]), 16_000)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert "2 files: channels of opposite phase" in str(report)
+    corpus = Corpus(tmp_path / "out")
+    assert min(np.abs(corpus.waveform(clip)).max() for clip in range(len(corpus.clips))) > 5_000
+
+
 def test_face_box_and_statements_are_kept(tmp_path):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "mine", name, 3, 3, s)
