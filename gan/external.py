@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 from tqdm import tqdm
@@ -87,7 +88,7 @@ def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_b
 def _by_speaker(folder: Path) -> Pictures:
     if not folder.is_dir():
         raise ValueError(f"{folder}: not a folder. It holds one folder a speaker, with pictures in it.")
-    found = {path.name: below(path, PICTURES) for path in sorted(folder.iterdir()) if path.is_dir()}
+    found = {normalize("NFC", path.name): below(path, PICTURES) for path in sorted(folder.iterdir()) if path.is_dir()}
     if not any(found.values()):
         raise ValueError(f"{folder}: no pictures in folders below it. Expected: {folder}/<speaker>/<any name>.png "
                          f"({', '.join(PICTURES)}).")

@@ -85,7 +85,7 @@ def _eight_bit(image: Image.Image) -> tuple[np.ndarray, bool]:
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB")), False
     image = image.convert("RGBA")
-    transparent = image.getextrema()[3][0] < 255
+    transparent = bool(np.asarray(image)[..., 3].min() < 255)
     return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")), transparent
 
 

@@ -22,11 +22,13 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 from tqdm import tqdm
@@ -42,6 +44,7 @@ from gan.data.prepare.splits import check_fractions, split_recordings, split_spe
 COLUMNS = ("speaker", "recording", "file")
 # Columns that the corpus writes itself.
 TAKEN_COLUMNS = ("split",)
+SEPARATORS = {"semicolons": ";", "tabs": "\t", "bars": "|"}
 READ, UNREAD = (*audio.SOUND, *PICTURES), (*UNREAD_SOUND, *UNREAD_PICTURES)
 # Nobody is called so, unlike Dev or Val.
 SPLIT_NAME = re.compile(r"(train|test|valid|eval)(ing|ation|uation)?([^a-z].*)?", re.IGNORECASE)
@@ -60,9 +63,14 @@ class Item:
         return ends(self.path, audio.SOUND)
 
     @property
+    def name(self) -> str:
+        """Without ending; accents composed, as one program writes them, or not, as another does, are the same."""
+        return normalize("NFC", self.path.stem)
+
+    @property
     def own(self) -> tuple[str, Path]:
         """What a sound file and its own picture have in common: speaker, folder and name, but for the ending."""
-        return self.speaker, self.path.with_suffix("")
+        return self.speaker, self.path.with_name(self.name)
 
 
 @dataclass(frozen=True)
@@ -166,11 +174,17 @@ def _list_folder(source: Path, bad: list[tuple[str, str]]) -> list[Item]:
             if any(part.startswith(".") for part in inner.parts):
                 continue
             recording = inner.parent.as_posix() if len(inner.parts) > 1 else ""
-            items.append(Item(speaker.name, recording, path))
+            items.append(Item(normalize("NFC", speaker.name), normalize("NFC", recording), path))
     if not items:
         raise ValueError(f"{source}: holds no files in subfolders. Lay it out as <speaker>/<files>, or give a CSV with "
                          f"columns {', '.join(COLUMNS)}.")
     return items
+
+
+def _named(folder: Path, file: str) -> Path:
+    """The path of a file that a CSV names: with the separators of Windows, or accents composed otherwise than the disk has them."""
+    spelled = [file, *(normalize(form, file.replace("\\", "/")) for form in ("NFC", "NFD"))]
+    return folder / next((name for name in spelled if os.path.lexists(folder / name)), spelled[1])
 
 
 def _levels(source: Path, items: list[Item]) -> list[str]:
@@ -212,6 +226,8 @@ def _list_csv(source: Path, allow_outside: bool,
             table = csv.DictReader(file)
             columns = [name.strip() for name in table.fieldnames or []]
             missing = [name for name in COLUMNS if name not in columns]
+            if missing and (found := next((name for name, sign in SEPARATORS.items() if sign in "".join(columns)), None)):
+                raise ValueError(f"{source}: its columns are separated by {found}, not by commas. Save it with commas.")
             if missing:
                 raise ValueError(f"{source}: has no column {missing[0]}. Its first line must name the columns "
                                  f"{', '.join(COLUMNS)}; it names {', '.join(columns) or 'none'}.")
@@ -220,11 +236,12 @@ def _list_csv(source: Path, allow_outside: bool,
             table.fieldnames = columns
             for row in table:
                 values = {name: (row.get(name) or "").strip() for name in columns if name}
+                values |= {name: normalize("NFC", values[name]) for name in ("speaker", "recording")}
                 where = f"{source.name} line {table.line_num}"
                 if not values["speaker"] or not values["file"]:
                     bad.append((where, "speaker or file is empty."))
                     continue
-                path = source.parent / values["file"]
+                path = _named(source.parent, values["file"])
                 root = source.parent.resolve()
                 if not allow_outside and not path.resolve().is_relative_to(root):
                     bad.append((where, f"{values['file']} lies outside of the CSV's folder. --allow-outside reads it."))
@@ -318,8 +335,8 @@ def _give_training_a_face(items: list[Item], groups: list[list[int]], splits: li
 def _own_pictures(items: list[Item], group: list[int]) -> dict[int, int]:
     """A recording's sound file -> the picture of its name: beside it, else in another folder (clips/a.wav, frames/a.jpg)."""
     pictures = [i for i in group if not items[i].is_audio]
-    beside, elsewhere = {items[i].own: i for i in pictures}, {items[i].path.stem: i for i in pictures}
-    found = {i: beside.get(items[i].own, elsewhere.get(items[i].path.stem)) for i in group if items[i].is_audio}
+    beside, elsewhere = {items[i].own: i for i in pictures}, {items[i].name: i for i in pictures}
+    found = {i: beside.get(items[i].own, elsewhere.get(items[i].name)) for i in group if items[i].is_audio}
     return {i: picture for i, picture in found.items() if picture is not None}
 
 
