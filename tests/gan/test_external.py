@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -84,6 +85,13 @@ def test_pictures_that_nothing_reads_are_listed(real: Faces, tmp_path: Path, cap
     assert (code, len(err)) == (1, 1)
     assert err[0].startswith(f"left out: {drawn}: 1 .heic: not read here")
     assert "l1 " in out
+
+
+def test_names_composed_and_not_are_the_same(real: Faces, tmp_path: Path) -> None:
+    faces = next(iter(real.values()))
+    drawn, true = (folder(tmp_path / form, {normalize(form, "Zoë"): faces}) for form in ("NFC", "NFD"))
+    trial, bad = trial_of_folders(drawn, true, None, WHOLE, Evaluation())
+    assert (len(trial.generated), bad) == (len(faces), [])
 
 
 def test_rows_say_what_they_are_of(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,9 +68,9 @@ class Item:
         return normalize("NFC", self.path.stem)
 
     @property
-    def own(self) -> tuple[str, Path]:
+    def own(self) -> tuple[str, str]:
         """What a sound file and its own picture have in common: speaker, folder and name, but for the ending."""
-        return self.speaker, self.path.with_name(self.name)
+        return self.speaker, normalize("NFC", str(self.path.with_suffix("")))
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _list_folder(source: Path, bad: list[tuple[str, str]]) -> list[Item]:
 
 
 def _named(folder: Path, file: str) -> Path:
-    """The path of a file that a CSV names: with the separators of Windows, or accents composed otherwise than the disk has them."""
+    """The path of a file that a CSV names, also with Windows' separators, or accents composed otherwise than on the disk."""
     spelled = [file, *(normalize(form, file.replace("\\", "/")) for form in ("NFC", "NFD"))]
     return folder / next((name for name in spelled if os.path.lexists(folder / name)), spelled[1])
 
@@ -210,7 +210,7 @@ def _levels(source: Path, items: list[Item]) -> list[str]:
 
 def _with_recordings(items: list[Item]) -> list[Item]:
     """The recording of a file that names none: that of the first sound file of its name, which by itself is its own recording."""
-    sounds: dict[tuple[str, Path], str] = {}
+    sounds: dict[tuple[str, str], str] = {}
     for item in items:
         if item.is_audio:
             sounds.setdefault(item.own, item.recording or item.path.name)

@@ -3,6 +3,7 @@
 import argparse
 import csv
 from collections import Counter
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -358,6 +359,9 @@ def test_csv_files_outside_need_leave(tmp_path):
     ("speaker,file\n", "no column recording"), ("", "no column speaker"),
     ("speaker,recording,file,split\n", "column split"), ("speaker,recording,file\n", "no speaker with both"),
     ("speaker,recording,file\nana,,gone.wav\n", "gone.wav: no such file"),
+    ("speaker;recording;file\nana;;a.wav\n", "separated by semicolons, not by commas"),
+    ("speaker\trecording\tfile\nana\t\ta.wav\n", "separated by tabs"),
+    ("speaker;recording;file;a,b\n", "separated by semicolons"),
 ])
 def test_csv_mistakes_are_one_line(tmp_path, content, reason):
     (tmp_path / "list.csv").write_text(content)
@@ -365,6 +369,36 @@ def test_csv_mistakes_are_one_line(tmp_path, content, reason):
         prepare_folder(tmp_path / "list.csv", tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_csv_with_the_separators_of_windows(tmp_path):
+    add_speaker(tmp_path / "in" / "files", "ana", 3, 3, 0)
+    add_speaker(tmp_path / "in" / "files", "bruno", 3, 3, 1)
+    add_sound(tmp_path / "secret.wav", 5)
+    add_sound(tmp_path / "in" / "files" / "a\\b.wav", 7)      # a name of Linux
+    rows = [(name, "", f"files\\{name}\\{kind}") for name in ("ana", "bruno") for k in range(3)
+            for kind in (f"talk{k}.wav", f"photo{k}.png")]
+    write_csv(tmp_path / "in" / "list.csv", [*rows, ("ana", "", "..\\secret.wav"), ("ana", "", "files/a\\b.wav")])
+    report = prepare_folder(tmp_path / "in" / "list.csv", tmp_path / "out")
+    assert [reason.split(" lies outside")[0] for _, reason in report.bad] == ["..\\secret.wav"]
+    assert sum(report.clips.values()) == 7
+
+
+def test_accents_composed_or_not_are_the_same(tmp_path):
+    composed, apart = (normalize(form, "Zoë") for form in ("NFC", "NFD"))
+    for k in range(4):
+        add_sound(tmp_path / "mine" / "ana" / f"{composed}{k}.wav", k)
+        add_picture(tmp_path / "mine" / "ana" / f"{apart}{k}.png", k)
+        add_sound(tmp_path / "mine" / composed / f"a{k}.wav", 9 + k)
+        add_picture(tmp_path / "mine" / apart / f"a{k}.png", 9 + k)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert (set(report.speakers), report.pictured) == ({"ana", composed}, 8)
+    for one, other in ((composed, apart), (apart, composed)):
+        write_csv(tmp_path / "mine" / "list.csv",
+                  [("ana", "", f"ana/{one}{k}.wav") for k in range(4)] + [("ana", "", f"ana/{apart}{k}.png") for k in range(4)]
+                  + [(one, "", f"{composed}/a{k}.wav") for k in range(4)] + [(other, "", f"{apart}/a{k}.png") for k in range(4)])
+        report = prepare_folder(tmp_path / "mine" / "list.csv", tmp_path / "out", overwrite=True)
+        assert (report.bad, set(report.speakers), report.pictured) == ([], {"ana", composed}, 8)
 
 
 def test_a_csv_that_is_no_text(tmp_path):
