@@ -49,6 +49,11 @@ def read_sound(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[
         raise ValueError(f"{path}: the file is empty (0 bytes).")
     mono, rate_hz, sums = _read_mono(path)
     if not len(mono):
+        content = path.read_bytes()
+        start = content.find(b"data") + 8
+        if content.startswith(b"RIFF") and content[start - 4:start] == bytes(4) and len(content) > start:
+            raise ValueError(f"{path}: its header says that no sound follows, but {len(content) - start} bytes do. It was "
+                             "written to a pipe, or not to its end; save it anew, as sox --ignore-length does.")
         raise ValueError(f"{path}: the file holds no samples.")
     if not np.isfinite(mono).all():
         raise ValueError(f"{path}: holds {int((~np.isfinite(mono)).sum())} samples that are NaN or infinite.")

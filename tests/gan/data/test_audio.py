@@ -162,6 +162,20 @@ def test_a_file_that_ends_early_gives_what_it_holds_or_a_reason(tmp_path):
                 assert str(path) in str(error)  # noqa: PT017 - either is right, a crash is not
 
 
+def test_sizes_that_a_pipe_left_open(tmp_path):
+    """0xFFFFFFFF is read to the end; 0 is refused by name, unless the file does end there."""
+    write_wav(tmp_path / "a.wav", tone(0.1, 16_000))
+    whole = (tmp_path / "a.wav").read_bytes()
+    for size in (b"\xff" * 4, b"\0" * 4):
+        (tmp_path / "a.wav").write_bytes(whole[:4] + size + whole[8:40] + size + whole[44:])
+        if size[0]:
+            assert len(read_waveform(tmp_path / "a.wav")) == 1_600
+        else:
+            with pytest.raises(ValueError, match=r"a.wav: its header says that no sound follows, but 3200 bytes do") as caught:
+                read_waveform(tmp_path / "a.wav")
+            assert "\n" not in str(caught.value)
+
+
 def test_to_int16_rounds_and_clips():
     given_samples = np.array([0, 1, -1, 2, -2, 0.5, 1.4 / 32768])
     assert to_int16(given_samples).tolist() == [0, 32767, -32768, 32767, -32768, 16384, 1]
