@@ -46,7 +46,7 @@ class Shown:
     """Faces of an evaluation for a person to look at: of some voices of each split, from the first run at the longest clips.
 
     title, notes: what they are. columns: a caption a voice. pictures: rows, a caption and a uint8 (H, W, 3) face a voice: the
-    true ones, then every system's but the noise.
+    true ones, then every system's but the noise. scored: how many scores the evaluation gave.
     """
 
     def __init__(self, corpus: Corpus, settings: Evaluation, splits: Sequence[str]):
@@ -54,6 +54,7 @@ class Shown:
         self._of_each = min(MOST, max(FEWEST, SHOWN // len(splits)))
         self._faces: dict[str, dict[tuple[str, int], np.ndarray]] = {"true face": {}}
         self._about: dict[str, None] = {}
+        self.scored = 0
         self.title = f"{corpus.name}: faces from {self._seconds:g} s of speech, protocol {settings.protocol}"
 
     def add(self, system: System, run: Run | None, trial: Trial, split: str, seconds: float) -> None:
@@ -158,6 +159,12 @@ def score(metrics: Mapping[str, Metric | str], trial: Trial) -> list[Score]:
     for name, metric in metrics.items():
         scores += metric(trial) if isinstance(metric, Metric) else [Score(name, math.nan, note=f"skipped: {metric}")]
     return scores
+
+
+def said(scores: Sequence[Score]) -> str:
+    """The scores in a line; where all were skipped, why."""
+    made = [f"{score.metric} {score.value:.4g}" for score in scores if not score.skipped]
+    return ", ".join(made) or "; ".join(dict.fromkeys(score.note for score in scores)) or "no metric is asked for"
 
 
 def rows(evaluated: Evaluated, system: System, run: Run | None, corpus: Corpus, settings: Evaluation, split: str,
@@ -306,8 +313,8 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
     for split in chosen:
         corpus.in_split(corpus.clips, split)    # a misspelt one is named now, not after the hours of the one before it
     for run in runs:
-        for said in dict.fromkeys(line for split in chosen for line in _warnings(run, corpus, split)):
-            print(said, file=sys.stderr)
+        for line in dict.fromkeys(line for split in chosen for line in _warnings(run, corpus, split)):
+            print(line, file=sys.stderr)
     shown = Shown(corpus, settings, chosen)
     for split in chosen:
         for seconds in settings.seconds:
@@ -316,8 +323,8 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
                 append(out, rows(evaluated, system, of_run, corpus, settings, split, seconds), evaluated)
                 if evaluated.trial is not None:
                     shown.add(system, of_run, evaluated.trial, split, seconds)
-                print(f"{split}, {seconds:g} s, {system.name}: " + ", ".join(
-                    f"{score.metric} {score.value:.4g}" for score in evaluated.scores if not score.skipped), flush=True)
+                shown.scored += sum(not score.skipped for score in evaluated.scores)
+                print(f"{split}, {seconds:g} s, {system.name}: {said(evaluated.scores)}", flush=True)
     return shown
 
 

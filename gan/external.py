@@ -18,7 +18,7 @@ from gan.data.corpus import resize
 from gan.data.dataset import rng
 from gan.data.faces import PICTURES, read_picture
 from gan.data.media import UNREAD_PICTURES, below, unread
-from gan.evaluate import Evaluated, append, build_metrics, score, with_scores
+from gan.evaluate import Evaluated, append, build_metrics, said, score, with_scores
 from gan.systems import few_of_each
 
 STREAM_TARGETS = 120
@@ -41,8 +41,8 @@ def evaluate_folders(faces: Path, reference: Path, training: Path | None, face_b
     append(out, with_scores(evaluated, settings, None, dict(
         system=name, recipe=name, control=False, run=None, step=None, weights=None, training_seed=None,
         trained_against=[], corpus=reference.resolve().name, corpus_checksum=content, split=trial.split)), evaluated)
-    print(f"{faces}: " + ", ".join(f"{s.metric} {s.value:.4g}" for s in evaluated.scores if not s.skipped), flush=True)
-    return bad
+    print(f"{faces}: {said(evaluated.scores)}", flush=True)
+    return bad if any(not score.skipped for score in evaluated.scores) else [*bad, f"{faces}: all of it, nothing was scored."]
 
 
 def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_box: Sequence[float],

@@ -94,6 +94,16 @@ def test_names_composed_and_not_are_the_same(real: Faces, tmp_path: Path) -> Non
     assert (len(trial.generated), bad) == (len(faces), [])
 
 
+def test_where_all_is_skipped_the_line_says_why(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = folder(tmp_path / "drawn", real)
+    judge = "evaluation.metrics={judge: {name: identity_accuracy, steps: 5}, l1: null}"
+    code, out, err = evaluated(capsys, "--faces", str(drawn), "--reference", str(folder(tmp_path / "true", real)), *L1, judge,
+                               "--out", str(tmp_path))
+    assert code == 1
+    assert out.startswith(f"{drawn}: skipped: ")
+    assert err[-1] == f"left out: {drawn}: all of it, nothing was scored."
+
+
 def test_rows_say_what_they_are_of(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = folder(tmp_path / "a", {name: faces[::-1] for name, faces in real.items()}), folder(tmp_path / "b", real)
     reference = folder(tmp_path / "true", real)
