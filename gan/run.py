@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from gan import checkpoint
 from gan.build import refuse_foreign_code
 from gan.checkpoint import Checkpoint, load_part
 from gan.config import Config, from_dict
-from gan.data.audio import LARGEST_AMPLITUDE, read_waveform
-from gan.data.pictures import read_face
+from gan.data.audio import LARGEST_AMPLITUDE, read_sound
+from gan.data.pictures import read_picture
 from gan.model import NO_DECODER, Generator, build_model
+
+FEWEST_SAMPLES, FAINTEST = 400, 10 ** (-50 / 20)     # less than a window of 25 ms; -50 dB of full scale
 
 
 class Run:
@@ -48,10 +52,18 @@ class Run:
         return self.generator.image_sizes[-1]
 
     def generate_from(self, path: Path, seed: int = 0) -> np.ndarray:
-        """A sound file (or a picture, if the run draws from faces) -> uint8 (H, W, 3)."""
+        """A sound file (or a picture, if the run draws from faces) -> uint8 (H, W, 3). What is odd about it goes to stderr."""
         if self.generator.reads == "face":
-            return self.generator.draw([read_face(path)], seed)[0]
-        return self.generate(read_waveform(path), seed)
+            face, note = read_picture(path)
+            drawn = self.generator.draw([face], seed)[0]
+        else:
+            waveform, note = read_sound(path)
+            drawn = self.generate(waveform, seed)
+            if len(waveform) < FEWEST_SAMPLES or np.abs(waveform).max() < FAINTEST:
+                note = "; ".join(filter(None, [note, "silent, or too short to hear; the face is drawn all the same"]))
+        if note:
+            tqdm.write(f"{path}: {note}.", file=sys.stderr)
+        return drawn
 
     def generate(self, waveform: np.ndarray | Tensor, seed: int = 0) -> np.ndarray:
         """Speech -> its face. (S,) -> uint8 (H, W, 3); (B, S) -> uint8 (B, H, W, 3).

@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -272,7 +273,8 @@ def sounds(folder: Path, voices: np.ndarray) -> tuple[set[str], dict[str, str]]:
              "no_samples.wav": "no samples", "text.wav": "not sound", "nan.wav": "NaN"})
 
 
-def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_path: Path) -> None:
+def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = sounds(tmp_path / "in", voices)
     written, failed = generate_files(run, [tmp_path / "in"], tmp_path / "out")
     assert {path.relative_to(tmp_path / "out").as_posix() for path in written} == good
@@ -283,6 +285,48 @@ def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_p
         assert reason in line
         assert "\n" not in line
     assert read_face(tmp_path / "out" / "stereo.png").shape == (64, 64, 3)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(str(tmp_path))]
+    assert said == [f"{tmp_path / 'in' / name}: silent, or too short to hear; the face is drawn all the same."
+                    for name in ("one_sample.wav", "silence.wav")]
+
+
+def test_channels_of_opposite_phase_are_said_and_heard(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path,
+                                                       capsys: pytest.CaptureFixture[str]) -> None:
+    run = gan.load(runs["sf2f-64"])
+    soundfile.write(tmp_path / "a.wav", np.outer(voices[0], [1, -1]), 16_000, subtype="FLOAT")
+    (written,), _ = generate_files(run, [tmp_path / "a.wav"], tmp_path / "out")
+    assert np.array_equal(read_face(written), run.generate(voices[0]))
+    assert f"{tmp_path / 'a.wav'}: channels of opposite phase" in capsys.readouterr().err
+
+
+@pytest.fixture
+def painter() -> Run:
+    """A run that draws a face from a face: the same."""
+    run = Run.__new__(Run)
+    run.path = Path("painter")
+    run.generator = SimpleNamespace(reads="face", decoder=True, draw=lambda faces, seed: faces)    # type: ignore[assignment]
+    return run
+
+
+def test_a_transparent_picture_is_said(painter: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGBA", (8, 8), (255, 0, 255, 0)).save(tmp_path / "a.PNG")
+    (written,), failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert not failed
+    assert read_face(written).min() == 255
+    assert f"{tmp_path / 'a.PNG'}: transparent parts, white put behind them.\n" in capsys.readouterr().err
+
+
+def test_media_that_nothing_reads_is_listed(painter: Run, tmp_path: Path) -> None:
+    for name in ("deep/b.HEIC", "deep/._a.png", "c.tiff", "talk.m4a", "talk.MP4", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    written, failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert len(written) == 1
+    assert [line.partition(": not")[0] for line in failed] == [f"{tmp_path}: 1 .heic, 1 .tiff"]
+    painter.generator.reads = "waveform"
+    written, failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert failed[0].startswith(f"{tmp_path}: 1 .m4a, 1 .mp4: not read here")
 
 
 def test_sources_of_one_name_do_not_overwrite_each_other(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path) -> None:
