@@ -30,7 +30,8 @@ def rows(path: str) -> list[dict]:
 def test_a_corpus_opens_and_is_intact() -> None:
     corpus = Corpus("people")
     corpus.verify()
-    assert len(corpus.speakers) == 3 and corpus.face_sizes == (16, 32)
+    assert len(corpus.speakers) == 3
+    assert corpus.face_sizes == (16, 32)
 
 
 def test_a_run_draws_the_very_face_it_drew() -> None:
@@ -53,7 +54,8 @@ def test_a_run_is_scored_as_before_and_tabled_with_its_old_rows(capsys: pytest.C
     old, new = ({row["system"]: row for row in rows(f"{place}/results.jsonl")} for place in ("trained", "new"))
     assert list(new) == list(old)
     for system, row in new.items():
-        assert row["protocol"] == old[system]["protocol"] and row["corpus_checksum"] == old[system]["corpus_checksum"]
+        assert row["protocol"] == old[system]["protocol"]
+        assert row["corpus_checksum"] == old[system]["corpus_checksum"]
         assert row["value"] == pytest.approx(old[system]["value"], abs=0.01), system
     capsys.readouterr()
     assert main(["table", "trained/results.jsonl"]) == 0
