@@ -81,7 +81,8 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate_hz: int = SAMP
     samples = waveform if waveform.dtype == np.int16 else to_int16(waveform)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        soundfile.write(temporary, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
+        with open(temporary, "wb") as file:     # opened by libsndfile, only its owner might write it, whatever the umask
+            soundfile.write(file, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
