@@ -45,10 +45,15 @@ def read_waveform(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.
     if np.abs(mono).max() > LARGEST_AMPLITUDE:
         raise ValueError(f"{path}: samples reach {np.abs(mono).max():g}, but sound lies in [-1, 1]. "
                          "Scale it, or save it as 16-bit.")
-    if rate_hz != sample_rate_hz:
-        common = math.gcd(rate_hz, sample_rate_hz)
-        mono = resample_poly(mono, sample_rate_hz // common, rate_hz // common).astype(np.float32)
-    return np.clip(mono, -1, 1)
+    return np.clip(resample(mono, rate_hz, sample_rate_hz), -1, 1)
+
+
+def resample(waveform: np.ndarray, rate_hz: int, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+    """(..., S) from one rate to another; unchanged where they are the same."""
+    if rate_hz == sample_rate_hz:
+        return waveform
+    common = math.gcd(rate_hz, sample_rate_hz)
+    return resample_poly(waveform, sample_rate_hz // common, rate_hz // common, axis=-1).astype(waveform.dtype)
 
 
 def _read_mono(path: Path) -> tuple[np.ndarray, int]:
