@@ -41,7 +41,7 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     written = []
     for (path, _), target in zip(tqdm(files, desc="draw", unit="file", disable=None), targets, strict=True):
         try:
-            face = run.generate_from(path, seed)
+            face = run.generate(path, seed)
         except ValueError as error:
             failed.append(str(error) if str(error).startswith(str(path)) else f"{path}: {error}")
             continue

@@ -65,10 +65,15 @@ def read_sound(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[
     if np.abs(mono).max() > LARGEST_AMPLITUDE:
         raise ValueError(f"{path}: samples reach {np.abs(mono).max():g}, but sound lies in [-1, 1]. "
                          "Scale it, or save it as 16-bit.")
-    if rate_hz != sample_rate_hz:
-        common = math.gcd(rate_hz, sample_rate_hz)
-        mono = resample_poly(mono, sample_rate_hz // common, rate_hz // common).astype(np.float32)
-    return np.clip(mono, -1, 1), OPPOSITE if opposite else ""
+    return np.clip(resample(mono, rate_hz, sample_rate_hz), -1, 1), OPPOSITE if opposite else ""
+
+
+def resample(waveform: np.ndarray, rate_hz: int, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+    """(..., S) from one rate to another; unchanged where they are the same."""
+    if rate_hz == sample_rate_hz:
+        return waveform
+    common = math.gcd(rate_hz, sample_rate_hz)
+    return resample_poly(waveform, sample_rate_hz // common, rate_hz // common, axis=-1).astype(waveform.dtype)
 
 
 def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int, np.ndarray]:
@@ -108,7 +113,8 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate_hz: int = SAMP
     samples = waveform if waveform.dtype == np.int16 else to_int16(waveform)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        soundfile.write(temporary, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
+        with open(temporary, "wb") as file:     # opened by libsndfile, only its owner might write it, whatever the umask
+            soundfile.write(file, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

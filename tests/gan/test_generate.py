@@ -14,7 +14,7 @@ import gan
 from decoders.deconv import Deconv
 from gan import checkpoint
 from gan.checkpoint import part
-from gan.data.audio import write_wav
+from gan.data.audio import resample, write_wav
 from gan.data.corpus import Corpus
 from gan.data.faces import to_uint8
 from gan.data.pictures import MARK, read_face
@@ -70,6 +70,8 @@ def test_the_voice_decides_the_face(run: Run, voices: np.ndarray) -> None:
     (np.zeros(0, np.float32), "shape (0,)"),
     (np.zeros((2, 0), np.float32), "shape (2, 0)"),
     (np.zeros((2, 3, 4), np.float32), "shape (2, 3, 4)"),
+    (np.zeros((32_000, 2), np.float32), "32000 voices of 2 samples. If these are channels, give their mean"),
+    (torch.zeros(16_000, 1), "shape (16000, 1)"),
     (np.float32(0.5), "shape ()"),
     (np.zeros(100, np.int16), "int16 came"),
     (torch.zeros(100, dtype=torch.int16), "divide int16 by 32768"),
@@ -82,6 +84,27 @@ def test_what_is_not_a_waveform(waveform: np.ndarray | Tensor, said: str, run: R
         run.generate(waveform)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_and_any_rate(run: Run, voices: np.ndarray, tmp_path: Path) -> None:
+    """The file, its samples at its own rate, and the command draw the same face."""
+    high = resample(voices[:2], 16_000, 44_100)
+    soundfile.write(tmp_path / "a.wav", high[0], 44_100, subtype="FLOAT")
+    drawn = run.generate(tmp_path / "a.wav")
+    assert np.array_equal(run.generate(str(tmp_path / "a.wav")), drawn)
+    assert np.array_equal(run.generate(high[0], sample_rate=44_100), drawn)
+    assert np.array_equal(run.generate(torch.from_numpy(high), sample_rate=44_100).shape, (2, 64, 64, 3))
+    assert not np.array_equal(run.generate(high[0]), drawn)
+    generate_files(run, [tmp_path / "a.wav"], tmp_path / "out")
+    assert np.array_equal(read_face(tmp_path / "out" / "a.png"), drawn)
+    with pytest.raises(ValueError, match=r"gone\.wav: no such file"):
+        run.generate("gone.wav")
+
+
+@pytest.mark.parametrize("rate", [0, -16_000, 44_100.5, 10**7])
+def test_an_impossible_rate(rate: float, run: Run, voices: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"sample_rate: .* came\. Allowed: 1000 to 768000 Hz"):
+        run.generate(voices[0], sample_rate=rate)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 159, 401, 3_200, 100_000])
