@@ -7,7 +7,8 @@ Either a folder, one subfolder a speaker:
     <speaker>/<recording>/any.flac       files in a subfolder are one recording: say, all cuts of one video
 
 or a CSV (UTF-8) with columns speaker, recording, file, and any more that describe the speaker (sex, age, ...). The
-ending tells sound from picture. recording may be empty: a sound file is then its own recording, a picture of none.
+ending tells sound from picture. recording may be empty: a sound file is then its own recording, a picture that of the
+sound file of its name beside it, else of none.
 Files are relative to the CSV's folder and must lie in it, because a CSV may come from someone else; allow_outside
 lifts that.
 

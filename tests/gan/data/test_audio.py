@@ -78,7 +78,7 @@ def test_other_channels_are_averaged_and_nothing_is_said(tmp_path):
     for channels in (np.stack([sound, sound], 1), noise, noise[:, :2], np.stack([sound, 0 * sound], 1),
                      np.stack([half, -sound + half], 1),
                      np.stack([sound] + 5 * [0 * sound], 1), np.stack([-sound, 0.5 * sound], 1), np.zeros((100, 2)),
-                     np.full((100, 2), 0.3), random.choice([-1, 1], (9_000, 2)) / 32768, noise[:1]):
+                     np.full((100, 2), 0.3), np.outer(random.choice([-1, 1], 9_000), [1, -1]) / 32768, noise[:1]):
         soundfile.write(tmp_path / "a.wav", channels, 16_000, subtype="FLOAT")
         waveform, said = read_sound(tmp_path / "a.wav")
         assert said == ""
