@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from tqdm import tqdm
-
+from evaluation.progress import Progress
 from gan.config import nearest
 from gan.files import cache_folder, sha256
 
@@ -196,7 +195,7 @@ def verify() -> list[dict[str, str]]:
     """A row for each asset, its content compared and read as at its use: name, result (ok, missing, differs), sha256 found,
     path."""
     rows = []
-    for each in tqdm(ASSETS, "Verifying", disable=None, unit="file", leave=False):
+    for each in Progress(ASSETS, "Verifying", unit="file", leave=False):
         path = _path(each)
         if path is None or not path.is_file():
             rows.append({"name": each.name, "result": "missing", "sha256": "", "path": str(path or "")})
@@ -249,7 +248,7 @@ def _copy(source: Path, target: Path) -> str:
     """Copy and flush to the disk; returns the SHA-256 of what was written."""
     digest = hashlib.sha256()
     with (open(source, "rb") as reading, open(target, "wb") as writing,
-          tqdm(total=source.stat().st_size, desc="Copying", disable=None, unit="B", unit_scale=True) as progress):
+          Progress(total=source.stat().st_size, desc="Copying", unit="B", unit_scale=True) as progress):
         while block := reading.read(BLOCK_BYTES):
             digest.update(block)
             writing.write(block)

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
+from evaluation.progress import Progress
 from gan.data.audio import SOUND
 from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, below, unread
 from gan.data.pictures import PICTURES, write_face
@@ -39,7 +38,7 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     files = list(dict.fromkeys(files))
     targets = [out / name for name in _picture_names([relative for _, relative in files])]
     written = []
-    for (path, _), target in zip(tqdm(files, desc="draw", unit="file", disable=None), targets, strict=True):
+    for (path, _), target in zip(Progress(files, desc="draw", unit="file"), targets, strict=True):
         try:
             face = run.generate(path, seed)
         except ValueError as error:

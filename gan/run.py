@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan import checkpoint
 from gan.build import refuse_foreign_code
 from gan.checkpoint import Checkpoint, load_part
@@ -81,7 +81,7 @@ class Run:
                 note = "; ".join(filter(None, [note, "silent, or too short to hear; the face is drawn all the same"]))
         drawn = self.generator.draw([source], seed)[0]
         if note:
-            tqdm.write(f"{path}: {note}.", file=sys.stderr)
+            Progress.write(f"{path}: {note}.", file=sys.stderr)
         return drawn
 
     def draw(self, waveforms: Sequence[np.ndarray], batch_size: int, seed: int = 0) -> np.ndarray:

@@ -10,8 +10,8 @@ from pathlib import Path
 from unicodedata import normalize
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from evaluation.trial import Trial
 from gan.config import Evaluation
 from gan.data.dataset import rng
@@ -98,12 +98,11 @@ def _by_speaker(folder: Path) -> Pictures:
 
 def _read(pictures: Pictures, number: dict[str, int], bad: list[str]) -> tuple[list[np.ndarray], np.ndarray]:
     faces, owner = [], []
-    for name, path in tqdm([(name, path) for name, files in pictures.items() for path in files], desc="read", unit="face",
-                           disable=None, leave=False):
+    for name, path in Progress([(name, path) for name, files in pictures.items() for path in files], desc="read", unit="face", leave=False):
         try:
             face, note = read_picture(path)
             if note:
-                tqdm.write(f"{path}: {note}.", file=sys.stderr)
+                Progress.write(f"{path}: {note}.", file=sys.stderr)
             faces.append(face)
             owner.append(number[name])
         except ValueError as error:

@@ -32,8 +32,8 @@ from pathlib import Path
 from unicodedata import normalize
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan.data import audio
 from gan.data.corpus import SPLITS
 from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, counted, ends, unread
@@ -264,7 +264,7 @@ def _check(items: Iterable[Item], bad: list[tuple[str, str]], said: Counter[str]
     said: counts what readers say of usable files.
     """
     good, digests, listed = [], [], set[tuple[str, str, Path]]()
-    for item in tqdm(list(items), "Checking", disable=None, unit="file"):
+    for item in Progress(list(items), "Checking", unit="file"):
         key = (item.speaker, item.recording, item.path)
         if key in listed:  # one CSV row twice
             continue
@@ -347,7 +347,7 @@ def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: 
     """Store everything, equal pictures of a recording once; returns the seconds of sound."""
     numbers = {name: writer.add_speaker(name, split, **attributes.get(name, {})) for name, split in speakers.items()}
     samples = 0
-    with tqdm(total=len(items), desc="Writing", disable=None, unit="file") as progress:
+    with Progress(total=len(items), desc="Writing", unit="file") as progress:
         for group, split in zip(groups, splits, strict=True):
             first = items[group[0]]
             recording = writer.add_recording(numbers[first.speaker], first.recording or first.path.name, split)

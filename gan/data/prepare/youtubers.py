@@ -26,8 +26,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan.data.audio import read_sound, to_int16
 from gan.data.pictures import read_face, read_picture
 from gan.data.prepare import add_output_arguments, new_corpus_path
@@ -166,7 +166,7 @@ def _read(pairs: list[Pair], bad: list[tuple[str, str]], said: Counter[str],
     """The pairs that can be read, their int16 waveforms, the digests of their pictures' bytes. The others go to bad."""
     good, waveforms, face_keys = [], [], []
     readable: dict[str, str | None] = {}  # digest of a picture -> why it cannot be read
-    for pair in tqdm(pairs, "Reading", disable=None, unit="pair"):
+    for pair in Progress(pairs, "Reading", unit="pair"):
         path = pair.audio
         try:
             sound, note = read_sound(path)
@@ -237,7 +237,7 @@ def _write(writer: CorpusWriter, pairs: list[Pair], waveforms: list[np.ndarray],
     faces: dict[tuple[int, str], int] = {}
     recordings: dict[tuple[int, str, str], int] = {}
     order = [(block, p) for block, members in enumerate(blocks) for p in members]
-    for block, p in tqdm(order, "Writing", disable=None, unit="pair"):
+    for block, p in Progress(order, "Writing", unit="pair"):
         pair, split = pairs[p], split_of[p]
         if (block, pair.speaker, split) not in recordings:
             name = f"{pair.folder}/{pair.speaker}/{pair.number}"
