@@ -13,7 +13,7 @@ PYTEST := -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist worksteal
 .PHONY: help install demo test test-floor test-slurm check lint clean
 
 help:
-	@echo "make demo        install, build the toy corpus, train a small model, print the results table, write demo/faces.png"
+	@echo "make demo        install, build the toy corpus, train a small model, print the results table, write demo/faces.png (10 to 30 minutes)"
 	@echo "make test        install, run lint, types and the whole test suite"
 	@echo "make check       the same without the slow tests, two minutes: before every commit"
 	@echo "make test-slurm  the SLURM launcher on a cluster of ordinary processes; needs Debian's slurmctld, slurmd, slurm-client"

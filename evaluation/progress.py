@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -14,24 +14,16 @@ LINE = "{desc}: {n_fmt} of {total_fmt} {unit}s, {rate_fmt}{postfix}, {remaining}
 
 
 class Progress(tqdm):
-    """tqdm on standard error. Where that is no terminal, nothing is said of work that takes less than half a minute.
+    """tqdm on standard error. Where that is no terminal, nothing is said of work that takes less than half a minute."""
 
-    iterable, desc, unit, total, initial: as tqdm takes them. kept: the bar stays when it is done. silent: nothing is ever said.
-    """
+    monitor_interval = 0  # no thread of tqdm's: the clock is asked at every step of the work
 
-    def __init__(
-        self,
-        iterable: Iterable | None = None,
-        *,
-        desc: str,
-        unit: str,
-        kept: bool = False,
-        silent: bool = False,
-        **more: Any,
-    ):
+    def __init__(self, *args: Any, **more: Any):
         if not sys.stderr.isatty():
-            more |= dict(bar_format=LINE, delay=SECONDS, mininterval=SECONDS, maxinterval=SECONDS, miniters=1)
-        super().__init__(iterable, desc=desc, unit=unit, leave=kept and sys.stderr.isatty(), disable=silent, **more)
+            more |= dict(
+                bar_format=LINE, delay=SECONDS, mininterval=SECONDS, maxinterval=SECONDS, miniters=1, leave=False
+            )
+        super().__init__(*args, **more)
 
     def close(self) -> None:
         if not self.disable and not self.fp.isatty():

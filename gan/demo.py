@@ -19,16 +19,23 @@ from gan.run import load as load_run
 from gan.scoring.evaluate import evaluate_runs
 from gan.scoring.rows import read_rows, trained_against_all
 from gan.sheets import draw_pairs
+from gan.sweep.estimate import measured
 from gan.training.start import train
 
 NUM_SPEAKERS = 8
+TRAINING_TO_ALL = 1.5   # training is two thirds of what the whole takes
 
 
 def main(out: Path = Path("demo")) -> None:
     """Writes out/runs, out/results.jsonl, out/table.md and out/faces.png; run again, it goes on where it stopped."""
     started = time.monotonic()
     out.mkdir(exist_ok=True)
-    run = load_run(train(load("demo"), "demo", out / "runs"))
+    config = load("demo")
+    seconds, _ = measured(config)
+    minutes = config.train.steps * seconds * TRAINING_TO_ALL / 60
+    print(f"About {minutes:.0f} minutes on this machine: {config.train.steps} training steps of {seconds:.2g} s, then an "
+          "evaluation. Ctrl-C saves, and the same command goes on.", flush=True)
+    run = load_run(train(config, "demo", out / "runs"))
     corpus = open_corpus(run.config.data.corpus)
     picture = out / "faces.png"
     write_face(picture, faces(run, corpus))

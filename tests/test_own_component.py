@@ -1,18 +1,19 @@
 """docs/add_a_component.md is true: its encoder, in a package of one's own, trains with an unchanged recipe and draws."""
 
-import os
 import re
 import shlex
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gan.__main__ import main
 from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.data.pictures import read_face
 
+Voxface = Callable[[list[str]], tuple[int, str]]
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "add_a_component.md").read_text(encoding="utf-8")
 # Added to the page's training: the same command, briefly.
@@ -26,12 +27,6 @@ def block(language: str) -> str:
     return found[0]
 
 
-def voxface(arguments: list[str], folder: Path) -> subprocess.CompletedProcess:
-    paths = os.pathsep.join([str(folder), str(ROOT)])
-    return subprocess.run([sys.executable, "-m", "gan", *arguments], cwd=folder, env=os.environ | {"PYTHONPATH": paths},
-                          capture_output=True, text=True, timeout=300)
-
-
 @pytest.fixture(scope="module")
 def folder_of_a_lab(tiny: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("lab")
@@ -42,25 +37,40 @@ def folder_of_a_lab(tiny: Corpus, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-def test_the_page_as_written(folder_of_a_lab: Path) -> None:
+@pytest.fixture
+def voxface(folder_of_a_lab: Path, monkeypatch: pytest.MonkeyPatch,
+            capsys: pytest.CaptureFixture[str]) -> Voxface:
+    """The command, called in that folder with its package importable: the exit code and what standard error got."""
+    monkeypatch.chdir(folder_of_a_lab)
+    monkeypatch.syspath_prepend(str(folder_of_a_lab))
+    monkeypatch.delitem(sys.modules, "my_lab", raising=False)
+    monkeypatch.delitem(sys.modules, "my_lab.nets", raising=False)
+
+    def called(arguments: list[str]) -> tuple[int, str]:
+        code = main(arguments)
+        return code, capsys.readouterr().err
+
+    return called
+
+
+@pytest.mark.slow
+def test_the_page_as_written(folder_of_a_lab: Path, voxface: Voxface) -> None:
     """Train; draw with leave; be refused without, in one line that names the code and the option."""
     training, drawing = (shlex.split(line)[1:] for line in block("bash").splitlines())
-    trained = voxface([*training, *BRIEF], folder_of_a_lab)
-    assert trained.returncode == 0, trained.stderr
+    assert voxface([*training, *BRIEF])[0] == 0
     run, = (folder_of_a_lab / "runs").iterdir()
     assert "my_lab.nets.MyEncoder" in (run / "config.yaml").read_text(encoding="utf-8")
 
     drawing = [str(run) if word == "runs/demo-*" else word for word in drawing]
-    drawn = voxface(drawing, folder_of_a_lab)
-    assert drawn.returncode == 0, drawn.stderr
+    assert voxface(drawing)[0] == 0
     assert read_face(folder_of_a_lab / "faces" / "speech.png").shape == (64, 64, 3)
 
     without = [word for word in drawing if word not in ("--allow-code", "my_lab")]
-    refused = voxface([*without, "--out", "refused"], folder_of_a_lab)
-    assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
-    assert "encoder.name: my_lab.nets.MyEncoder" in refused.stderr
-    assert "--allow-code my_lab" in refused.stderr
+    code, said = voxface([*without, "--out", "refused"])
+    assert code == 2
+    assert said.count("\n") == 1
+    assert "encoder.name: my_lab.nets.MyEncoder" in said
+    assert "--allow-code my_lab" in said
     assert not (folder_of_a_lab / "refused").exists()
 
 
@@ -69,16 +79,33 @@ def test_the_page_as_written(folder_of_a_lab: Path) -> None:
     ("nobody.nets.MyEncoder", "No module named 'nobody'"),
     ("my_lab.nets.Tensor", "is not a subclass of encoders.base.Encoder"),
 ])
-def test_a_name_that_leads_nowhere(name: str, said: str, folder_of_a_lab: Path) -> None:
-    tried = voxface(["train", "demo", f"encoder.name={name}", "--runs", "none", *BRIEF], folder_of_a_lab)
-    assert tried.returncode == 2
-    assert tried.stderr.count("\n") == 1
-    assert "encoder.name: " in tried.stderr
-    assert said in tried.stderr
+def test_a_name_that_leads_nowhere(name: str, said: str, voxface: Voxface) -> None:
+    code, line = voxface(["train", "demo", f"encoder.name={name}", "--runs", "none", *BRIEF])
+    assert code == 2
+    assert line.count("\n") == 1
+    assert "encoder.name: " in line
+    assert said in line
 
 
-def test_a_wrong_argument_names_the_right_ones(folder_of_a_lab: Path) -> None:
+def test_a_wrong_argument_names_the_right_ones(voxface: Voxface) -> None:
     wrong = "encoder={name: my_lab.nets.MyEncoder, widht: 96}"
-    tried = voxface(["train", "demo", wrong, "--runs", "none", *BRIEF], folder_of_a_lab)
-    assert tried.returncode == 2
-    assert "encoder.widht: my_lab.nets.MyEncoder takes no such argument. Allowed: embedding_dim, width." in tried.stderr
+    code, line = voxface(["train", "demo", wrong, "--runs", "none", *BRIEF])
+    assert code == 2
+    assert "encoder.widht: my_lab.nets.MyEncoder takes no such argument. Allowed: embedding_dim, width." in line
+
+
+@pytest.mark.parametrize("command", [
+    ["train", "demo", "encoder={name: my_lab.broken.Narrow, width: 0}"],
+    ["sweep", "run", "my.yaml", "--dry-run"]])
+def test_debug_shows_the_line_of_ones_own_code(command: list[str], folder_of_a_lab: Path, voxface: Voxface) -> None:
+    (folder_of_a_lab / "my_lab" / "broken.py").write_text(
+        "from my_lab.nets import MyEncoder\n\n\nclass Narrow(MyEncoder):\n    def __init__(self, num_channels, width: int):\n"
+        "        raise ValueError(f'width {width} came')\n", encoding="utf-8")
+    (folder_of_a_lab / "my.yaml").write_text("base: demo\nset: {encoder: {name: my_lab.broken.Narrow, width: 0}}\nseeds: [0]\n")
+    code, plain = voxface(command)
+    assert code == 2
+    assert plain.count("\n") == 1
+    assert "encoder: width 0 came" in plain
+    code, debugged = voxface([*command, "--debug"])
+    assert code == 2
+    assert 'broken.py", line 6' in debugged

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan.audit.hashes import BITS, differing_bits, hashed, low_frequencies, near_pairs
 from gan.data.corpus import SAMPLE_RATE_HZ
 
@@ -66,7 +66,7 @@ def matches(waveforms: Sequence[np.ndarray], group: np.ndarray) -> list[Match]:
     learnt = np.concatenate([np.zeros((1, 2 * BITS), np.float32), *(_frequencies(waveforms[clip])[1] for clip in spread)])
     thresholds = np.median(learnt[1:] if len(learnt) > 1 else learnt, axis=0)
     clips, peaks, hashes = [], [], []
-    for clip, waveform in enumerate(tqdm(waveforms, "Fingerprinting", unit="clip", disable=None, leave=False)):
+    for clip, waveform in enumerate(Progress(waveforms, "Fingerprinting", unit="clip", leave=False)):
         at, frequencies = _frequencies(waveform)
         clips.append(np.full(len(at), clip, np.int32))
         peaks.append(at.astype(np.int32))

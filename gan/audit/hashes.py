@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.fft import dctn
-from tqdm import tqdm
+
+from evaluation.progress import Progress
 
 BITS = 64
 PARTS, PART_BITS = 4, 16
@@ -63,7 +64,7 @@ def near_pairs(hashes: np.ndarray, group: np.ndarray, distance: int, asked: np.n
     own, asked, largest = hashes, hashes if asked is None else asked, np.bincount(group).argmax()
     # What the largest group shares with others, they find: it need not ask, unless what it would ask differs.
     asking = np.flatnonzero(group != largest) if asked is own else np.arange(len(own))
-    with tqdm(total=PARTS * len(PROBES), desc=progress, unit="probe", disable=None, leave=False) as bar:
+    with Progress(total=PARTS * len(PROBES), desc=progress, unit="probe", leave=False) as bar:
         for part in range(PARTS):
             shift, mask = np.uint64(part * PART_BITS), np.uint64((1 << PART_BITS) - 1)
             keys, questions = (((values >> shift) & mask).astype(np.int64) for values in (own, asked[asking]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan.audit.base import Finding, Item, Names
 from gan.audit.hashes import hashed, low_frequencies, near_pairs
 from gan.data.corpus import SPLITS, Corpus
@@ -32,7 +32,7 @@ def check(corpus: Corpus) -> tuple[Finding, Finding]:
         thresholds = np.median(np.concatenate([low_frequencies(_grey(part)) for _, part in _pictures(corpus, spread)]), axis=0)
         hashes, mirrored = (np.zeros(len(faces), np.uint64) for _ in range(2))
         blocks = _pictures(corpus, np.arange(len(faces)))
-        for rows, part in tqdm(blocks, "Hashing faces", total=-(-len(faces) // BLOCK), unit="block", disable=None, leave=False):
+        for rows, part in Progress(blocks, "Hashing faces", total=-(-len(faces) // BLOCK), unit="block", leave=False):
             grey = _grey(part)
             hashes[rows] = hashed(low_frequencies(grey), thresholds)[0]
             mirrored[rows] = hashed(low_frequencies(grey[:, :, ::-1]), thresholds)[0]

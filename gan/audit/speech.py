@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan.audit.base import Finding, Item, Names
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 
@@ -25,7 +25,7 @@ def check(corpus: Corpus) -> tuple[Finding, Finding, Finding]:
     """(silent, clipped, speechless). A silent clip is not called speechless as well."""
     names = Names(corpus)
     silent, clipped, speechless = [], [], []
-    for clip in tqdm(range(len(corpus.clips)), "Listening", unit="clip", disable=None, leave=False):
+    for clip in Progress(range(len(corpus.clips)), "Listening", unit="clip", leave=False):
         waveform = corpus.waveform(clip)
         flat = float((np.abs(waveform.astype(np.int32)) >= CLIPPED_SAMPLE).mean())
         if flat > CLIPPED_SHARE:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan.config import Evaluation, nearest
 from gan.data.corpus import Corpus
 from gan.data.dataset import BySpeaker, rng
@@ -60,7 +60,7 @@ class Drawn(System):
         batches = range(0, len(items), settings.batch_size)
         faces = np.concatenate([
             self.generator.draw(items[start:start + settings.batch_size], seed + start)
-            for start in tqdm(batches, desc=f"draw {self.name}", unit="batch", disable=None, leave=False)])
+            for start in Progress(batches, desc=f"draw {self.name}", unit="batch", leave=False)])
         return np.stack([resize(face, size) for face in faces])
 
 
@@ -110,8 +110,8 @@ class OracleIdentity(System):
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
         return np.stack([self._picture(Speaker.from_row(corpus.speakers[speaker]), number, size, corpus, settings)
-                         for number, speaker in enumerate(tqdm(requests.speaker, desc=f"draw {self.name}", unit="face",
-                                                               disable=None, leave=False))])
+                         for number, speaker in enumerate(
+                             Progress(requests.speaker, desc=f"draw {self.name}", unit="face", leave=False))])
 
     def _picture(self, speaker: Speaker, number: int, size: int, corpus: Corpus, settings: Evaluation) -> np.ndarray:
         random = rng(settings.seed, STREAM_ORACLE, number)

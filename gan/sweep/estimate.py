@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan import recipes
 from gan.build import arguments_of
 from gan.config import Config
@@ -79,13 +79,13 @@ def estimates(plan: Plan, folder: Path, tasks: list[Task]) -> dict[str, tuple[fl
         if task.kind != "controls" and (samples := speed(place(folder, task))) is not None:
             known[_like(task.config)] = task.config.train.batch_size / samples, _megabytes_of(folder, task)
     found = {}
-    for task in tqdm(tasks, desc="estimate", unit="task", disable=None, leave=False):
+    for task in Progress(tasks, desc="estimate", unit="task", leave=False):
         if task.kind == "controls" or task.trained is not None:
             found[task.id] = 0.0, 0.0
             continue
         if _like(task.config) not in known or not all(map(math.isfinite, known[_like(task.config)])):
             try:
-                known[_like(task.config)] = _measured(task.config)
+                known[_like(task.config)] = measured(task.config)
             except Exception as error:      # such as too little memory: it is this cell's, not the sweep's
                 raise ValueError(f"{task.title}: {in_one_line(error)}") from error
         scalars = place(folder, task).scalars()
@@ -107,8 +107,8 @@ def _like(config: Config) -> str:
     return json.dumps(plain, sort_keys=True)
 
 
-def _measured(config: Config) -> tuple[float, float]:
-    """Seconds a step, and megabytes of the checkpoints that are kept."""
+def measured(config: Config) -> tuple[float, float]:
+    """Seconds a step takes here, and megabytes of the checkpoints that are kept."""
     # A copy: settling writes into a config which network a loss takes.
     alone = recipes.with_overrides(config, ["train.init_from=null", "train.init_modules=[]"])
     settle_networks(alone)

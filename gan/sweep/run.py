@@ -7,8 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
+from evaluation.progress import Progress
 from gan.build import build
 from gan.launchers.base import Job, Launcher
 from gan.signals import stop_signals
@@ -46,7 +45,7 @@ def run(plan: Plan, folder: Path, retry: bool = False) -> int:
         scheduler.retry()
     unit, total = ("cell", len(plan.cells)) if search is None else ("trial", search.settings.trials)
     with stop_signals("Stopping: running tasks save first.") as stop, \
-            tqdm(total=total, desc=plan.name, unit=unit, disable=None) as progress:
+            Progress(total=total, desc=plan.name, unit=unit) as progress:
         while scheduler.step():
             progress.n = sum(task.kind == unit and scheduler.states[task.id] in (DONE, PRUNED) for task in scheduler.plan.tasks)
             progress.refresh()
@@ -123,7 +122,7 @@ class _Scheduler:
         here = self.places[task_id]
         if here.state() in (DONE, FAILED, PRUNED) or code == TAKEN:
             if here.state() == FAILED:
-                tqdm.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)
+                Progress.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)
             return
         if code is None or code < 0 or code > 128 or here.was_stopped():     # killed, or stopped by somebody else: it goes on
             if here.step() > self.reached.get(task_id, -1):
@@ -134,4 +133,4 @@ class _Scheduler:
             here.fail(f"{how} {STARTS} times without getting further (not enough memory?)")
         else:
             here.fail(f"ended with exit code {code}: {(here.last_lines() or ['nothing in its log'])[-1]}")
-        tqdm.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)
+        Progress.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)

@@ -18,7 +18,7 @@ from gan.training.optimisers import Average
 class FixedVoices:
     """The same few voices (or faces, where the model reads faces) all through training, of held-out recordings if there are some.
 
-    shown: whether the model draws faces at all.
+    shown: whether there are faces to show: the model draws some, and logging.num_images and the corpus leave it a voice.
     """
 
     def __init__(self, corpus: Corpus, config: Config, generator: Generator):
@@ -26,7 +26,8 @@ class FixedVoices:
         clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
         speakers, first = np.unique(corpus.clips["speaker"][clips], return_index=True)
         chosen = clips[first[np.isin(speakers, corpus.faces["speaker"][faces])][:config.logging.num_images]]
-        self.corpus, self.shown, self.seconds = corpus, generator.decoder is not None, config.data.clip_seconds[1]
+        self.corpus, self.seconds = corpus, config.data.clip_seconds[1]
+        self.shown = generator.decoder is not None and len(chosen) > 0
         self.reads = generator.reads
         of_speaker = [faces[corpus.faces["speaker"][faces] == corpus.clips["speaker"][clip]][0] for clip in chosen]
         self.real = corpus.pixels(of_speaker, max(generator.image_sizes if self.shown else corpus.face_sizes))

@@ -37,7 +37,7 @@ def test_a_log_gets_a_line_every_half_minute(clock: list[float], monkeypatch: py
 def test_short_work_is_not_told_in_a_log(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
     monkeypatch.setattr(sys, "stderr", log)
-    with Progress(desc="draw", unit="face", total=9, kept=True) as told:
+    with Progress(desc="draw", unit="face", total=9) as told:
         clock[0] += progress.SECONDS - 1
         told.update(9)
     assert log.getvalue() == ""
@@ -47,5 +47,5 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     for silent in (False, True):
         screen = Terminal()
         monkeypatch.setattr(sys, "stderr", screen)
-        assert list(Progress(range(3), desc="draw", unit="face", silent=silent)) == [0, 1, 2]
+        assert list(Progress(range(3), desc="draw", unit="face", disable=silent)) == [0, 1, 2]
         assert ("\rdraw" in screen.getvalue()) is not silent

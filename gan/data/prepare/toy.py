@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan.data.toy.faces import BACKGROUNDS, FACE_BOX, draw_picture, render_face
 from gan.data.toy.speakers import Speaker, draw_speaker
 from gan.data.toy.voices import draw_recording, synthesise
@@ -78,7 +78,7 @@ def prepare_toy(path: str | Path, size: str = "demo", seed: int = 0, coupling: f
                       licence="CC0-1.0", consent="None needed: faces and voices are synthetic, of nobody.",
                       face_sizes=face_sizes, face_box=FACE_BOX, extra=extra) as writer, \
             _mapped(render, list(enumerate(speakers)), processes) as rendered:
-        progress = tqdm(rendered, desc=f"toy:{size}", total=len(splits), unit="speaker", disable=None)
+        progress = Progress(rendered, desc=f"toy:{size}", total=len(splits), unit="speaker")
         for index, sessions in enumerate(progress):
             # The same person has the same name in every world of a seed, and nobody else has it.
             _write_speaker(writer, f"toy{seed or ''}-{index:04d}", splits[index], speakers[index], sessions)

@@ -70,6 +70,12 @@ def test_says_how_many_and_on_which_net():
     assert "real faces: 9 against 9 others" in score.note
 
 
+def test_too_few_faces_for_the_dimensions_are_said():
+    (few,), (enough,) = (Frechet(Pooled())(trial(speakers=speakers, runs=2)) for speakers in (47, 48))
+    assert "; fewer faces than twice the 48 dimensions: " in few.note
+    assert "fewer faces" not in enough.note
+
+
 def test_only_on_fids_own_net_it_is_fid():
     class Published(Pooled):
         is_fids = True

@@ -22,7 +22,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
         found.append(config)
         return 60.0, 500.0
 
-    monkeypatch.setattr(estimate, "_measured", measure)
+    monkeypatch.setattr(estimate, "measured", measure)
     return found
 
 
@@ -94,7 +94,7 @@ def test_a_cell_that_cannot_be_measured_is_named(quick: Quick, tmp_path: Path, m
     def measure(config: Config) -> tuple[float, float]:
         raise MemoryError("Unable to allocate 1 TiB")
 
-    monkeypatch.setattr(estimate, "_measured", measure)
+    monkeypatch.setattr(estimate, "measured", measure)
     with pytest.raises(ValueError, match=r"^sf2f-64-tiny, seed 0: out of memory"):
         overview(quick(), tmp_path)
 

@@ -481,7 +481,8 @@ def test_overrides_stand_above_the_file(tiny: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("", "base: none came"),
+    ("", "the file is empty"),
+    ("set: {}", "base: none came"),
     ("[]", "a sweep is a mapping of sections, a list came"),
     ("just words", "just words: no such key"),
     ("base: [", "not valid YAML"),
