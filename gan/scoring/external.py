@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,11 +97,12 @@ def _by_speaker(folder: Path) -> Pictures:
 
 def _read(pictures: Pictures, number: dict[str, int], bad: list[str]) -> tuple[list[np.ndarray], np.ndarray]:
     faces, owner = [], []
-    for name, path in Progress([(name, path) for name, files in pictures.items() for path in files], desc="read", unit="face", leave=False):
+    for name, path in Progress([(name, path) for name, files in pictures.items() for path in files], desc="read",
+                               unit="face", leave=False):
         try:
             face, note = read_picture(path)
             if note:
-                Progress.write(f"{path}: {note}.", file=sys.stderr)
+                Progress.write(f"{path}: {note}.")
             faces.append(face)
             owner.append(number[name])
         except ValueError as error:

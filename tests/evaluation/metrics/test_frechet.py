@@ -2,12 +2,13 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.metrics.frechet import Frechet, distance, frechet_distance, moments
 from evaluation.real_faces.sets import fit
 from tests.evaluation.world import Pooled, trial
+from tests.properties import examples
 
 
 def gaussian(seed, dim, rank=None):
@@ -31,7 +32,7 @@ def test_samples_of_known_laws():
     assert frechet_distance(*moments(a), *moments(b)) == pytest.approx(4 * (1 + 1), rel=0.05)
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12))
 def test_symmetric_zero_on_itself_and_never_negative(seed, dim, rank):
     a, b = gaussian(seed, dim, rank), gaussian(seed + 1, dim)

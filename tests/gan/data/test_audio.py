@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.data.audio import OPPOSITE, SOUND, read_sound, read_waveform, to_int16, write_wav
+from tests.properties import examples
 
 RATES = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000]
 
@@ -18,7 +19,7 @@ def tone(seconds, rate_hz, frequency_hz=440.0):
 
 
 @given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=600))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_16_bit_mono_is_read_exactly(tmp_path_factory, samples):
     path = tmp_path_factory.mktemp("exact") / "a.wav"
     write_wav(path, np.array(samples, np.int16))
@@ -27,7 +28,7 @@ def test_16_bit_mono_is_read_exactly(tmp_path_factory, samples):
 
 @given(rate_hz=st.sampled_from([*RATES, 22_051, 12_345, 192_000]), num_samples=st.integers(1, 5_000),
        channels=st.integers(1, 3), wanted_hz=st.sampled_from([8_000, 16_000]))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_length_follows_the_rates(tmp_path_factory, rate_hz, num_samples, channels, wanted_hz):
     path = tmp_path_factory.mktemp("rates") / "a.wav"
     noise = np.random.default_rng(0).uniform(-1, 1, (num_samples, channels))
