@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import os
-import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -29,22 +31,33 @@ def cache_folder(*parts: str) -> Path:
     return folder
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Call write(temporary path beside `path`), then rename; a reader sees all of the file or none of it.
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Call write(a file beside `path`), then rename; a reader sees all of the file or none of it.
 
+    It is opened here, so that all whom the umask allows may read it: tempfile and safetensors would keep it to its owner.
     Raises ValueError if the folder cannot be written.
     """
+    temporary = path.with_name(f".writing-{uuid.uuid4().hex}{path.suffix}")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
-        os.close(handle)
+        file = temporary.open("xb")
     except OSError as error:
         raise ValueError(f"{path.parent}: cannot be written ({error.strerror}). Set {VARIABLE} elsewhere.") from None
     try:
-        write(Path(name))
-        os.replace(name, path)
+        with file:
+            write(file)
+        os.replace(temporary, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def read_kept(path: Path) -> BinaryIO:
+    """A kept file's content. Raises OSError if it is not there, ValueError if it is, but not for this user."""
+    try:
+        return io.BytesIO(path.read_bytes())
+    except PermissionError:
+        raise ValueError(f"{path}: may not be read (permission denied). Let its owner run chmod a+r on it, or set {VARIABLE} "
+                         "to a folder of yours.") from None
 
 
 def file_checksum(path: Path) -> str:
@@ -81,7 +94,7 @@ def cached_features(
     digests = [hashlib.sha256(shape + image.tobytes()).hexdigest() for image in images]
     folder = cache_folder("features", hashlib.sha256(label.encode()).hexdigest()[:16])
     if not (about := folder / "label.txt").exists():
-        write_atomically(about, lambda path: path.write_text(label + "\n", encoding="utf-8"))
+        write_atomically(about, lambda file: file.write(f"{label}\n".encode()))
 
     first = {digest: at for at, digest in reversed(list(enumerate(digests)))}
     known = {digest: _read(folder / f"{digest}.npy", dim) for digest in first}
@@ -98,7 +111,11 @@ def cached_features(
 def _read(path: Path, dim: int) -> np.ndarray | None:
     """A kept feature, or None if it is not there or is damaged (then it is made again)."""
     try:
-        feature = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        kept = read_kept(path)
+    except OSError:
+        return None
+    try:
+        feature = np.load(kept, allow_pickle=False)
+    except (ValueError, EOFError):
         return None
     return feature if feature.shape == (dim,) and feature.dtype == np.float32 else None

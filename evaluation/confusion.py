@@ -25,6 +25,8 @@ def confusion(scores: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with scores.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             spoke, named, value = (arrays[name] for name in ("speaker", "predicted", "value"))
+    except PermissionError:
+        raise ValueError(f"{scores}: may not be read (permission denied). Let its owner run chmod a+r on it.") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         needed = ".npz with speaker, predicted, value"
         raise ValueError(f"{scores}: not readable as scores of identity_accuracy ({needed}).") from None

@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) -> Run:
-    """A trained run, ready to draw: gan.load("runs/...").generate(waveform). See gan.run.load."""
+    """A trained run, ready to draw: gan.load("runs/...").generate("speech.wav"). See gan.run.load."""
     from gan.build import check_not_shadowed
 
     check_not_shadowed()

@@ -14,19 +14,22 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from tqdm import tqdm
-
+from evaluation.progress import Progress
 from gan.config import nearest
 from gan.files import cache_folder, sha256
 
 BLOCK_BYTES = 1 << 22
+# What the same authors publish beside the file that is read, or before it was converted.
+OTHER_FORMATS = {".t7": "torch7", ".caffemodel": "Caffe", ".prototxt": "Caffe", ".mat": "MatConvNet", ".h5": "Keras",
+                 ".onnx": "ONNX", ".zip": "zip", ".tar": "tar", ".gz": "gzip"}
 
 
 @dataclass(frozen=True)
 class Asset:
     """A weight file. sha256 is None where the authors' file is not known here for certain: `add` then records it.
 
-    package: the installed package that carries the file; None if a user must add it.
+    package: the installed package that carries the file; None if a user must add it. face_net: which of evaluation/face_nets
+    reads it, and so tells another file from it, where no checksum does.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Asset:
     publisher: str
     purpose: str
     package: str | None = None
+    face_net: str | None = None
 
     @property
     def is_pickle(self) -> bool:
@@ -62,11 +66,11 @@ ASSETS: tuple[Asset, ...] = (
     Asset("vgg-face", "vgg_face_dag.pth", None, None,
           "non-commercial research, by the Visual Geometry Group, Oxford",
           "https://www.robots.ox.ac.uk/~albanie/pytorch-models.html (about 580 MB)",
-          "speech2face's and cole's face features (fc7); fine-tuned VGG accuracy"),
+          "speech2face's and cole's face features (fc7); fine-tuned VGG accuracy", face_net="vgg_face"),
     Asset("vggface2-resnet50", "resnet50_ft_weight.pkl", None, None,
           "no licence stated for the file; trained on VGGFace2 (non-commercial research)",
           "https://github.com/cydonia999/VGGFace2-pytorch (a link in its README; about 165 MB)",
-          "VGGFace Score"),
+          "VGGFace Score", face_net="resnet50"),
     Asset("mediapipe-face-landmarker", "face_landmarker.task", 3_758_596,
           "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
           "Apache-2.0",
@@ -134,8 +138,9 @@ def find(name: str) -> Path:
 def add(name: str, path: str | Path) -> Path:
     """Check a weight file and copy it to the assets folder, whole or not at all; returns where it lies now.
 
-    Raises ValueError if the name is unknown or packaged, the size or checksum is not the known one, or the file is a
-    pickle that holds anything but plain weights. Where no checksum is known, the file's own is recorded for later.
+    Raises ValueError if the name is unknown or packaged, the size or checksum is not the known one, the file is a pickle
+    that holds anything but plain weights, or they are another net's; a file that is there then stays. Where no checksum
+    is known, the file's own is recorded for later.
     """
     wanted = asset(name)
     path = Path(path)
@@ -143,7 +148,13 @@ def add(name: str, path: str | Path) -> Path:
         raise ValueError(f"assets: {name} comes with the package {wanted.package}; there is nothing to add.")
     if not path.is_file():
         raise ValueError(f"{path}: no such file.")
+    if (other := OTHER_FORMATS.get(path.suffix.lower())) is not None:
+        raise ValueError(f"{path}: a file of {other}'s format, which is not read. Wanted is {wanted.file}, which its authors "
+                         f"publish at {wanted.publisher}")
     size = path.stat().st_size
+    if _is_web_page(path):
+        raise ValueError(f"{path}: a web page, not {wanted.file}. Open it in a browser: it says why the file was not sent. "
+                         f"Its authors publish it at {wanted.publisher}")
     if size != (wanted.size or size) or size == 0:
         raise ValueError(f"{path}: {size} bytes, but {name} ({wanted.file}) has {wanted.size or 'more'}. "
                          f"Its authors publish it at {wanted.publisher}")
@@ -151,14 +162,13 @@ def add(name: str, path: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / wanted.file
     # The copy is what is checked, so that nothing can change between the check and the copying.
-    temporary = folder / f".{wanted.file}.{os.getpid()}.tmp"
+    temporary = folder / f".{os.getpid()}.{wanted.file}"        # its ending says how it is read
     try:
         digest = _copy(path, temporary)
         if digest != (wanted.sha256 or digest):
             raise ValueError(f"{path}: SHA-256 {digest}, but {name} has {wanted.sha256}. It is damaged or another "
                              f"file. Its authors publish it at {wanted.publisher}")
-        if wanted.is_pickle:
-            _check_plain_weights(path, temporary)
+        _check_content(wanted, path, temporary)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -182,16 +192,21 @@ def list_assets() -> list[dict[str, str]]:
 
 
 def verify() -> list[dict[str, str]]:
-    """A row for each asset, its content compared: name, result (ok, missing, differs), sha256 found, path."""
+    """A row for each asset, its content compared and read as at its use: name, result (ok, missing, differs), sha256 found,
+    path."""
     rows = []
-    for each in tqdm(ASSETS, "Verifying", disable=None, unit="file", leave=False):
+    for each in Progress(ASSETS, "Verifying", unit="file", leave=False):
         path = _path(each)
         if path is None or not path.is_file():
             rows.append({"name": each.name, "result": "missing", "sha256": "", "path": str(path or "")})
             continue
         digest = sha256(path)
         expected = each.sha256 or _recorded(each)[0]
-        result = "differs" if digest != (expected or digest) else "ok" if expected else "ok, never recorded"
+        try:
+            _check_content(each, path, path)
+            result = "differs" if digest != (expected or digest) else "ok" if expected else "ok, never recorded"
+        except ValueError:
+            result = "differs"
         rows.append({"name": each.name, "result": result, "sha256": digest, "path": str(path)})
     return rows
 
@@ -233,7 +248,7 @@ def _copy(source: Path, target: Path) -> str:
     """Copy and flush to the disk; returns the SHA-256 of what was written."""
     digest = hashlib.sha256()
     with (open(source, "rb") as reading, open(target, "wb") as writing,
-          tqdm(total=source.stat().st_size, desc="Copying", disable=None, unit="B", unit_scale=True) as progress):
+          Progress(total=source.stat().st_size, desc="Copying", unit="B", unit_scale=True) as progress):
         while block := reading.read(BLOCK_BYTES):
             digest.update(block)
             writing.write(block)
@@ -241,6 +256,26 @@ def _copy(source: Path, target: Path) -> str:
         writing.flush()
         os.fsync(writing.fileno())
     return digest.hexdigest()
+
+
+def _check_content(wanted: Asset, named: Path, path: Path) -> None:
+    """Raises ValueError, calling the file at `path` `named`, unless what reads it at its use reads it."""
+    if wanted.sha256 is None and wanted.face_net is not None:
+        from evaluation.face_nets.base import FaceNet  # here, because listing assets should not wait for torch
+        from gan.build import build
+
+        try:
+            build(FaceNet, {"name": wanted.face_net, "weights": str(path)}, wanted.name)
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix(f"{wanted.name}: ").replace(str(path), str(named))) from None
+    elif wanted.is_pickle and wanted.package is None:
+        _check_plain_weights(named, path)
+
+
+def _is_web_page(path: Path) -> bool:
+    """What a browser, or curl, saves where a site asks for a click or a login first."""
+    with open(path, "rb") as file:
+        return file.read(1024).lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def _check_plain_weights(named: Path, path: Path) -> None:

@@ -49,7 +49,7 @@ def find(base: type[T], name: str, key: str) -> type[T]:
         try:
             found = getattr(importlib.import_module(module_name), class_name)
         except (ImportError, AttributeError, ValueError) as error:
-            raise ValueError(f"{key}.name: {name} cannot be imported ({error}).") from None
+            raise ValueError(f"{key}.name: {name} cannot be imported ({error}).") from error
         if not (inspect.isclass(found) and issubclass(found, base)):
             raise ValueError(f"{key}.name: {name} is not a subclass of {base.__module__}.{base.__name__}.")
         return found
@@ -73,7 +73,7 @@ def build(base: type[T], section: Mapping[str, Any], key: str, **given: Any) -> 
     try:
         return component(**arguments)
     except ValueError as error:
-        raise ValueError(f"{key}: {error}") from None
+        raise ValueError(f"{key}: {error}") from error
 
 
 def arguments_of(base: type[T], section: Mapping[str, Any], key: str, **given: Any) -> tuple[type[T], dict[str, Any]]:

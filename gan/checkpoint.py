@@ -66,13 +66,14 @@ def save(folder: Path, step: int, weights: dict[str, Tensor], state: dict[str, A
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        # Clones: safetensors refuses tensors that share memory, and a GPU's are copied to the CPU anyway.
-        safetensors.torch.save_file({k: v.detach().cpu().contiguous().clone() for k, v in weights.items()},
-                                    partial / "weights.safetensors")
+        # Clones: safetensors refuses tensors that share memory, and a GPU's are copied to the CPU anyway. Written here, as its
+        # save_file would keep the file to its owner, whatever the umask says.
+        content = safetensors.torch.save({k: v.detach().cpu().contiguous().clone() for k, v in weights.items()})
+        (partial / "weights.safetensors").write_bytes(content)
         torch.save(state, partial / "state.pt")
         checksums = {name: sha256(partial / name) for name in ("weights.safetensors", "state.pt")}
-        content = dict(schema_version=SCHEMA_VERSION, step=step, checksums=checksums, environment=environment(), **info)
-        (partial / "checkpoint.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        about = dict(schema_version=SCHEMA_VERSION, step=step, checksums=checksums, environment=environment(), **info)
+        (partial / "checkpoint.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         for file in [*partial.iterdir(), partial]:
             _flush(file)
         shutil.rmtree(path, ignore_errors=True)
@@ -84,7 +85,11 @@ def save(folder: Path, step: int, weights: dict[str, Tensor], state: dict[str, A
 
 
 def load(path: Path) -> Checkpoint:
-    """Read and verify one checkpoint. Raises ValueError, one line, if a file is missing, cut short or altered."""
+    """Read and verify one checkpoint.
+
+    Raises ValueError, one line, if a file is missing, cut short or altered; PermissionError if this user may not read it, which
+    says nothing against it.
+    """
     try:
         info = json.loads((path / "checkpoint.json").read_text(encoding="utf-8"))
         if info["schema_version"] != SCHEMA_VERSION:
@@ -94,6 +99,9 @@ def load(path: Path) -> Checkpoint:
                 raise ValueError("checksum differs from the recorded one")
         weights = safetensors.torch.load_file(path / "weights.safetensors")
         state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise PermissionError(error.errno, "may not be read (permission denied). Let its owner run chmod -R a+rX on the run",
+                              error.filename or str(path)) from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError, EOFError,
             pickle.UnpicklingError) as error:
         raise ValueError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]}).") from None
@@ -160,7 +168,8 @@ def load_latest(folder: Path) -> Checkpoint | None:
 
 def steps(folder: Path) -> list[Path]:
     """The complete checkpoints of a run, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if (path / "checkpoint.json").is_file())
+    there = folder.iterdir() if folder.is_dir() else ()     # glob would take a folder that may not be read for an empty one
+    return sorted(path for path in there if path.name.startswith("step-") and (path / "checkpoint.json").is_file())
 
 
 def prune(folder: Path, keep_last: int, best: int | None) -> None:

@@ -6,29 +6,31 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
+from evaluation.progress import Progress
+from gan.data.audio import SOUND
+from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, below, unread
 from gan.data.pictures import PICTURES, write_face
 from gan.model import NO_DECODER
 from gan.run import Run
-
-SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 
 
 def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) -> tuple[list[Path], list[str]]:
     """Draw a face for every sound file (or picture, if the run draws from faces); folders stand for the files below them.
 
     Writes out/<name>.png, in a folder's own structure. Returns the pictures written and one line for each file that could not
-    be drawn: the others are not held up by it.
+    be drawn, and for each folder with kinds of files that nothing here reads: the others are not held up by it.
     """
     if run.generator.decoder is None:
         raise ValueError(f"{run.path.name}: {NO_DECODER}")
-    kind, suffixes = ("pictures", PICTURES) if run.generator.reads == "face" else ("sound files", SOUND)
+    kind, suffixes, others = ("pictures", PICTURES, UNREAD_PICTURES) if run.generator.reads == "face" \
+        else ("sound files", SOUND, UNREAD_SOUND)
     files, failed = [], []
     for source in sources:
         if source.is_dir():
-            found = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes and not path.is_dir())
+            found = below(source, suffixes)
             files += [(path, path.relative_to(source)) for path in found]
+            if left := below(source, others):
+                failed.append(f"{source}: {unread(left, suffixes)}")
             if not found:
                 failed.append(f"{source}: no {kind} in this folder. Looked for: {', '.join(suffixes)}.")
         else:
@@ -36,9 +38,9 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     files = list(dict.fromkeys(files))
     targets = [out / name for name in _picture_names([relative for _, relative in files])]
     written = []
-    for (path, _), target in zip(tqdm(files, desc="draw", unit="file", disable=None), targets, strict=True):
+    for (path, _), target in zip(Progress(files, desc="draw", unit="file"), targets, strict=True):
         try:
-            face = run.generate_from(path, seed)
+            face = run.generate(path, seed)
         except ValueError as error:
             failed.append(str(error) if str(error).startswith(str(path)) else f"{path}: {error}")
             continue

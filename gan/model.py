@@ -244,6 +244,13 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
     return model
 
 
+def names_people(config: Config, part: str) -> bool:
+    """Whether a part of a recipe's model has weights for each identity."""
+    with torch.random.fork_rng(devices=[]):
+        two, three = (build_model(config, number).part(part, "train.init_modules").state_dict() for number in (2, 3))
+    return any(weight.shape != three[name].shape for name, weight in two.items())
+
+
 @torch.no_grad()
 def _check_reading(config: Config, features: Features, encoder: Encoder) -> None:
     """That the encoder can read what the features give of the shortest crop. Raises ValueError naming the keys of both."""

@@ -113,9 +113,11 @@ def read_recipe(name: str, folder: Path) -> dict[str, Any]:
 
 
 def read_yaml(text: str, name: str) -> Any:
-    """YAML text -> plain values. Raises ValueError, one line, calling the text `name`."""
+    """YAML text -> plain values. Raises ValueError, one line, calling the text `name`, also if it is empty."""
+    if not any(line.partition("#")[0].strip() for line in text.splitlines()):
+        raise ValueError(f"{name}: the file is empty; it holds no key.")
     try:
-        return OmegaConf.to_container(OmegaConf.create(text if text.strip() else "{}"))
+        return OmegaConf.to_container(OmegaConf.create(text))
     except RecursionError:  # omegaconf 2.3; 2.4 raises a YAMLError
         raise ValueError(f"{name}: not valid YAML (an alias of itself).") from None
     except (yaml.YAMLError, OmegaConfBaseException) as error:

@@ -92,3 +92,20 @@ def test_a_wrong_argument_names_the_right_ones(voxface: Voxface) -> None:
     code, line = voxface(["train", "demo", wrong, "--runs", "none", *BRIEF])
     assert code == 2
     assert "encoder.widht: my_lab.nets.MyEncoder takes no such argument. Allowed: embedding_dim, width." in line
+
+
+@pytest.mark.parametrize("command", [
+    ["train", "demo", "encoder={name: my_lab.broken.Narrow, width: 0}"],
+    ["sweep", "run", "my.yaml", "--dry-run"]])
+def test_debug_shows_the_line_of_ones_own_code(command: list[str], folder_of_a_lab: Path, voxface: Voxface) -> None:
+    (folder_of_a_lab / "my_lab" / "broken.py").write_text(
+        "from my_lab.nets import MyEncoder\n\n\nclass Narrow(MyEncoder):\n    def __init__(self, num_channels, width: int):\n"
+        "        raise ValueError(f'width {width} came')\n", encoding="utf-8")
+    (folder_of_a_lab / "my.yaml").write_text("base: demo\nset: {encoder: {name: my_lab.broken.Narrow, width: 0}}\nseeds: [0]\n")
+    code, plain = voxface(command)
+    assert code == 2
+    assert plain.count("\n") == 1
+    assert "encoder: width 0 came" in plain
+    code, debugged = voxface([*command, "--debug"])
+    assert code == 2
+    assert 'broken.py", line 6' in debugged

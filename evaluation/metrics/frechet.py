@@ -18,9 +18,9 @@ class Frechet(Metric):
 
     extractor: {name: inception, weights: ...} makes it FID; on any other net its name stands in the metric's.
     The gallery's faces are the reference. It falls as faces are added, by more than systems differ when they are few:
-    compare only at equal N, which the note gives. The interval is a jackknife over speakers. upper: training faces of the
-    gallery's speakers, as many as were drawn where there are so many, or, of unseen speakers, one half of the gallery
-    against the other half.
+    compare only at equal N, which the note gives; it warns of fewer than twice the features' length. The interval is a jackknife
+    over speakers. upper: training faces of the gallery's speakers, as many as were drawn where there are so many, or, of unseen
+    speakers, one half of the gallery against the other half.
     """
 
     def __init__(self, extractor: Embedder):
@@ -42,6 +42,8 @@ class Frechet(Metric):
 
         low, high = jackknife(value, without, trial.speaker, trial.gallery_speaker, groups)
         note = f"{sets.note}{'' if name == 'fid' else '; not FID'}; interval: jackknife over at most {groups} groups of speakers"
+        if min(len(sets.drawn), len(sets.real)) < 2 * self.extractor.dim:
+            note += f"; fewer faces than twice the {self.extractor.dim} dimensions: the value is mostly that of their number"
         return [Score(name, value, (max(0.0, low), high), upper=upper, extractor=label, note=note, higher_is_better=False)]
 
 

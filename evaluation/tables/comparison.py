@@ -54,6 +54,8 @@ def _read_scores(path: Path) -> Samples:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays["value"], arrays["speaker"]
+    except PermissionError:
+        raise ValueError(f"{path}: may not be read (permission denied). Let its owner run chmod a+r on it.") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         raise ValueError(f"{path}: not readable as scores (.npz with speaker, value). Evaluate again.") from None
 

@@ -126,6 +126,8 @@ def read_layout(path: Path) -> Layout:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not valid YAML ({' '.join(str(error).split())}).") from None
+    if values is None:
+        raise ValueError(f"{path}: the file is empty; it holds no key.")
     try:
         return layout_of(values["table"] if isinstance(values, dict) and "table" in values else values)
     except ValueError as error:

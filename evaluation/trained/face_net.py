@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional as F
 
-from evaluation.cache import cache_folder, file_checksum, write_atomically
+from evaluation.cache import cache_folder, file_checksum, read_kept, write_atomically
 from evaluation.face_nets.base import FaceNet
 from evaluation.faces import check_faces
 from evaluation.progress import Progress
@@ -72,7 +72,7 @@ def trained_face_net(
         )
         train_face_net(net, faces, labels, seed, steps, learning_rate=learning_rate, tuned=tuned)
         state = {name: value.contiguous() for name, value in net.state_dict().items() if name not in frozen}
-        write_atomically(path, lambda temporary: save_file(state, temporary))
+        write_atomically(path, lambda file: file.write(save(state)))
     return net.requires_grad_(False).eval(), weights_checksum(net)
 
 
@@ -208,10 +208,11 @@ def _load(net: FaceNet, path: Path, frozen: set[str]) -> bool:
     """Fill all but the frozen parameters from a kept file; False if it is not there or is damaged (then it is made again)."""
     if not path.exists():
         return False
+    content = read_kept(path).read()
     try:
-        kept = load_file(path)
+        kept = load(content)
         net.load_state_dict({name: value for name, value in net.state_dict().items() if name in frozen} | kept)
-    except (SafetensorError, RuntimeError, OSError):
+    except (SafetensorError, RuntimeError):
         return False
     return True
 

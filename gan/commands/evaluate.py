@@ -78,4 +78,6 @@ def execute(args: argparse.Namespace) -> int:
             raise ValueError("--sheet: no picture, as no split has a speaker with clips and faces. The rows are written.")
         write_sheet(args.sheet, shown.title, shown.columns, shown.pictures, shown.notes)
         print(args.sheet)
-    return 0
+    if not shown.scored:
+        print("evaluate: nothing was scored; the lines above say why.", file=sys.stderr)
+    return 0 if shown.scored else 1

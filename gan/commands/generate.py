@@ -13,7 +13,7 @@ ABOUT = "run + sound files -> faces"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="a run's folder, or one checkpoint's")
-    parser.add_argument("audio", nargs="+", type=Path, help="sound files, or folders of them (wav, flac, mp3, ogg)")
+    parser.add_argument("audio", nargs="+", type=Path, help="sound files, or folders of them (wav, flac, mp3, ogg, opus)")
     parser.add_argument("--out", type=Path, default=Path("faces"), metavar="DIR", help="where pictures go (default: faces)")
     parser.add_argument("--seed", type=int, default=0, help="for decoders that draw noise (default: 0)")
     add_device(parser)

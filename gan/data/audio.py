@@ -1,6 +1,6 @@
 """Sound files <-> waveforms. Everything behind this file is mono, and 16 kHz unless it says otherwise.
 
-Files are read with libsndfile (soundfile), which carries its own wav, flac, ogg and mp3 decoders: no system FFmpeg is
+Files are read with libsndfile (soundfile), which carries its own wav, flac, ogg, opus and mp3 decoders: no system FFmpeg is
 needed. Resampling is scipy's polyphase filter, whose cost stays small at odd pairs of rates too.
 """
 
@@ -15,59 +15,91 @@ import soundfile
 from scipy.signal import resample_poly
 
 SAMPLE_RATE_HZ = 16_000
-EXTENSIONS = (".wav", ".flac", ".mp3", ".ogg")
+SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 # Outside of these a header is damaged; inside, resampling to 16 kHz makes a file at most sixteen times longer.
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 # Lossy decoders overshoot 1 by a little and are clipped; a file that goes beyond this holds another unit.
 LARGEST_AMPLITUDE = 16.0
 BLOCK_FRAMES = 1 << 20
+# Of what independent channels leave in their mean: with less, they take each other away. Two must correlate below -0.9.
+LEAST_LEFT = 0.1
+INAUDIBLE = 1e-9    # variance of rounding to 16 bits
+OPPOSITE = "channels of opposite phase, which silence each other; the loudest was taken alone"
 
 
 def read_waveform(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
     """A sound file -> float32 (S,) mono in [-1, 1] at sample_rate_hz: channels averaged, resampled, clipped.
 
+    Of channels that silence each other the loudest is taken.
     16-bit mono files at sample_rate_hz come back exactly: to_int16(read_waveform(path)) equals the stored samples.
     Silence and very short sounds are sound. Raises ValueError, one line that names the file and the reason, if it is
     missing, empty, not sound, without a sample, at an impossible rate, or holds NaN, infinite or out-of-range samples.
     """
+    return read_sound(path, sample_rate_hz)[0]
+
+
+def read_sound(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[np.ndarray, str]:
+    """read_waveform, and what a person is to be told of the channels: OPPOSITE or nothing."""
     path = Path(path)
     if not path.exists():
         raise ValueError(f"{path}: no such file.")
     if not path.is_file():
-        raise ValueError(f"{path}: not a file. Name one sound file ({', '.join(EXTENSIONS)}).")
+        raise ValueError(f"{path}: not a file. Name one sound file ({', '.join(SOUND)}).")
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty (0 bytes).")
-    mono, rate_hz = _read_mono(path)
+    mono, rate_hz, sums = _read_mono(path)
     if not len(mono):
+        content = path.read_bytes()
+        start = content.find(b"data") + 8
+        if content.startswith(b"RIFF") and content[start - 4:start] == bytes(4) and len(content) > start:
+            raise ValueError(f"{path}: its header says that no sound follows, but {len(content) - start} bytes do. It was "
+                             "written to a pipe, or not to its end; save it anew, as sox --ignore-length does.")
         raise ValueError(f"{path}: the file holds no samples.")
     if not np.isfinite(mono).all():
         raise ValueError(f"{path}: holds {int((~np.isfinite(mono)).sum())} samples that are NaN or infinite.")
+    mean, mean_square = sums / len(mono)
+    variances = mean_square - mean**2
+    opposite = len(variances) > 1 and mono.var(dtype=np.float64) + INAUDIBLE < LEAST_LEFT * variances.mean() / len(variances)
+    if opposite:
+        mono = _read_mono(path, int(variances.argmax()))[0]
     if np.abs(mono).max() > LARGEST_AMPLITUDE:
         raise ValueError(f"{path}: samples reach {np.abs(mono).max():g}, but sound lies in [-1, 1]. "
                          "Scale it, or save it as 16-bit.")
-    if rate_hz != sample_rate_hz:
-        common = math.gcd(rate_hz, sample_rate_hz)
-        mono = resample_poly(mono, sample_rate_hz // common, rate_hz // common).astype(np.float32)
-    return np.clip(mono, -1, 1)
+    return np.clip(resample(mono, rate_hz, sample_rate_hz), -1, 1), OPPOSITE if opposite else ""
 
 
-def _read_mono(path: Path) -> tuple[np.ndarray, int]:
-    """(S,) float32, and its rate. Read in blocks, so that long files of many channels stay small in memory."""
+def resample(waveform: np.ndarray, rate_hz: int, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+    """(..., S) from one rate to another; unchanged where they are the same."""
+    if rate_hz == sample_rate_hz:
+        return waveform
+    common = math.gcd(rate_hz, sample_rate_hz)
+    return resample_poly(waveform, sample_rate_hz // common, rate_hz // common, axis=-1).astype(waveform.dtype)
+
+
+def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int, np.ndarray]:
+    """(S,) float32, its rate, and (2, channels): sums of each one's samples and of their squares.
+
+    channel: that one instead of the mean of all. Read in blocks, so that long files of many channels stay small in memory.
+    """
     blocks = []
     try:
         with soundfile.SoundFile(path) as file:
             rate_hz = int(file.samplerate)
             if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
                 raise ValueError(f"{path}: sample rate {rate_hz} Hz; read are {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}.")
+            sums = np.zeros((2, file.channels))
             while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-                blocks.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32))
+                with np.errstate(invalid="ignore", over="ignore"):     # what is infinite is refused later
+                    sums += [block.sum(axis=0, dtype=np.float64), np.square(block, dtype=np.float64).sum(axis=0)]
+                    mean = block.mean(axis=1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
+                blocks.append(mean if channel is None else block[:, channel].copy())
     except PermissionError:
         raise ValueError(f"{path}: may not be read (permission denied).") from None
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:  # TypeError: headerless .raw
         # libsndfile's text reads "Error opening 'the path again': reason".
         reason = str(error).splitlines()[0].rsplit(": ", 1)[-1].rstrip(".")
-        raise ValueError(f"{path}: not sound that can be read ({reason}). Give wav, flac, mp3 or ogg.") from None
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate_hz
+        raise ValueError(f"{path}: not sound that can be read ({reason}). Give {', '.join(SOUND)}.") from None
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate_hz, sums
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:
@@ -81,7 +113,8 @@ def write_wav(path: str | Path, waveform: np.ndarray, sample_rate_hz: int = SAMP
     samples = waveform if waveform.dtype == np.int16 else to_int16(waveform)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        soundfile.write(temporary, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
+        with open(temporary, "wb") as file:     # opened by libsndfile, only its owner might write it, whatever the umask
+            soundfile.write(file, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -29,6 +29,7 @@ SCHEMA_VERSION = 1
 SAMPLE_RATE_HZ = 16_000
 SPLITS = ("train", "val_speech", "val_speaker", "unseen_speech", "unseen_speaker")
 SPEAKER_SPLITS = ("train", "val_speaker", "unseen_speaker")
+READABLE = "Let its owner run chmod -R a+rX on the corpus."
 
 CLIP = np.dtype([("speaker", "<u4"), ("recording", "<u4"), ("split", "u1"), ("shard", "<u2"), ("offset", "<u8"),
                  ("length", "<u4"), ("face", "<i8")])
@@ -50,6 +51,8 @@ class Corpus:
                              "or use toy:tiny, toy:demo or toy:bench.")
         try:
             self.info: dict[str, Any] = json.loads((self.path / "corpus.json").read_text(encoding="utf-8"))
+        except PermissionError:
+            raise ValueError(f"{self.path / 'corpus.json'}: may not be read (permission denied). {READABLE}") from None
         except ValueError as error:
             raise ValueError(f"{self.path / 'corpus.json'}: not valid JSON ({error}). Prepare the corpus again.") from None
         if self.info.get("schema_version") != SCHEMA_VERSION:
@@ -76,6 +79,8 @@ class Corpus:
             return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         except FileNotFoundError:
             raise ValueError(f"{path}: missing from the corpus. Prepare it again.") from None
+        except PermissionError:
+            raise ValueError(f"{path}: may not be read (permission denied). {READABLE}") from None
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{path}: cut short or damaged ({str(error).splitlines()[0]}). "
                              "Prepare the corpus again.") from None

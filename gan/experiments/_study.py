@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +13,14 @@ import torch
 from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Embedder
 from gan.build import build
-from gan.data.audio import read_waveform
+from gan.data.audio import SOUND, read_sound
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.data.dataset import INT16_SCALE, BySpeaker, rng
 from gan.data.faces import to_uint8
+from gan.data.media import UNREAD_SOUND, below, unread
 from gan.data.pictures import resize
 from gan.experiments._judge import Judge
 from gan.experiments._voice import Voice
-from gan.generate import SOUND
 from gan.model import Generator, evaluating, pixel_space
 from gan.run import Run
 
@@ -97,11 +98,19 @@ class Study:
         for number, path in enumerate(self.audio[:self.limit]):
             files = [path]
             if path.is_dir():
-                files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SOUND and file.is_file())
+                files = below(path, SOUND)
+                if left := below(path, UNREAD_SOUND):
+                    print(f"{path}: {unread(left, SOUND)}", file=sys.stderr)
                 if not files:
                     raise ValueError(f"{path}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
+            waveforms = []
+            for file in files:
+                waveform, note = read_sound(file)
+                waveforms.append(waveform)
+                if note:
+                    print(f"{file}: {note}.", file=sys.stderr)
             none = np.zeros((0, self.size, self.size, 3), np.uint8)
-            voices.append(Voice(path.stem if path.is_file() else path.name, number, [read_waveform(f) for f in files], none))
+            voices.append(Voice(path.stem if path.is_file() else path.name, number, waveforms, none))
         return voices
 
     def draw(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:

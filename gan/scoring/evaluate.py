@@ -97,6 +97,12 @@ def score(metrics: Mapping[str, Metric | str], trial: Trial) -> list[Score]:
     return scores
 
 
+def said(scores: Sequence[Score]) -> str:
+    """The scores in a line; where all were skipped, why."""
+    made = [f"{score.metric} {score.value:.4g}" for score in scores if not score.skipped]
+    return ", ".join(made) or "; ".join(dict.fromkeys(score.note for score in scores)) or "no metric is asked for"
+
+
 def _warnings(run: Run, corpus: Corpus, split: str) -> list[str]:
     """What a person is told of an evaluation on another corpus than the one that was trained on."""
     told = []
@@ -142,8 +148,8 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
     for split in chosen:
         corpus.in_split(corpus.clips, split)    # a misspelt one is named now, not after the hours of the one before it
     for run in runs:
-        for said in dict.fromkeys(line for split in chosen for line in _warnings(run, corpus, split)):
-            print(said, file=sys.stderr)
+        for line in dict.fromkeys(line for split in chosen for line in _warnings(run, corpus, split)):
+            print(line, file=sys.stderr)
     shown = Shown(corpus, settings, chosen)
     for split in chosen:
         for seconds in settings.seconds:
@@ -152,6 +158,6 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
                 append(out, make_rows(evaluated, system, of_run, corpus, settings, split, seconds), evaluated)
                 if evaluated.trial is not None:
                     shown.add(system, of_run, evaluated.trial, split, seconds)
-                print(f"{split}, {seconds:g} s, {system.name}: " + ", ".join(
-                    f"{score.metric} {score.value:.4g}" for score in evaluated.scores if not score.skipped), flush=True)
+                shown.scored += sum(not score.skipped for score in evaluated.scores)
+                print(f"{split}, {seconds:g} s, {system.name}: {said(evaluated.scores)}", flush=True)
     return shown

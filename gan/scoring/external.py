@@ -6,16 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from evaluation.trial import Trial
 from gan.config import Evaluation
 from gan.data.dataset import rng
-from gan.data.pictures import PICTURES, read_face, resize
+from gan.data.media import UNREAD_PICTURES, below, unread
+from gan.data.pictures import PICTURES, read_picture, resize
 from gan.recipes import load, load_protocol, with_overrides
-from gan.scoring.evaluate import build_metrics, score
+from gan.scoring.evaluate import build_metrics, said, score
 from gan.scoring.requests import few_of_each
 from gan.scoring.rows import Evaluated, append, with_scores
 
@@ -39,8 +41,8 @@ def evaluate_folders(faces: Path, reference: Path, training: Path | None, face_b
     append(out, with_scores(evaluated, settings, None, dict(
         system=name, recipe=name, control=False, run=None, step=None, weights=None, training_seed=None,
         trained_against=[], corpus=reference.resolve().name, corpus_checksum=content, split=trial.split)), evaluated)
-    print(f"{faces}: " + ", ".join(f"{s.metric} {s.value:.4g}" for s in evaluated.scores if not s.skipped), flush=True)
-    return bad
+    print(f"{faces}: {said(evaluated.scores)}", flush=True)
+    return bad if any(not score.skipped for score in evaluated.scores) else [*bad, f"{faces}: all of it, nothing was scored."]
 
 
 def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_box: Sequence[float],
@@ -57,7 +59,9 @@ def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_b
     if not speakers:
         raise ValueError(f"{faces}: no folder in it has the name of a folder in {reference}. Both hold one folder a speaker: "
                          f"{', '.join(sorted(drawn)[:3])} came, {', '.join(sorted(real)[:3])} there.")
-    bad = [f"{faces / name}: no folder {name} in {reference}; left out." for name in sorted(drawn.keys() - real.keys())]
+    bad = [f"{folder}: {unread(left, PICTURES)}" for folder in (faces, reference, training)
+           if folder is not None and (left := below(folder, UNREAD_PICTURES))]
+    bad += [f"{faces / name}: no folder {name} in {reference}; left out." for name in sorted(drawn.keys() - real.keys())]
     number = {name: at for at, name in enumerate(sorted(real.keys() | further.keys()))}
     gallery, gallery_owner = _read(real, number, bad)
     owned = {name: np.flatnonzero(gallery_owner == number[name]) for name in speakers}
@@ -84,8 +88,7 @@ def trial_of_folders(faces: Path, reference: Path, training: Path | None, face_b
 def _by_speaker(folder: Path) -> Pictures:
     if not folder.is_dir():
         raise ValueError(f"{folder}: not a folder. It holds one folder a speaker, with pictures in it.")
-    found = {path.name: sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
-             for path in sorted(folder.iterdir()) if path.is_dir()}
+    found = {normalize("NFC", path.name): below(path, PICTURES) for path in sorted(folder.iterdir()) if path.is_dir()}
     if not any(found.values()):
         raise ValueError(f"{folder}: no pictures in folders below it. Expected: {folder}/<speaker>/<any name>.png "
                          f"({', '.join(PICTURES)}).")
@@ -94,10 +97,13 @@ def _by_speaker(folder: Path) -> Pictures:
 
 def _read(pictures: Pictures, number: dict[str, int], bad: list[str]) -> tuple[list[np.ndarray], np.ndarray]:
     faces, owner = [], []
-    for name, path in tqdm([(name, path) for name, files in pictures.items() for path in files], desc="read", unit="face",
-                           disable=None, leave=False):
+    for name, path in Progress([(name, path) for name, files in pictures.items() for path in files], desc="read",
+                               unit="face", leave=False):
         try:
-            faces.append(read_face(path))
+            face, note = read_picture(path)
+            if note:
+                Progress.write(f"{path}: {note}.")
+            faces.append(face)
             owner.append(number[name])
         except ValueError as error:
             bad.append(str(error))

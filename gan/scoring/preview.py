@@ -23,7 +23,7 @@ class Shown:
     """Faces of an evaluation for a person to look at: of some voices of each split, from the first run at the longest clips.
 
     title, notes: what they are. columns: a caption a voice. pictures: rows, a caption and a uint8 (H, W, 3) face a voice: the
-    true ones, then every system's but the noise.
+    true ones, then every system's but the noise. scored: how many scores the evaluation gave.
     """
 
     def __init__(self, corpus: Corpus, settings: Evaluation, splits: Sequence[str]):
@@ -31,6 +31,7 @@ class Shown:
         self._of_each = min(MOST, max(FEWEST, SHOWN // len(splits)))
         self._faces: dict[str, dict[tuple[str, int], np.ndarray]] = {"true face": {}}
         self._about: dict[str, None] = {}
+        self.scored = 0
         self.title = f"{corpus.name}: faces from {self._seconds:g} s of speech, protocol {settings.protocol}"
 
     def add(self, system: System, run: Run | None, trial: Trial, split: str, seconds: float) -> None:

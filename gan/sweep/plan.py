@@ -93,7 +93,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Plan:
     try:
         return plan(values, path.stem, path.parent)
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def plan(values: Any, name: str, folder: Path) -> Plan:
@@ -212,7 +212,7 @@ def _stages(config: Config, stages: dict[str, Task], checked: dict[str, int | No
     try:
         _checked(stage, checked)
     except ValueError as error:
-        raise ValueError(f"its stage {name}: {error}") from None
+        raise ValueError(f"its stage {name}: {error}") from error
     needs = _stages(stage, stages, checked)
     task = Task(_id(stage, needs), "stage", name, {}, stage.train.seed, needs, stage)
     stages.setdefault(task.id, task)

@@ -63,7 +63,7 @@ def open_search(plan: Plan, folder: Path) -> Search | None:
     try:
         return Search(plan, folder)
     except ValueError as error:
-        raise ValueError(f"{plan.name}: {error}") from None
+        raise ValueError(f"{plan.name}: {error}") from error
 
 
 def grown(plan: Plan, folder: Path) -> Plan:

@@ -21,10 +21,10 @@ from gan import checkpoint, distributed
 from gan import config as configuration
 from gan.config import Config
 from gan.data.corpus import Corpus
-from gan.data.dataset import Batches, identity_labels, loader
+from gan.data.dataset import Batches, identity_labels, loader, people
 from gan.files import write_atomically
 from gan.frozen_nets import networks, training_landmarks
-from gan.model import Model, build_losses, build_model, initialise_normal, pixel_space
+from gan.model import Model, build_losses, build_model, initialise_normal, names_people, pixel_space
 from gan.scoring.evaluate import evaluate_system
 from gan.scoring.systems import Drawn
 from gan.signals import Stopped, stop_signals
@@ -98,7 +98,7 @@ class Trainer:
             state["discriminator"] = self.optimizers.discriminator.state_dict()
         checkpoint.save(self.run / "checkpoints", self.step, self.weights(), state,
                         config=configuration.to_dict(self.config), num_identities=self.num_identities,
-                        corpus={"name": self.corpus.name, "checksum": self.corpus.checksum},
+                        corpus={"name": self.corpus.name, "checksum": self.corpus.checksum}, people=people(self.corpus),
                         inherited_networks=self._inherited_networks(), inherited_corpora=self._inherited_corpora(),
                         results_version=configuration.RESULTS_VERSION)
 
@@ -130,9 +130,20 @@ class Trainer:
             generator.decoder.settle(lambda: training_landmarks(self.corpus))
         for name in taken:
             assert self.initial is not None
+            self._check_people(name, self.initial)
             checkpoint.load_trained(self.model.part(name, "train.init_modules"), self.initial, name)
         if self.average is not None:        # it started as a copy of what has just been replaced
             self.average.generator.load_state_dict(generator.state_dict())
+
+    def _check_people(self, part: str, initial: checkpoint.Checkpoint) -> None:
+        """Raises ValueError if a part knows people by their number, and these are others."""
+        theirs, known = initial.info["corpus"], "people" in initial.info
+        # Older checkpoints do not know their people and go by their corpus.
+        same = initial.info["people"] == people(self.corpus) if known else theirs.get("checksum") in (self.corpus.checksum, None)
+        if not same and names_people(self.config, part):
+            raise ValueError(f"train.init_modules: {part} of {initial.path} names the people of corpus {theirs['name']}; those "
+                             f"of data.corpus, {self.corpus.name}, {'are' if known else 'may be'} others. Leave {part} out, or "
+                             f"train on {theirs['name']}.")
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 

@@ -4,12 +4,13 @@ from functools import cache
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from encoders.base import Encoder
 from gan.build import find, names
+from tests.properties import examples
 
 # Small constructor arguments where the defaults are big; a component missing here is tested with its defaults.
 SMALL = {"segan": dict(num_samples=4096, channels=[4, 8], hidden=[8], embedding_dim=6),
@@ -99,7 +100,7 @@ def of_any_length(name: str) -> Encoder:
 
 
 @pytest.mark.parametrize("name", [name for name in names(Encoder) if built(name)[0].input_frames is None])
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(beyond=st.integers(0, 2 * SPARE), padding=st.integers(0, SPARE), seed=st.integers(0, 9))
 def test_any_length_and_any_padding(name: str, beyond: int, padding: int, seed: int) -> None:
     """A batch as long as its longest item, the other one shorter by whatever."""

@@ -83,8 +83,8 @@ def test_nothing_in_nothing_out(folder):
 
 
 def test_a_broken_write_leaves_nothing(folder):
-    def broken(path):
-        path.write_text("half")
+    def broken(file):
+        file.write(b"half")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):

@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation.faces import check_face_box, check_faces, crop_and_resize
+from tests.properties import examples
 
 edges = st.floats(0, 0.45)
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(edges, edges, edges, edges, st.integers(5, 70), st.integers(8, 64))
 def test_crop_equals_pillow(left, top, right, bottom, size, length):
     image = np.random.default_rng(size).integers(0, 256, (length, length + 3, 3), dtype=np.uint8)

@@ -6,9 +6,11 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from evaluation.face_nets.resnet50 import Resnet50
 from gan import assets
 from gan.assets import Asset
 from gan.commands import assets as command
@@ -185,3 +187,43 @@ def test_every_asset_is_in_the_documentation():
     for asset in assets.ASSETS:
         assert f"`{asset.name}`" in page
         assert asset.sha256 is None or asset.sha256 in page
+
+
+@pytest.fixture
+def resnet50(folder, tmp_path, monkeypatch):
+    """A weight file of the ResNet-50, which is a small one here."""
+    monkeypatch.setattr(Resnet50.__init__, "__defaults__", (7, 2, "rgb"))
+    path = tmp_path / "downloaded.pkl"
+    layers = Resnet50(None).state_dict()
+    path.write_bytes(pickle.dumps({name: value.numpy() for name, value in layers.items()}, protocol=2))
+    return path
+
+
+def test_every_file_is_told_from_another():
+    for asset in assets.ASSETS:
+        assert asset.sha256 is not None or asset.face_net is not None, asset.name
+
+
+@pytest.mark.parametrize(("name", "content", "reason"), [
+    ("page.pkl", b"<!DOCTYPE html><html>Quota exceeded</html>", "web page"),
+    ("other.pkl", pickle.dumps({"fc.weight": np.zeros((2, 2), np.float32)}, protocol=2), "does not hold the layers"),
+    ("text.pkl", b"no weights", "not a weight file"),
+    ("vggface2.t7", b"\x04\0\0\0", r"torch7's format.*resnet50_ft_weight\.pkl"),
+    ("resnet50_ft.caffemodel", b"\x0a", r"Caffe's format.*resnet50_ft_weight\.pkl")])
+def test_what_its_net_does_not_read_is_refused_and_a_good_file_stays(resnet50, folder, tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    refused("vggface2-resnet50", tmp_path / name, reason, folder)
+    assets.add("vggface2-resnet50", resnet50)
+    there = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(ValueError, match=reason) as caught:
+        assets.add("vggface2-resnet50", tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == there
+    assert {row["name"]: row["result"] for row in assets.verify()}["vggface2-resnet50"] == "ok"
+
+
+def test_verify_reads_what_an_older_version_let_in(resnet50, folder, capsys):
+    folder.mkdir()
+    (folder / "resnet50_ft_weight.pkl").write_bytes(b"<!DOCTYPE html>")
+    assert run("verify") == 1
+    assert "differs" in capsys.readouterr().out

@@ -2,12 +2,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gan import config as configuration
 from gan.config import from_dict, run_hash
 from gan.recipes import load, with_overrides
+from tests.properties import examples
 
 
 @pytest.mark.parametrize(("overrides", "said"), [
@@ -57,7 +58,7 @@ VALUES = st.one_of(
                      "1e400", "!!python/object:os.system x", "!!binary x", "9" * 5000]))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(key=KEYS, value=VALUES)
 @example(key="data.clip_seconds", value="&a [*a]")
 @example(key="losses.x", value="&a {b: *a}")

@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import gan
 from decoders.deconv import Deconv
 from gan import checkpoint
 from gan.checkpoint import part
-from gan.data.audio import write_wav
+from gan.data.audio import resample, write_wav
 from gan.data.corpus import Corpus
 from gan.data.faces import to_uint8
 from gan.data.pictures import MARK, read_face
@@ -69,6 +70,8 @@ def test_the_voice_decides_the_face(run: Run, voices: np.ndarray) -> None:
     (np.zeros(0, np.float32), "shape (0,)"),
     (np.zeros((2, 0), np.float32), "shape (2, 0)"),
     (np.zeros((2, 3, 4), np.float32), "shape (2, 3, 4)"),
+    (np.zeros((32_000, 2), np.float32), "32000 voices of 2 samples. If these are channels, give their mean"),
+    (torch.zeros(16_000, 1), "shape (16000, 1)"),
     (np.float32(0.5), "shape ()"),
     (np.zeros(100, np.int16), "int16 came"),
     (torch.zeros(100, dtype=torch.int16), "divide int16 by 32768"),
@@ -81,6 +84,27 @@ def test_what_is_not_a_waveform(waveform: np.ndarray | Tensor, said: str, run: R
         run.generate(waveform)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_and_any_rate(run: Run, voices: np.ndarray, tmp_path: Path) -> None:
+    """The file, its samples at its own rate, and the command draw the same face."""
+    high = resample(voices[:2], 16_000, 44_100)
+    soundfile.write(tmp_path / "a.wav", high[0], 44_100, subtype="FLOAT")
+    drawn = run.generate(tmp_path / "a.wav")
+    assert np.array_equal(run.generate(str(tmp_path / "a.wav")), drawn)
+    assert np.array_equal(run.generate(high[0], sample_rate=44_100), drawn)
+    assert np.array_equal(run.generate(torch.from_numpy(high), sample_rate=44_100).shape, (2, 64, 64, 3))
+    assert not np.array_equal(run.generate(high[0]), drawn)
+    generate_files(run, [tmp_path / "a.wav"], tmp_path / "out")
+    assert np.array_equal(read_face(tmp_path / "out" / "a.png"), drawn)
+    with pytest.raises(ValueError, match=r"gone\.wav: no such file"):
+        run.generate("gone.wav")
+
+
+@pytest.mark.parametrize("rate", [0, -16_000, 44_100.5, 10**7])
+def test_an_impossible_rate(rate: float, run: Run, voices: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"sample_rate: .* came\. Allowed: 1000 to 768000 Hz"):
+        run.generate(voices[0], sample_rate=rate)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 159, 401, 3_200, 100_000])
@@ -272,7 +296,8 @@ def sounds(folder: Path, voices: np.ndarray) -> tuple[set[str], dict[str, str]]:
              "no_samples.wav": "no samples", "text.wav": "not sound", "nan.wav": "NaN"})
 
 
-def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_path: Path) -> None:
+def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = sounds(tmp_path / "in", voices)
     written, failed = generate_files(run, [tmp_path / "in"], tmp_path / "out")
     assert {path.relative_to(tmp_path / "out").as_posix() for path in written} == good
@@ -283,6 +308,48 @@ def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_p
         assert reason in line
         assert "\n" not in line
     assert read_face(tmp_path / "out" / "stereo.png").shape == (64, 64, 3)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(str(tmp_path))]
+    assert said == [f"{tmp_path / 'in' / name}: silent, or too short to hear; the face is drawn all the same."
+                    for name in ("one_sample.wav", "silence.wav")]
+
+
+def test_channels_of_opposite_phase_are_said_and_heard(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path,
+                                                       capsys: pytest.CaptureFixture[str]) -> None:
+    run = gan.load(runs["sf2f-64"])
+    soundfile.write(tmp_path / "a.wav", np.outer(voices[0], [1, -1]), 16_000, subtype="FLOAT")
+    (written,), _ = generate_files(run, [tmp_path / "a.wav"], tmp_path / "out")
+    assert np.array_equal(read_face(written), run.generate(voices[0]))
+    assert f"{tmp_path / 'a.wav'}: channels of opposite phase" in capsys.readouterr().err
+
+
+@pytest.fixture
+def painter() -> Run:
+    """A run that draws a face from a face: the same."""
+    run = Run.__new__(Run)
+    run.path = Path("painter")
+    run.generator = SimpleNamespace(reads="face", decoder=True, draw=lambda faces, seed: faces)    # type: ignore[assignment]
+    return run
+
+
+def test_a_transparent_picture_is_said(painter: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGBA", (8, 8), (255, 0, 255, 0)).save(tmp_path / "a.PNG")
+    (written,), failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert not failed
+    assert read_face(written).min() == 255
+    assert f"{tmp_path / 'a.PNG'}: transparent parts, white put behind them.\n" in capsys.readouterr().err
+
+
+def test_media_that_nothing_reads_is_listed(painter: Run, tmp_path: Path) -> None:
+    for name in ("deep/b.HEIC", "deep/._a.png", "c.tiff", "talk.m4a", "talk.MP4", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    written, failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert len(written) == 1
+    assert [line.partition(": not")[0] for line in failed] == [f"{tmp_path}: 1 .heic, 1 .tiff"]
+    painter.generator.reads = "waveform"
+    written, failed = generate_files(painter, [tmp_path], tmp_path / "out")
+    assert failed[0].startswith(f"{tmp_path}: 1 .m4a, 1 .mp4: not read here")
 
 
 def test_sources_of_one_name_do_not_overwrite_each_other(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path) -> None:

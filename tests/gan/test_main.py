@@ -222,7 +222,7 @@ def test_debug_shows_where(words: list[str], voxface) -> None:
 
 def test_no_disk(voxface, runs: dict[str, Path], tmp_path: Path) -> None:
     """An error of the system names the file too."""
-    write_wav(tmp_path / "a.wav", np.zeros(8_000, np.float32))
+    write_wav(tmp_path / "a.wav", np.full(8_000, 0.1, np.float32))
     (tmp_path / "taken").write_text("a file, not a folder")
     said = voxface("generate", str(runs["sf2f-64"]), "a.wav", "--out", "taken")
     assert said.code == 2

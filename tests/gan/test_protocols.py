@@ -183,7 +183,8 @@ def test_what_is_no_protocol_is_refused(content: dict[str, Any], said: str, tmp_
 
 
 def test_a_list_or_broken_yaml_is_no_protocol(tmp_path: Path) -> None:
-    for text, said in (("- evaluation\n", "one section, evaluation"), ("evaluation: {runs: 3\n", "not valid YAML")):
+    for text, said in (("", "the file is empty"),
+                       ("- evaluation\n", "one section, evaluation"), ("evaluation: {runs: 3\n", "not valid YAML")):
         (tmp_path / "mine.yaml").write_text(text)
         with pytest.raises(ValueError, match=said):
             load_protocol(str(tmp_path / "mine.yaml"))

@@ -34,6 +34,13 @@ def test_unknown_recipe_names_the_nearest() -> None:
         load("wav2pix64")
 
 
+@pytest.mark.parametrize("text", ["", " \n", "# nothing yet\n"])
+def test_an_empty_recipe_is_called_empty(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ValueError, match=r"mine.yaml: the file is empty"):
+        load(tmp_path / "mine.yaml")
+
+
 @pytest.mark.parametrize("text", ["train: {steps: [1\n", "losses: &a {x: *a}\n"])
 def test_broken_yaml_names_the_file(text: str, tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text(text)

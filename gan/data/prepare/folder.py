@@ -7,7 +7,8 @@ Either a folder, one subfolder a speaker:
     <speaker>/<recording>/any.flac       files in a subfolder are one recording: say, all cuts of one video
 
 or a CSV (UTF-8) with columns speaker, recording, file, and any more that describe the speaker (sex, age, ...). The
-ending tells sound from picture. recording may be empty: a sound file is then its own recording, a picture of none.
+ending tells sound from picture. recording may be empty: a sound file is then its own recording, a picture that of the
+sound file of its name beside it, else of none.
 Files are relative to the CSV's folder and must lie in it, because a CSV may come from someone else; allow_outside
 lifts that.
 
@@ -22,26 +23,33 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
-from tqdm import tqdm
 
+from evaluation.progress import Progress
 from gan.data import audio
 from gan.data.corpus import SPLITS
-from gan.data.pictures import read_face
+from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, counted, ends, unread
+from gan.data.pictures import PICTURES, read_face, read_picture
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups
 from gan.data.prepare.splits import check_fractions, split_recordings, split_speakers
 from gan.data.writer import CorpusWriter
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 COLUMNS = ("speaker", "recording", "file")
 # Columns that the corpus writes itself.
 TAKEN_COLUMNS = ("split",)
+SEPARATORS = {"semicolons": ";", "tabs": "\t", "bars": "|"}
+READ, UNREAD = (*audio.SOUND, *PICTURES), (*UNREAD_SOUND, *UNREAD_PICTURES)
+# Nobody is called so, unlike Dev or Val.
+SPLIT_NAME = re.compile(r"(train|test|valid|eval)(ing|ation|uation)?([^a-z].*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,17 @@ class Item:
 
     @property
     def is_audio(self) -> bool:
-        return self.path.suffix.lower() in audio.EXTENSIONS
+        return ends(self.path, audio.SOUND)
+
+    @property
+    def name(self) -> str:
+        """Without ending; accents composed, as one program writes them, or not, as another does, are the same."""
+        return normalize("NFC", self.path.stem)
+
+    @property
+    def own(self) -> tuple[str, str]:
+        """What a sound file and its own picture have in common: speaker, folder and name, but for the ending."""
+        return self.speaker, normalize("NFC", str(self.path.with_suffix("")))
 
 
 @dataclass(frozen=True)
@@ -64,14 +82,18 @@ class Report:
     speakers: dict[str, str]  # speaker -> split
     clips: dict[str, int]  # split -> clips
     faces: dict[str, int]  # split -> pictures
+    pictured: int  # clips with a picture of their own name
     seconds: float
     faceless: list[str]  # training speakers whose held-out recordings have no picture
     ignored: int  # files of other kinds
+    kinds: str  # of those, in words
+    notes: list[str]  # what else there is to say of what was stored, a line each
     bad: list[tuple[str, str]] = field(default_factory=list)  # (file or speaker, reason): left out
 
     def __str__(self) -> str:
+        kinds = f" ({self.kinds})" if self.kinds else ""
         lines = [f"{len(self.speakers)} speakers, {sum(self.clips.values())} sound files ({self.seconds / 60:.1f} "
-                 f"minutes), {sum(self.faces.values())} pictures; {self.ignored} other files were passed over.",
+                 f"minutes), {sum(self.faces.values())} pictures; {self.ignored} other files were passed over{kinds}.",
                  f"{'split':16}speakers  sound files  pictures"]
         for split in (s for s in SPLITS if s in self.clips):
             owner = split if split.endswith("speaker") else "train"
@@ -80,6 +102,8 @@ class Report:
         if self.faceless:
             lines.append(f"No picture outside of train: {', '.join(self.faceless)}. Their held-out speech cannot be "
                          "compared with a held-out picture; give them more pictures.")
+        lines.append(f"{self.pictured} of {sum(self.clips.values())} sound files have their own picture, one of their name.")
+        lines += self.notes
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
@@ -103,18 +127,25 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
     with new_corpus_path(out, overwrite) as target:
         bad: list[tuple[str, str]] = []
         if source.is_dir():
-            items, attributes = _list_folder(source), dict[str, dict[str, str]]()
+            items, attributes = _list_folder(source, bad), dict[str, dict[str, str]]()
         elif source.is_file():
             items, attributes = _list_csv(source, allow_outside, bad)
         else:
             raise ValueError(f"{source}: no such folder or CSV file.")
-        wanted = [item for item in items if item.path.suffix.lower() in (*audio.EXTENSIONS, *PICTURES)]
-        ignored = len(items) - len(wanted)
-        items, digests = _check(wanted, bad)
+        wanted = _with_recordings([item for item in items if ends(item.path, READ)])
+        others, media = list[Path](), dict[str, list[Path]]()
+        for item in (item for item in items if not ends(item.path, READ)):
+            if source.is_dir() and not ends(item.path, UNREAD):  # a CSV names nothing but what it wants read
+                others.append(item.path)
+            else:
+                media.setdefault(item.speaker, []).append(item.path)
+        bad += [(f"speaker {speaker}", unread(paths, READ)) for speaker, paths in media.items()]
+        notes, said = _levels(source, wanted) if source.is_dir() else [], Counter[str]()
+        items, digests = _check(wanted, bad, said)
         items, digests = _drop_incomplete_speakers(items, digests, bad)
         if not items:
             first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
-            raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.EXTENSIONS)}) and a "
+            raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.SOUND)}) and a "
                              f"picture ({' '.join(PICTURES)}) that can be read.{first}")
         speakers = split_speakers(sorted({item.speaker for item in items}), val_speaker, unseen_speaker, seed)
         groups, splits = _split(items, digests, speakers, val_speech, unseen_speech, seed)
@@ -124,7 +155,8 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
                               val_speech=val_speech, unseen_speech=unseen_speech, val_speaker=val_speaker,
                               unseen_speaker=unseen_speaker, seed=seed)}) as writer:
             seconds = _write(writer, items, digests, groups, splits, speakers, attributes)
-    return _report(items, digests, groups, splits, speakers, seconds, ignored, bad)
+    return _report(items, digests, groups, splits, speakers, seconds, others,
+                   [*notes, *(f"{count} files: {note}." for note, count in said.items())], bad)
 
 
 def _check_face_box(box: Sequence[float]) -> None:
@@ -133,28 +165,58 @@ def _check_face_box(box: Sequence[float]) -> None:
                          "0 <= top < bottom <= 1.")
 
 
-def _list_folder(source: Path) -> list[Item]:
-    """Every file below a speaker's folder, in order of name. Hidden files and folders are passed over."""
+def _list_folder(source: Path, bad: list[tuple[str, str]]) -> list[Item]:
+    """Every file below a speaker's folder, in order of name. Hidden ones are passed over; media beside the folders are bad."""
     items = []
+    if loose := [path for path in source.iterdir() if ends(path, (*READ, *UNREAD)) and path.is_file()]:
+        bad.append((str(source), f"{counted(loose)} beside the speakers' folders, so of no speaker."))
     for speaker in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for path in sorted(path for path in speaker.rglob("*") if path.is_file()):
             inner = path.relative_to(speaker)
             if any(part.startswith(".") for part in inner.parts):
                 continue
-            recording = inner.parent.as_posix() if len(inner.parts) > 1 else _own_recording(path)
-            items.append(Item(speaker.name, recording, path))
+            recording = inner.parent.as_posix() if len(inner.parts) > 1 else ""
+            items.append(Item(normalize("NFC", speaker.name), normalize("NFC", recording), path))
     if not items:
         raise ValueError(f"{source}: holds no files in subfolders. Lay it out as <speaker>/<files>, or give a CSV with "
                          f"columns {', '.join(COLUMNS)}.")
     return items
 
 
-def _own_recording(path: Path) -> str:
-    """The recording of a file that names none: a sound file's own, also for a picture of the same name beside it."""
-    if path.suffix.lower() in audio.EXTENSIONS:
-        return path.name
-    siblings = [path.with_suffix(ending) for ending in audio.EXTENSIONS]
-    return next((sibling.name for sibling in siblings if sibling.is_file()), "")
+def _named(folder: Path, file: str) -> Path:
+    """The path of a file that a CSV names, also with Windows' separators, or accents composed otherwise than on the disk."""
+    spelled = [file, *(normalize(form, file.replace("\\", "/")) for form in ("NFC", "NFD"))]
+    return folder / next((name for name in spelled if os.path.lexists(folder / name)), spelled[1])
+
+
+def _levels(source: Path, items: list[Item]) -> list[str]:
+    """What is to be said of folders that hold only folders, and so may be no speakers but one level too high.
+
+    Raises ValueError where their names are those of splits.
+    """
+    inner: dict[str, set[str]] = {}
+    for item in items:
+        speaker, *folders = item.path.relative_to(source).parts[:-1]
+        inner.setdefault(speaker, set()).add(folders[0] if folders else "")
+    outer = [name for name, folders in inner.items() if "" not in folders]
+    if splits := [name for name in outer if SPLIT_NAME.fullmatch(name)]:
+        raise ValueError(f"{source}: {', '.join(splits)} hold folders and no files, as splits do, not speakers. Splits are drawn "
+                         f"here: give a folder that holds the speakers' ({', '.join(str(source / name) for name in splits)}), "
+                         "or a CSV.")
+    shared = set.intersection(*inner.values()) if outer else set()
+    if len(outer) < len(inner) or not shared:
+        return []
+    return [f"Every speaker's folder holds folders and no files, the same in each ({', '.join(sorted(shared)[:3])}): they were "
+            f"taken for recordings. If they are people, give a folder that holds theirs ({source / outer[0]}), or a CSV."]
+
+
+def _with_recordings(items: list[Item]) -> list[Item]:
+    """The recording of a file that names none: that of the first sound file of its name, which by itself is its own recording."""
+    sounds: dict[tuple[str, str], str] = {}
+    for item in items:
+        if item.is_audio:
+            sounds.setdefault(item.own, item.recording or item.path.name)
+    return [replace(item, recording=item.recording or sounds.get(item.own, "")) for item in items]
 
 
 def _list_csv(source: Path, allow_outside: bool,
@@ -166,6 +228,8 @@ def _list_csv(source: Path, allow_outside: bool,
             table = csv.DictReader(file)
             columns = [name.strip() for name in table.fieldnames or []]
             missing = [name for name in COLUMNS if name not in columns]
+            if missing and (found := next((name for name, sign in SEPARATORS.items() if sign in "".join(columns)), None)):
+                raise ValueError(f"{source}: its columns are separated by {found}, not by commas. Save it with commas.")
             if missing:
                 raise ValueError(f"{source}: has no column {missing[0]}. Its first line must name the columns "
                                  f"{', '.join(COLUMNS)}; it names {', '.join(columns) or 'none'}.")
@@ -174,16 +238,17 @@ def _list_csv(source: Path, allow_outside: bool,
             table.fieldnames = columns
             for row in table:
                 values = {name: (row.get(name) or "").strip() for name in columns if name}
+                values |= {name: normalize("NFC", values[name]) for name in ("speaker", "recording")}
                 where = f"{source.name} line {table.line_num}"
                 if not values["speaker"] or not values["file"]:
                     bad.append((where, "speaker or file is empty."))
                     continue
-                path = source.parent / values["file"]
+                path = _named(source.parent, values["file"])
                 root = source.parent.resolve()
                 if not allow_outside and not path.resolve().is_relative_to(root):
                     bad.append((where, f"{values['file']} lies outside of the CSV's folder. --allow-outside reads it."))
                     continue
-                items.append(Item(values["speaker"], values["recording"] or _own_recording(path), path))
+                items.append(Item(values["speaker"], values["recording"], path))
                 described = attributes.setdefault(values["speaker"], {})
                 for name in columns:
                     if name and name not in COLUMNS and values[name]:
@@ -193,24 +258,28 @@ def _list_csv(source: Path, allow_outside: bool,
     return items, attributes
 
 
-def _check(items: Iterable[Item], bad: list[tuple[str, str]]) -> tuple[list[Item], list[str]]:
-    """Read every file once. The usable items and the SHA-256 of their bytes; the others go to bad with the reason."""
+def _check(items: Iterable[Item], bad: list[tuple[str, str]], said: Counter[str]) -> tuple[list[Item], list[str]]:
+    """Read every file once. The usable items and the SHA-256 of their bytes; the others go to bad with the reason.
+
+    said: counts what readers say of usable files.
+    """
     good, digests, listed = [], [], set[tuple[str, str, Path]]()
-    for item in tqdm(list(items), "Checking", disable=None, unit="file"):
+    for item in Progress(list(items), "Checking", unit="file"):
         key = (item.speaker, item.recording, item.path)
         if key in listed:  # one CSV row twice
             continue
         listed.add(key)
         try:
             if item.is_audio:
-                audio.read_waveform(item.path)
+                note = audio.read_sound(item.path)[1]
             else:
-                read_square_face(item.path)
+                note = read_picture(item.path)[1]
             digests.append(hashlib.sha256(item.path.read_bytes()).hexdigest())
         except (ValueError, OSError) as error:
             bad.append((str(item.path), str(error).removeprefix(f"{item.path}: ")))
             continue
         good.append(item)
+        said.update([note] if note else [])
     return good, digests
 
 
@@ -265,27 +334,34 @@ def _give_training_a_face(items: list[Item], groups: list[list[int]], splits: li
             splits[min(mine, key=lambda g: len(groups[g]))] = "train"
 
 
+def _own_pictures(items: list[Item], group: list[int]) -> dict[int, int]:
+    """A recording's sound file -> the picture of its name: beside it, else in another folder (clips/a.wav, frames/a.jpg)."""
+    pictures = [i for i in group if not items[i].is_audio]
+    beside, elsewhere = {items[i].own: i for i in pictures}, {items[i].name: i for i in pictures}
+    found = {i: beside.get(items[i].own, elsewhere.get(items[i].name)) for i in group if items[i].is_audio}
+    return {i: picture for i, picture in found.items() if picture is not None}
+
+
 def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str],
            speakers: dict[str, str], attributes: dict[str, dict[str, str]]) -> float:
     """Store everything, equal pictures of a recording once; returns the seconds of sound."""
     numbers = {name: writer.add_speaker(name, split, **attributes.get(name, {})) for name, split in speakers.items()}
     samples = 0
-    with tqdm(total=len(items), desc="Writing", disable=None, unit="file") as progress:
+    with Progress(total=len(items), desc="Writing", unit="file") as progress:
         for group, split in zip(groups, splits, strict=True):
             first = items[group[0]]
             recording = writer.add_recording(numbers[first.speaker], first.recording or first.path.name, split)
             stored: dict[str, int] = {}
-            named: dict[Path, int] = {}
             for i in group:
                 if not items[i].is_audio:
                     if digests[i] not in stored:
                         stored[digests[i]] = writer.add_face(recording, read_square_face(items[i].path))
-                    named[items[i].path.with_suffix("")] = stored[digests[i]]
                     progress.update()
+            own = _own_pictures(items, group)
             for i in group:
                 if items[i].is_audio:
                     waveform = audio.to_int16(audio.read_waveform(items[i].path))
-                    face = named.get(items[i].path.with_suffix(""), next(iter(stored.values()), None))
+                    face = stored[digests[own[i]]] if i in own else next(iter(stored.values()), None)
                     writer.add_clip(recording, waveform, face)
                     samples += len(waveform)
                     progress.update()
@@ -293,25 +369,29 @@ def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: 
 
 
 def _report(items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str], speakers: dict[str, str],
-            seconds: float, ignored: int, bad: list[tuple[str, str]]) -> Report:
+            seconds: float, others: list[Path], notes: list[str], bad: list[tuple[str, str]]) -> Report:
     clips, faces = Counter[str](), Counter[str]()
+    own = 0
     speech, pictured = set[str](), set[str]()  # training speakers with held-out speech, with held-out pictures
     for group, split in zip(groups, splits, strict=True):
         sounds = sum(items[i].is_audio for i in group)
         pictures = len({digests[i] for i in group if not items[i].is_audio})
         clips[split] += sounds
         faces[split] += pictures
+        own += len(_own_pictures(items, group))
         if split == "unseen_speech":
             speech |= {items[group[0]].speaker} if sounds else set()
             pictured |= {items[group[0]].speaker} if pictures else set()
-    return Report(speakers, dict(clips), dict(faces), seconds, sorted(speech - pictured), ignored, bad)
+    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), len(others),
+                  counted(others), notes, bad)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `voxface prepare folder`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = (
-        "Read your own sound files (wav, flac, mp3, ogg) and pictures (jpg, png, webp), either from a folder:\n"
+        "Read your own sound files (wav, flac, mp3, ogg, opus) and pictures (png, jpg, bmp,\n"
+        "webp), either from a folder:\n"
         "  SPEAKER/any.wav              its own recording\n"
         "  SPEAKER/any.jpg              a picture; of the recording any.wav if that is beside it\n"
         "  SPEAKER/RECORDING/any.flac   files of one recording, such as all cuts of one video\n"

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import minimum_filter1d
-from tqdm import tqdm
+
+from evaluation.progress import Progress
 
 RUN = 512
 GRAM = 64
@@ -83,7 +84,7 @@ class SharedAudio:
         self.waveforms = waveforms
         self._counted: list[np.ndarray] = []  # per clip: (n, 2) first and last start of windows that count
         hashes, clips, starts = [], [], []
-        for clip, waveform in enumerate(tqdm(waveforms, "Indexing sound", disable=None, unit="clip")):
+        for clip, waveform in enumerate(Progress(waveforms, "Indexing sound", unit="clip")):
             piece_hash, start, counted = _pieces(waveform)
             self._counted.append(counted)
             hashes.append(piece_hash)

@@ -26,10 +26,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from gan.data.audio import read_waveform, to_int16
-from gan.data.pictures import read_face
+from evaluation.progress import Progress
+from gan.data.audio import read_sound, to_int16
+from gan.data.pictures import read_face, read_picture
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups, SharedAudio
 from gan.data.prepare.splits import check_fractions, split_recordings
@@ -67,6 +67,7 @@ class Report:
     clips: dict[str, dict[str, int]]  # split -> speaker -> clips
     test_in_train: dict[str, float] | None  # of the published split; None without folders train and test
     kept_split: bool
+    said: dict[str, int]  # what there is to say of files that were stored -> how many
     bad: list[tuple[str, str]] = field(default_factory=list)  # (file, reason): left out
 
     def __str__(self) -> str:
@@ -90,6 +91,7 @@ class Report:
                 if not self.clips.get("unseen_speech", {}).get(speaker):
                     lines.append(f"{speaker}: no unseen_speech. Its largest recording holds {each[0]} of {sum(each)} "
                                  "clips, and recordings are never cut.")
+        lines += [f"{count} files: {note}." for note, count in self.said.items()]
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
@@ -110,10 +112,10 @@ def prepare_youtubers(folder: str | Path, out: str | Path, *, val_fraction: floa
     check_fractions(val_fraction=val_fraction, unseen_fraction=unseen_fraction)
     root = Path(folder)
     with new_corpus_path(out, overwrite) as target:
-        pairs, bad = _find_pairs(root)
+        (pairs, bad), said = _find_pairs(root), Counter[str]()
         if keep_split and (unknown := sorted({pair.folder for pair in pairs} - set(KEPT_SPLITS))):
             raise ValueError(f"{root}: --keep-split knows the folders train and test, but {unknown[0]} is there too.")
-        pairs, waveforms, face_keys = _read(pairs, bad, swap_red_blue)
+        pairs, waveforms, face_keys = _read(pairs, bad, said, swap_red_blue)
         groups, test_in_train = _recordings(pairs, waveforms, face_keys, near)
         blocks = groups.members()
         if keep_split:
@@ -125,7 +127,7 @@ def prepare_youtubers(folder: str | Path, out: str | Path, *, val_fraction: floa
             for block, split in zip(blocks, chosen, strict=True):
                 for p in block:
                     split_of[p] = split
-        report = _report(root, pairs, blocks, split_of, face_keys, test_in_train, keep_split, bad)
+        report = _report(root, pairs, blocks, split_of, face_keys, test_in_train, keep_split, said, bad)
         extra = {"prepared_by": "youtubers", "report": asdict(report),
                  "options": dict(val_fraction=val_fraction, unseen_fraction=unseen_fraction, seed=seed, near=near,
                                  keep_split=keep_split, swap_red_blue=swap_red_blue)}
@@ -143,10 +145,12 @@ def _find_pairs(root: Path) -> tuple[list[Pair], list[tuple[str, str]]]:
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder.")
     pairs, bad = [], []
-    for audio in root.glob("*/*/preprocessed_frame_*.wav"):
-        found = AUDIO_NAME.fullmatch(audio.name)
+    files = {path.with_name(path.name.lower()): path for path in root.glob("*/*/*")}    # endings may be in capitals
+    for name, audio in files.items():
+        found = AUDIO_NAME.fullmatch(name.name)
         if found:
             face = audio.with_name(FACE_NAME.format(found[1]))
+            face = files.get(face, face)
             pair = Pair(audio.parts[-3], audio.parts[-2], int(found[1]), audio, face)
             if face.is_file():
                 pairs.append(pair)
@@ -157,20 +161,23 @@ def _find_pairs(root: Path) -> tuple[list[Pair], list[tuple[str, str]]]:
     return sorted(pairs, key=lambda pair: (pair.folder, pair.speaker, pair.number)), sorted(bad)
 
 
-def _read(pairs: list[Pair], bad: list[tuple[str, str]],
+def _read(pairs: list[Pair], bad: list[tuple[str, str]], said: Counter[str],
           swap_red_blue: bool) -> tuple[list[Pair], list[np.ndarray], list[str]]:
     """The pairs that can be read, their int16 waveforms, the digests of their pictures' bytes. The others go to bad."""
     good, waveforms, face_keys = [], [], []
     readable: dict[str, str | None] = {}  # digest of a picture -> why it cannot be read
-    for pair in tqdm(pairs, "Reading", disable=None, unit="pair"):
+    for pair in Progress(pairs, "Reading", unit="pair"):
         path = pair.audio
         try:
-            waveform = to_int16(read_waveform(path))
+            sound, note = read_sound(path)
+            waveform = to_int16(sound)
+            said.update([note] if note else [])
             path = pair.face
             key = hashlib.sha256(path.read_bytes()).hexdigest()
             if key not in readable:
                 try:
-                    read_face(path, swap_red_blue)
+                    note = read_picture(path, swap_red_blue)[1]
+                    said.update([note] if note else [])
                     readable[key] = None
                 except ValueError as error:
                     readable[key] = str(error)
@@ -209,7 +216,8 @@ def _recordings(pairs: list[Pair], waveforms: list[np.ndarray], face_keys: list[
 
 
 def _report(root: Path, pairs: list[Pair], blocks: list[list[int]], split_of: list[str], face_keys: list[str],
-            test_in_train: dict[str, float] | None, kept_split: bool, bad: list[tuple[str, str]]) -> Report:
+            test_in_train: dict[str, float] | None, kept_split: bool, said: Counter[str],
+            bad: list[tuple[str, str]]) -> Report:
     speakers = sorted({pair.speaker for pair in pairs})
     by_block = [Counter(pairs[p].speaker for p in block) for block in blocks]
     clips: dict[str, dict[str, int]] = {}
@@ -219,7 +227,7 @@ def _report(root: Path, pairs: list[Pair], blocks: list[list[int]], split_of: li
     return Report(root.name, len(pairs), len(set(face_keys)),
                   {s: sorted((b[s] for b in by_block if s in b), reverse=True) for s in speakers},
                   sum(len({pairs[p].folder for p in block}) > 1 for block in blocks), sum(len(b) > 1 for b in by_block),
-                  clips, test_in_train, kept_split, bad)
+                  clips, test_in_train, kept_split, dict(said), bad)
 
 
 def _write(writer: CorpusWriter, pairs: list[Pair], waveforms: list[np.ndarray], face_keys: list[str],
@@ -229,7 +237,7 @@ def _write(writer: CorpusWriter, pairs: list[Pair], waveforms: list[np.ndarray],
     faces: dict[tuple[int, str], int] = {}
     recordings: dict[tuple[int, str, str], int] = {}
     order = [(block, p) for block, members in enumerate(blocks) for p in members]
-    for block, p in tqdm(order, "Writing", disable=None, unit="pair"):
+    for block, p in Progress(order, "Writing", unit="pair"):
         pair, split = pairs[p], split_of[p]
         if (block, pair.speaker, split) not in recordings:
             name = f"{pair.folder}/{pair.speaker}/{pair.number}"

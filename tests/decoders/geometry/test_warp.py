@@ -2,13 +2,14 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
 from decoders.geometry import warp as module
 from decoders.geometry.warp import border_points, solve, warp
+from tests.properties import examples
 
 ORDERS = [1, 2, 3]
 
@@ -94,7 +95,7 @@ def test_affine_motion_is_reproduced() -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(seed=st.integers(0, 10_000), points=st.integers(3, 30), regularisation=st.sampled_from([0.0, 0.1]),
        matrix=st.lists(st.floats(-0.4, 0.4), min_size=4, max_size=4), shift=st.lists(st.floats(-9, 9), min_size=2, max_size=2))
 def test_an_affine_map_of_all_points_is_one_of_the_picture(order: int, seed: int, points: int, regularisation: float,
@@ -115,7 +116,7 @@ def test_an_affine_map_of_all_points_is_one_of_the_picture(order: int, seed: int
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(seed=st.integers(0, 10_000), points=st.integers(3, 40), border=st.integers(0, 3), size=st.floats(0, 20))
 def test_any_displacements_are_met_exactly(order: int, seed: int, points: int, border: int, size: float) -> None:
     """Nothing smoothed: output pixel destination shows the picture at source, and the border points show themselves."""

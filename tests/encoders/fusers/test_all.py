@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from encoders.fusers.base import Fuser
 from gan.build import find, names
+from tests.properties import examples
 
 every_fuser = pytest.mark.parametrize("name", names(Fuser))
 VALID = torch.tensor([[True] * 5, [True, False, True, False, True], [False, False, False, True, False]])
@@ -54,7 +55,7 @@ def test_absent_segments_change_nothing(name: str, absent: float) -> None:
 
 
 @every_fuser
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(valid=st.integers(1, 24).flatmap(lambda number: st.lists(
     st.lists(st.booleans(), min_size=number, max_size=number).filter(any), min_size=1, max_size=4)),
     absent=st.sampled_from([1e6, float("nan"), float("inf")]))

@@ -2,11 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from evaluation.intervals.bootstrap import interval, mean_over_speakers, paired_difference, speaker_means
+from tests.properties import examples
 
 
 def test_each_speaker_counts_once():
@@ -28,7 +29,7 @@ def test_shapes_that_differ_are_refused():
         speaker_means(np.ones(3), np.ones(2))
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(arrays.arrays(np.float64, 20, elements=st.floats(-100, 100)), st.integers(0, 5))
 def test_interval_holds_the_mean_and_follows_the_seed(values, seed):
     speaker = np.arange(20) % 7
@@ -70,7 +71,7 @@ def test_paired_difference_sees_what_two_intervals_do_not():
     assert found.speakers == 15
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(arrays.arrays(np.float64, 12, elements=st.floats(-1, 1).map(lambda value: round(value, 3))))
 def test_p_below_5_percent_says_the_same_as_the_interval(values):
     found = paired_difference(values, np.arange(12), np.zeros(12), np.arange(12), resamples=2000)

@@ -2,12 +2,13 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.metrics.frechet import Frechet, distance, frechet_distance, moments
 from evaluation.real_faces.sets import fit
 from tests.evaluation.world import Pooled, trial
+from tests.properties import examples
 
 
 def gaussian(seed, dim, rank=None):
@@ -31,7 +32,7 @@ def test_samples_of_known_laws():
     assert frechet_distance(*moments(a), *moments(b)) == pytest.approx(4 * (1 + 1), rel=0.05)
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12))
 def test_symmetric_zero_on_itself_and_never_negative(seed, dim, rank):
     a, b = gaussian(seed, dim, rank), gaussian(seed + 1, dim)
@@ -67,6 +68,12 @@ def test_says_how_many_and_on_which_net():
     assert "N = 12 generated, 18 real; real faces: 12 against 18 others; not FID" in score.note
     (score,) = Frechet(Pooled())(trial(speakers=6, runs=2, seen=False))
     assert "real faces: 9 against 9 others" in score.note
+
+
+def test_too_few_faces_for_the_dimensions_are_said():
+    (few,), (enough,) = (Frechet(Pooled())(trial(speakers=speakers, runs=2)) for speakers in (47, 48))
+    assert "; fewer faces than twice the 48 dimensions: " in few.note
+    assert "fewer faces" not in enough.note
 
 
 def test_only_on_fids_own_net_it_is_fid():

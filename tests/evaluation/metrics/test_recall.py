@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.metrics.recall import Recall
 from evaluation.real_faces.gallery import FaceGallery, Gallery
 from tests.evaluation.world import Pooled, trial
+from tests.properties import examples
 
 
 def test_right_faces_are_found_and_wrong_ones_are_not():
@@ -29,7 +30,7 @@ def test_a_gallery_no_larger_than_k_is_skipped():
     assert "always holds it" in second.note
 
 
-@settings(deadline=None, max_examples=10)
+@examples(10)
 @given(st.integers(2, 12), st.integers(1, 11))
 def test_one_face_for_everybody_scores_chance_exactly(speakers, k):
     shown = trial(speakers=speakers, runs=1)
@@ -84,7 +85,7 @@ def test_every_gallery_of_a_size_is_what_random_ones_mean(k):
     assert "mean over every gallery of 5 of them (5 asked for)" in score.note
 
 
-@settings(deadline=None, max_examples=15)
+@examples(15)
 @given(st.integers(2, 12), st.integers(1, 11), st.booleans(), st.sampled_from(["cosine", "l1"]))
 def test_one_face_for_everybody_scores_chance_in_every_kind_of_gallery(size, k, matched, measure):
     shown = trial(runs=1)

@@ -78,6 +78,9 @@ def test_a_file_is_a_layout_or_holds_one(tmp_path):
     path.write_text("rows: a")
     with pytest.raises(ValueError, match=r"layout.yaml: table.rows: 'a' came. Allowed: a list."):
         read_layout(path)
+    path.write_text("# nothing yet\n")
+    with pytest.raises(ValueError, match=r"layout.yaml: the file is empty"):
+        read_layout(path)
     path.write_text("rows: [")
     with pytest.raises(ValueError, match=r"^[^\n]*layout.yaml: not valid YAML [^\n]*$"):
         read_layout(path)

@@ -3,13 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.data import writer as module
 from gan.data.corpus import Corpus
 from gan.data.writer import CorpusWriter
 from gan.files import write_atomically
+from tests.properties import examples
 
 ABOUT = dict(name="small", source="a test", licence="CC0-1.0", consent="none needed")
 
@@ -41,7 +42,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     corpus.verify()
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=8), limit=st.integers(1, 200))
 def test_shards_change_nothing(lengths: list[int], limit: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("shards")

@@ -4,13 +4,14 @@ from itertools import groupby
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.data.dataset import INT16_SCALE, Batch, Batches, _Permutations, identity_labels, loader
 from gan.data.faces import to_pixel_space
 from gan.data.writer import CorpusWriter
+from tests.properties import examples
 
 
 def batches(corpus: Corpus, **changes) -> Batches:
@@ -23,7 +24,7 @@ def equal(a, b) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(size=st.integers(1, 9), start=st.integers(0, 60), count=st.integers(1, 40))
 def test_permutations_are_addressable_anywhere(size: int, start: int, count: int) -> None:
     whole = _Permutations(size, 5, 1).take(0, 100)
@@ -169,7 +170,7 @@ def cuts(batch: Batch, corpus: Corpus) -> list[list[tuple[int, int, int]]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(window=st.integers(1, 45), segments=st.integers(2, 30), seed=st.integers(0, 99), step=st.integers(0, 99))
 def test_segments_are_cut_one_after_another(window: int, segments: int, seed: int, step: int, counting: Corpus) -> None:
     """Each clip once, from a random start to its end, until there are enough; who has none long enough gives one whole."""

@@ -2,14 +2,15 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gan.data.faces import PIXEL_SPACES, to_pixel_space, to_uint8
+from tests.properties import examples
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(images=arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.just(3))),
        space=st.sampled_from(sorted(PIXEL_SPACES)))
 def test_there_and_back_loses_nothing(images: np.ndarray, space: str) -> None:

@@ -198,6 +198,16 @@ def test_too_little_speech(name: str, said: str, painter: Painter, tiny: Corpus,
     assert "\n" not in str(error.value)
 
 
+def test_sound_that_nothing_reads_is_said(painter: Painter, tiny: Corpus, tmp_path: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    write_wav(tmp_path / "a.WAV", tiny.waveform(0))
+    for name in ("._a.wav", "b.M4A"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match="voices: 1 came"):
+        base.find("interpolation")(study(painter, tiny, audio=[tmp_path]))
+    assert f"{tmp_path}: 1 .m4a: not read here" in capsys.readouterr().err
+
+
 def test_a_run_that_does_not_hear(painter: Painter, tiny: Corpus) -> None:
     painter.reads = "face"      # type: ignore[misc]
     with pytest.raises(ValueError, match="draws from faces, not from speech"):

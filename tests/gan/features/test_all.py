@@ -4,11 +4,12 @@ import inspect
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gan.build import build, find, names
 from gan.features.base import Features
+from tests.properties import examples
 
 WAVEFORM = [name for name in names(Features) if find(Features, name, "features").reads == "waveform"]
 REPEATING = [name for name in WAVEFORM if "repeat_to_seconds" in inspect.signature(find(Features, name, "features")).parameters]
@@ -37,7 +38,7 @@ def test_shape_and_lengths(section: dict, samples: int) -> None:
 
 
 @every
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(lengths=st.lists(st.integers(0, 3000), min_size=1, max_size=3), scale=st.sampled_from([0.0, 1e-5, 1.0]))
 @example(lengths=[1], scale=1.0)
 @example(lengths=[0, 1], scale=0.0)
@@ -54,7 +55,7 @@ def test_anything_is_finite(section: dict, lengths: list[int], scale: float) -> 
 
 
 @every
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(own=st.integers(1, 3500), longer=st.integers(0, 1700))
 @example(own=250, longer=1700)
 @example(own=480, longer=160)

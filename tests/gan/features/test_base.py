@@ -1,12 +1,13 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.features.base import repeated, window_and_hop
+from tests.properties import examples
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=4), least=st.integers(0, 12))
 def test_each_item_is_tiled_by_its_own_length(lengths: list[int], least: int) -> None:
     longest = max(1, *lengths)

@@ -3,10 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.features.complex_spectrogram import ComplexSpectrogram, compress
+from tests.properties import examples
 
 
 def by_definition(x: np.ndarray) -> np.ndarray:
@@ -18,7 +19,7 @@ def by_definition(x: np.ndarray) -> np.ndarray:
     return np.sign(parts) * np.abs(parts) ** 0.3
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(samples=st.integers(400, 4000), seed=st.integers(0, 99))
 def test_equals_the_published_definition(samples: int, seed: int) -> None:
     signal = np.random.default_rng(seed).uniform(-1, 1, samples).astype(np.float32)

@@ -2,10 +2,11 @@ import math
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.features.log_mel import LogMel, mel_filters
+from tests.properties import examples
 
 
 def by_definition(samples: np.ndarray) -> np.ndarray:
@@ -30,7 +31,7 @@ def by_definition(samples: np.ndarray) -> np.ndarray:
     return (out - 10.9915) / 3.1661
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(samples=st.integers(1, 4000), seed=st.integers(0, 99), scale=st.sampled_from([30, 3000, 30000]))
 def test_equals_the_published_definition(samples: int, seed: int, scale: int) -> None:
     signal = np.random.default_rng(seed).integers(-scale, scale, samples).astype(np.int16)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gan.features.log_mel_hamming import LogMelHamming, mel_filters
+from tests.properties import examples
 
 
 def bank_by_definition() -> np.ndarray:
@@ -43,7 +44,7 @@ def by_definition(x: np.ndarray, legacy: bool, full_frames: int) -> np.ndarray:
     return mel.T
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(samples=st.integers(161, 4000), seed=st.integers(0, 99), scale=st.sampled_from([300, 3000, 30000]), legacy=st.booleans())
 @example(samples=1600, seed=0, scale=3000, legacy=False)        # an empty last frame
 @example(samples=1600, seed=0, scale=3000, legacy=True)

@@ -548,6 +548,19 @@ def test_an_empty_split_shows_nothing(two_speakers: Corpus, tmp_path: Path, caps
     assert not (tmp_path / "x.png").exists()
 
 
+def test_what_was_not_scored_says_why(two_speakers: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "prior", "--no-controls", "--corpus", str(two_speakers.path), *ONLY_L1, "--out", str(tmp_path)]
+    why = "unseen_speaker, 0.3 s, prior: skipped: two has no speaker with clips and faces in unseen_speaker\n"
+    assert main([*words, "--split", "unseen_speech", "--split", "unseen_speaker"]) == 0
+    said = capsys.readouterr()
+    assert said.out.endswith(why)
+    assert "nothing was scored" not in said.err
+    assert main([*words, "--split", "unseen_speaker"]) == 1
+    said = capsys.readouterr()
+    assert said.out == why
+    assert said.err.endswith("evaluate: nothing was scored; the lines above say why.\n")
+
+
 def test_the_training_split_is_labelled_seen_speech(runs: dict[str, Path], tiny: Corpus, tmp_path: Path) -> None:
     evaluate_runs([gan.load(runs["sf2f-64"])], [], [*ONLY_L1, "evaluation.runs=1"], None, ["train"], False, tmp_path)
     (row,) = read_rows(tmp_path / "results.jsonl")

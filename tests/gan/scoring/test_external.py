@@ -1,8 +1,10 @@
 from collections.abc import Mapping
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan.__main__ import main
 from gan.config import Evaluation
@@ -62,6 +64,44 @@ def test_l1_by_hand(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[s
     with np.load(row["scores"]) as scores:
         assert scores["speaker"].tolist() == [0, 0, 1, 1, 2, 2]
         assert scores["run"].tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_transparent_pictures_are_said(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = folder(tmp_path / "drawn", real)
+    name = min(real)
+    Image.fromarray(real[name][0]).convert("RGBA").resize((64, 64)).save(drawn / name / "0.png")
+    Image.new("RGBA", (64, 64), (255, 0, 255, 0)).save(drawn / name / "1.PNG")
+    words = ["--faces", str(drawn), "--reference", str(folder(tmp_path / "true", real)), *L1, "--out", str(tmp_path)]
+    code, _, err = evaluated(capsys, *words)
+    assert (code, err) == (0, [f"{drawn / name / '1.PNG'}: transparent parts, white put behind them."])
+    assert read_rows(tmp_path / "results.jsonl")[0]["protocol"]["num_faces"] == 7
+
+
+def test_pictures_that_nothing_reads_are_listed(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn, true = folder(tmp_path / "drawn", real), folder(tmp_path / "true", real)
+    for path in (drawn / min(real) / "a.HEIC", true / min(real) / "._0.png", true / min(real) / "notes.txt"):
+        path.touch()
+    code, out, err = evaluated(capsys, "--faces", str(drawn), "--reference", str(true), *L1, "--out", str(tmp_path))
+    assert (code, len(err)) == (1, 1)
+    assert err[0].startswith(f"left out: {drawn}: 1 .heic: not read here")
+    assert "l1 " in out
+
+
+def test_names_composed_and_not_are_the_same(real: Faces, tmp_path: Path) -> None:
+    faces = next(iter(real.values()))
+    drawn, true = (folder(tmp_path / form, {normalize(form, "Zoë"): faces}) for form in ("NFC", "NFD"))
+    trial, bad = trial_of_folders(drawn, true, None, WHOLE, Evaluation())
+    assert (len(trial.generated), bad) == (len(faces), [])
+
+
+def test_where_all_is_skipped_the_line_says_why(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = folder(tmp_path / "drawn", real)
+    judge = "evaluation.metrics={judge: {name: identity_accuracy, steps: 5}, l1: null}"
+    code, out, err = evaluated(capsys, "--faces", str(drawn), "--reference", str(folder(tmp_path / "true", real)), *L1, judge,
+                               "--out", str(tmp_path))
+    assert code == 1
+    assert out.startswith(f"{drawn}: skipped: ")
+    assert err[-1] == f"left out: {drawn}: all of it, nothing was scored."
 
 
 def test_rows_say_what_they_are_of(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

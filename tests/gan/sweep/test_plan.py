@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan import config as configuration
 from gan.recipes import load as load_recipe
 from gan.sweep import plan as planning
 from gan.sweep.plan import NOT_IN_ID, Plan, load
+from tests.properties import examples
 
 Quick = Callable[..., Plan]
 SIZES = {"train.batch_size": [4, 6]}
@@ -253,7 +254,7 @@ def _without(plain: dict[str, Any], key: str) -> dict[str, Any]:
     return plain
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(entry=st.sampled_from([entry for entry in HASHED if entry[0] not in configuration.ADDED_LATER]),
        values=st.tuples(OTHERS, OTHERS))
 def test_two_values_of_any_key_that_counts_have_two_ids(entry: tuple[str, Any], values: tuple[Any, Any]) -> None:
@@ -480,7 +481,8 @@ def test_overrides_stand_above_the_file(tiny: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("", "base: none came"),
+    ("", "the file is empty"),
+    ("set: {}", "base: none came"),
     ("[]", "a sweep is a mapping of sections, a list came"),
     ("just words", "just words: no such key"),
     ("base: [", "not valid YAML"),

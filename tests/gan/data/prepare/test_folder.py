@@ -3,6 +3,7 @@
 import argparse
 import csv
 from collections import Counter
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ def add_sound(path, seed, size=1_600):
     samples = np.random.default_rng(seed).integers(-9_000, 9_000, size).astype(np.int16)
     if path.suffix == ".wav":
         write_wav(path, samples)
+    elif path.suffix == ".opus":
+        soundfile.write(path, samples, 16_000, format="OGG", subtype="OPUS")
     else:
         soundfile.write(path, samples, 16_000)
 
@@ -84,14 +87,14 @@ def test_many_speakers_are_split_too(tmp_path):
 
 def test_formats_and_names_in_capitals(tmp_path):
     for s, name in enumerate(("ana", "bruno")):
-        for k, ending in enumerate(("wav", "flac", "ogg", "mp3")):
+        for k, ending in enumerate(("wav", "flac", "ogg", "mp3", "opus")):
             add_sound(tmp_path / "mine" / name / f"talk{k}.{ending}", 10 * s + k, 16_000)
-        for k, ending in enumerate(("jpg", "jpeg", "png", "webp", "PNG")):
+        for k, ending in enumerate(("jpg", "jpeg", "png", "webp", "bmp", "PNG")):
             add_picture(tmp_path / "mine" / name / f"photo{k}.{ending}", 10 * s + k)
         (tmp_path / "mine" / name / "notes.txt").write_text("passed over")
         (tmp_path / "mine" / name / ".hidden.wav").write_text("passed over")
     report = prepare_folder(tmp_path / "mine", tmp_path / "out")
-    assert (sum(report.clips.values()), sum(report.faces.values()), report.ignored, report.bad) == (8, 10, 2, [])
+    assert (sum(report.clips.values()), sum(report.faces.values()), report.ignored, report.bad) == (10, 12, 2, [])
 
 
 def test_recordings_in_subfolders_stay_whole(tmp_path):
@@ -123,6 +126,39 @@ def test_a_picture_of_the_same_name_is_the_aligned_face(tmp_path):
     assert Counter((corpus.clips["face"] < 0).tolist()) == {False: 10, True: 2}
     for row in corpus.clips[corpus.clips["face"] >= 0]:
         assert corpus.faces[row["face"]]["recording"] == row["recording"]
+
+
+@pytest.mark.parametrize(("sound", "picture"), [("WAV", "jpg"), ("wav", "Jpg"), ("Flac", "PNG"), ("opus", "BMP")])
+def test_endings_of_any_case_are_paired(sound, picture, tmp_path):
+    """Else a held-out clip's own picture is of no recording, and trained on."""
+    for s, name in enumerate(("ana", "bruno")):
+        for k in range(6):
+            add_sound(tmp_path / "mine" / name / f"a{k}.{sound.lower()}", 10 * s + k)
+            add_picture(tmp_path / "mine" / name / f"a{k}.{picture.lower()}", 10 * s + k)
+    for path in [*tmp_path.rglob(f"*.{sound.lower()}"), *tmp_path.rglob(f"*.{picture.lower()}")]:
+        path.rename(path.with_suffix(f".{sound if path.suffix[1:] == sound.lower() else picture}"))
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert report.pictured == 12
+    assert "12 of 12 sound files have their own picture" in str(report)
+    corpus = Corpus(tmp_path / "out")
+    assert (corpus.faces[corpus.clips["face"]]["recording"] == corpus.clips["recording"]).all()
+
+
+def test_names_that_do_not_pair_are_counted(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        for k in range(4):
+            add_sound(tmp_path / "mine" / name / f"preprocessed_frame_{k}.wav", 10 * s + k)
+            add_picture(tmp_path / "mine" / name / f"cropped_face_frame_{k}.png", 10 * s + k)
+    assert "0 of 8 sound files have their own picture" in str(prepare_folder(tmp_path / "mine", tmp_path / "out"))
+
+
+def test_sound_files_of_one_name_are_one_recording(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        for k in range(4):
+            for ending in ("flac", "wav", "png"):
+                (add_picture if ending == "png" else add_sound)(tmp_path / "mine" / name / f"a{k}.{ending}", 10 * s + k)
+    assert prepare_folder(tmp_path / "mine", tmp_path / "out").pictured == 16
+    assert len(Corpus(tmp_path / "out").recordings) == 8
 
 
 def test_equal_files_join_their_recordings_and_pictures_are_stored_once(tmp_path):
@@ -168,6 +204,28 @@ def test_pictures_are_upright_and_square(tmp_path):
     assert square[:, 25:, 0].max() < 50
 
 
+def test_transparent_pictures_are_counted(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+        Image.new("RGBA", (64, 64), (255, 0, 255, 0)).save(tmp_path / "mine" / name / "photo0.png")
+        Image.new("RGBA", (64, 64), (9, 9, 9, 255)).save(tmp_path / "mine" / name / "photo1.png")
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out", face_sizes=(64,))
+    assert "2 files: transparent parts, white put behind them." in str(report).splitlines()
+    corpus = Corpus(tmp_path / "out")
+    assert [255, 255, 255] in corpus.pixels(np.arange(len(corpus.faces)), 64)[:, 0, 0].tolist()
+
+
+def test_channels_of_opposite_phase_are_not_silence(tmp_path):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+        sound = np.random.default_rng(s).uniform(-0.2, 0.2, 1_600)
+        soundfile.write(tmp_path / "mine" / name / "talk0.wav", np.outer(sound, [1, -1]), 16_000)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert "2 files: channels of opposite phase" in str(report)
+    corpus = Corpus(tmp_path / "out")
+    assert min(np.abs(corpus.waveform(clip)).max() for clip in range(len(corpus.clips))) > 5_000
+
+
 def test_face_box_and_statements_are_kept(tmp_path):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "mine", name, 3, 3, s)
@@ -194,6 +252,34 @@ def test_bad_files_lose_nothing_else(tmp_path, capsys):
         assert wanted in printed
     corpus = Corpus(tmp_path / "out")
     assert (len(corpus.clips), len(corpus.faces), len(corpus.speakers)) == (20, 20, 2)
+
+
+def test_media_that_nothing_reads_is_counted_by_speaker(tmp_path, capsys):
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+    for name in ("ana/a.m4a", "phone/a.HEIC", "phone/b.heic", "phone/deep/b.mp4", "ana/notes.txt", "loose.wav", "readme.md"):
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).touch()
+    assert folder.main(options(source=str(tmp_path / "mine"), out=str(tmp_path / "out"))) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert "1 other files were passed over (1 .txt)." in printed[0]
+    left = [line for line in printed if line.startswith("left out: ")]
+    assert [line.partition(": not")[0] for line in left[1:]] == ["left out: speaker ana: 1 .m4a",
+                                                                "left out: speaker phone: 2 .heic, 1 .mp4"]
+    assert left[0] == f"left out: {tmp_path / 'mine'}: 1 .wav beside the speakers' folders, so of no speaker."
+    assert all(ending in left[1] for ending in (".opus", ".webp"))
+    assert len(Corpus(tmp_path / "out").clips) == 6
+
+
+def test_a_csv_s_files_of_no_kind_are_left_out(tmp_path):
+    add_speaker(tmp_path, "ana", 3, 3, 0)
+    add_speaker(tmp_path, "bruno", 3, 3, 1)
+    rows = [(name, "", f"{name}/{kind}{k}.{ending}") for name in ("ana", "bruno") for k in range(3)
+            for kind, ending in (("talk", "wav"), ("photo", "png"))]
+    write_csv(tmp_path / "list.csv", [*rows, ("ana", "", "ana/notes.txt"), ("ana", "", "ana/talk")])
+    report = prepare_folder(tmp_path / "list.csv", tmp_path / "out")
+    ((who, reason),) = report.bad
+    assert (who, reason.partition(":")[0], report.ignored) == ("speaker ana", "1 .txt, 1 without ending", 0)
 
 
 def test_a_decompression_bomb_is_left_out(tmp_path, monkeypatch):
@@ -229,6 +315,30 @@ def test_csv_without_recordings(tmp_path):
     assert len({*corpus.clips["recording"].tolist(), *corpus.faces["recording"].tolist()}) == 16
 
 
+def test_a_csv_s_picture_without_recording_is_of_its_sound_s(tmp_path):
+    add_speaker(tmp_path, "ana", 4, 0, 0)
+    add_speaker(tmp_path, "bruno", 4, 0, 1)
+    for name in ("ana", "bruno"):
+        for k in range(4):
+            add_picture(tmp_path / name / f"talk{k}.JPG", k)
+    write_csv(tmp_path / "list.csv", [(name, day, f"{name}/{file}") for name in ("ana", "bruno") for k in range(4)
+                                      for day, file in ((f"day{k}", f"talk{k}.wav"), ("", f"talk{k}.JPG"))])
+    assert prepare_folder(tmp_path / "list.csv", tmp_path / "out").pictured == 8
+    assert len(Corpus(tmp_path / "out").recordings) == 8
+
+
+def test_a_picture_in_another_folder_of_the_recording_is_found_by_name(tmp_path):
+    names = [(name, k) for name in ("ana", "bruno") for k in range(3)]
+    for name, k in names:
+        add_sound(tmp_path / name / "clips" / f"a{k}.wav", k)
+        Image.new("RGB", (64, 64), (80 * k, 0, 0)).save(tmp_path / name / f"a{k}.png")
+    write_csv(tmp_path / "list.csv", [(name, "day", file) for name, k in names
+                                      for file in (f"{name}/clips/a{k}.wav", f"{name}/a{k}.png")])
+    assert prepare_folder(tmp_path / "list.csv", tmp_path / "out", face_sizes=(64,)).pictured == 6
+    corpus = Corpus(tmp_path / "out")
+    assert corpus.pixels(corpus.clips["face"], 64)[:, 0, 0, 0].tolist() == [0, 80, 160, 0, 80, 160]
+
+
 def test_csv_files_outside_need_leave(tmp_path):
     add_speaker(tmp_path / "in", "ana", 3, 3, 0)
     add_speaker(tmp_path / "in", "bruno", 3, 3, 1)
@@ -249,6 +359,9 @@ def test_csv_files_outside_need_leave(tmp_path):
     ("speaker,file\n", "no column recording"), ("", "no column speaker"),
     ("speaker,recording,file,split\n", "column split"), ("speaker,recording,file\n", "no speaker with both"),
     ("speaker,recording,file\nana,,gone.wav\n", "gone.wav: no such file"),
+    ("speaker;recording;file\nana;;a.wav\n", "separated by semicolons, not by commas"),
+    ("speaker\trecording\tfile\nana\t\ta.wav\n", "separated by tabs"),
+    ("speaker;recording;file;a,b\n", "separated by semicolons"),
 ])
 def test_csv_mistakes_are_one_line(tmp_path, content, reason):
     (tmp_path / "list.csv").write_text(content)
@@ -256,6 +369,36 @@ def test_csv_mistakes_are_one_line(tmp_path, content, reason):
         prepare_folder(tmp_path / "list.csv", tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_csv_with_the_separators_of_windows(tmp_path):
+    add_speaker(tmp_path / "in" / "files", "ana", 3, 3, 0)
+    add_speaker(tmp_path / "in" / "files", "bruno", 3, 3, 1)
+    add_sound(tmp_path / "secret.wav", 5)
+    add_sound(tmp_path / "in" / "files" / "a\\b.wav", 7)      # a name of Linux
+    rows = [(name, "", f"files\\{name}\\{kind}") for name in ("ana", "bruno") for k in range(3)
+            for kind in (f"talk{k}.wav", f"photo{k}.png")]
+    write_csv(tmp_path / "in" / "list.csv", [*rows, ("ana", "", "..\\secret.wav"), ("ana", "", "files/a\\b.wav")])
+    report = prepare_folder(tmp_path / "in" / "list.csv", tmp_path / "out")
+    assert [reason.split(" lies outside")[0] for _, reason in report.bad] == ["..\\secret.wav"]
+    assert sum(report.clips.values()) == 7
+
+
+def test_accents_composed_or_not_are_the_same(tmp_path):
+    composed, apart = (normalize(form, "Zoë") for form in ("NFC", "NFD"))
+    for k in range(4):
+        add_sound(tmp_path / "mine" / "ana" / f"{composed}{k}.wav", k)
+        add_picture(tmp_path / "mine" / "ana" / f"{apart}{k}.png", k)
+        add_sound(tmp_path / "mine" / composed / f"a{k}.wav", 9 + k)
+        add_picture(tmp_path / "mine" / apart / f"a{k}.png", 9 + k)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert (set(report.speakers), report.pictured) == ({"ana", composed}, 8)
+    for one, other in ((composed, apart), (apart, composed)):
+        write_csv(tmp_path / "mine" / "list.csv",
+                  [("ana", "", f"ana/{one}{k}.wav") for k in range(4)] + [("ana", "", f"ana/{apart}{k}.png") for k in range(4)]
+                  + [(one, "", f"{composed}/a{k}.wav") for k in range(4)] + [(other, "", f"{apart}/a{k}.png") for k in range(4)])
+        report = prepare_folder(tmp_path / "mine" / "list.csv", tmp_path / "out", overwrite=True)
+        assert (report.bad, set(report.speakers), report.pictured) == ([], {"ana", composed}, 8)
 
 
 def test_a_csv_that_is_no_text(tmp_path):
@@ -276,6 +419,30 @@ def test_user_mistakes_are_one_line(tmp_path):
             prepare_folder(source, tmp_path / "out", **changes)
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("splits", [("train", "test"), ("Testing", "ana"), ("train-clean-100", "dev")])
+def test_splits_are_not_taken_for_speakers(tmp_path, splits):
+    for split in splits:
+        for s in range(2):
+            add_speaker(tmp_path / "mine" / split, f"{split}{s}", 1, 1, s)
+    with pytest.raises(ValueError, match=f"{splits[0]}.* hold folders and no files, as splits do") as caught:
+        prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert str(tmp_path / "mine" / splits[0]) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert prepare_folder(tmp_path / "mine" / splits[0], tmp_path / "out").speakers.keys() == {f"{splits[0]}0", f"{splits[0]}1"}
+
+
+@pytest.mark.parametrize(("names", "recordings", "said"), [
+    (("session1", "session2"), ("ana", "bruno"), True), (("all",), ("ana", "bruno"), True),     # people, one level down
+    (("ana", "bruno"), ("{}1", "{}2"), False), (("Val", "Dev", "Tessa"), ("{}1", ""), False),
+])
+def test_folders_that_recur_are_said(tmp_path, names, recordings, said):
+    for name in names:
+        for recording in recordings:
+            add_speaker(tmp_path / "mine" / name, recording.format(name), 2, 2, 0)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert ("(ana, bruno): they were taken for recordings" in str(report)) == said
 
 
 def test_the_command_exits_0_and_names_its_output(tmp_path, capsys, monkeypatch):

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.data.prepare.shared_audio import LOOK, MIN_FRESH, RUN, WORD, Groups, SharedAudio
+from tests.properties import examples
 
 
 def counts(window):
@@ -35,7 +36,7 @@ def joined(a, b):
 
 @given(seed=st.integers(0, 10_000), length=st.integers(RUN - 3, RUN + 40), at=st.integers(0, 2_000),
        to=st.integers(0, 2_000), loudness=st.sampled_from([1, 3, 3_000]))
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_a_run_is_found_at_any_offset_exactly_from_512_samples_on(seed, length, at, to, loudness):
     a, b = noise(3_000, seed, loudness), noise(3_000, seed + 1, loudness)
     assert all(counts(a[i:i + RUN]) for i in range(0, len(a) - RUN, 100))
@@ -48,7 +49,7 @@ def test_a_run_is_found_at_any_offset_exactly_from_512_samples_on(seed, length, 
 
 
 @given(seed=st.integers(0, 10_000), kinds=st.lists(st.integers(0, 5), min_size=4, max_size=8))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_brute_force_agrees_on_mixtures_of_noise_silence_and_tones(seed, kinds):
     """Clips are strung together from few pieces, so they share runs of every kind, long and short, rich and poor."""
     rng = np.random.default_rng(seed)

@@ -3,10 +3,11 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.data.prepare.splits import split_recordings, split_speakers
+from tests.properties import examples
 
 recordings_of_speakers = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 30), min_size=1, max_size=2),
                                   min_size=1, max_size=40)
@@ -17,7 +18,7 @@ def clips(recordings, splits, split, speaker):
 
 
 @given(recordings=recordings_of_speakers, val=st.floats(0, 0.2), unseen=st.floats(0, 0.3), seed=st.integers(0, 99))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_every_speaker_trains_on_at_least_half(recordings, val, unseen, seed):
     splits = split_recordings(recordings, val, unseen, seed)
     assert splits == split_recordings(recordings, val, unseen, seed)

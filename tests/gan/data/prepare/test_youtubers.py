@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from gan.data.audio import write_wav
@@ -122,6 +123,24 @@ def test_the_same_seed_gives_the_same_corpus(layout, tmp_path):
         prepare_youtubers(layout, tmp_path / name, seed=seed)
     a, b, c = (Corpus(tmp_path / name) for name in "abc")
     assert a.checksum == b.checksum != c.checksum
+
+
+def test_channels_of_opposite_phase_and_transparency_are_counted(layout, tmp_path):
+    (wav, *_), (face, *_) = ((layout / "train" / "ana").glob(f"*.{ending}") for ending in ("wav", "png"))
+    sound = noise(CLIP, 1_234)
+    soundfile.write(wav, np.stack([sound, -sound], axis=1), 16_000)
+    Image.new("RGBA", (40, 40), (9, 9, 9, 0)).save(face)
+    printed = str(prepare_youtubers(layout, tmp_path / "out"))
+    assert "\n1 files: channels of opposite phase" in printed
+    assert "\n1 files: transparent parts" in printed
+
+
+def test_endings_in_capitals_are_paired(layout, tmp_path):
+    whole = prepare_youtubers(layout, tmp_path / "a")
+    for path in list((layout / "train").rglob("*.*")):
+        path.rename(path.with_suffix(path.suffix.upper()))
+    assert prepare_youtubers(layout, tmp_path / "b").pairs == whole.pairs
+    assert Corpus(tmp_path / "a").checksum == Corpus(tmp_path / "b").checksum
 
 
 def test_clips_point_to_the_face_of_their_number_stored_once(layout, tmp_path):
