@@ -36,7 +36,7 @@ def test_make_targets_exist(name: str) -> None:
 
 
 def test_paths_of_the_readme_exist() -> None:
-    words = [word.rstrip(";") for line in map_of_the_tree() for word in line.split()]
+    words = [word.strip(",;") for line in map_of_the_tree() for word in line.split()]
     named = {word for word in words if re.fullmatch(r"[\w/]+(/|\.py)", word)}
     assert len(named) > 30
     assert not {word for word in named if not any((ROOT / home / word).exists() for home in ("", "gan", "evaluation"))}
