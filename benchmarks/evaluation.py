@@ -216,7 +216,7 @@ def untrained(corpus: Corpus) -> Generator:
         torch.manual_seed(0)
         generator = build_model(load("demo"), len(corpus.speakers)).generator.train()
         for step in range(30):
-            generator(*generator.fit([heard[(step * 16 + at) % len(heard)] for at in range(16)]))
+            generator(generator.fit([heard[(step * 16 + at) % len(heard)] for at in range(16)]))
     return generator.eval()
 
 

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from benchmarks.record import RESULTS, interleaved, quartiles, ratios, record
 from evaluation.face_nets.base import FaceNet
-from evaluation.face_nets.inception import Inception
+from evaluation.face_nets.inception import InceptionResnet
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.data.dataset import Batch
@@ -55,7 +55,7 @@ def wav2pix_reference(model: Model, losses: Losses, adams: Adams, batch: Batch, 
     real, mismatched = batch.face, batch.mismatched_face
 
     model.discriminators.zero_grad()
-    embedding, faces, _ = model.generator(batch.waveform, batch.num_samples)
+    embedding, faces, _ = model.generator(model.generator.source(batch))
     fake = faces[size]
     if detach:
         embedding, fake = embedding.detach(), fake.detach()
@@ -65,7 +65,7 @@ def wav2pix_reference(model: Model, losses: Losses, adams: Adams, batch: Batch, 
 
     model.generator.zero_grad()
     losses.zero_grad()
-    embedding, faces, _ = model.generator(batch.waveform, batch.num_samples)
+    embedding, faces, _ = model.generator(model.generator.source(batch))
     fake = faces[size]
     on_fake, on_real = judge(fake, embedding), judge(real, embedding)
     (F.mse_loss(on_fake.realness, torch.ones_like(on_fake.realness))
@@ -85,7 +85,7 @@ def sf2f_reference(model: Model, face_net: FaceNet, adams: Adams, batch: Batch) 
     real, label, space = batch.face, batch.voice_identity, pixel_space(model.generator.decoder)
 
     model.generator.zero_grad()
-    embedding, faces, _ = model.generator(batch.waveform, batch.num_samples)
+    embedding, faces, _ = model.generator(model.generator.source(batch))
     fake = faces[64]
     named = identity(fake, embedding)
     total = (10 * F.l1_loss(fake, real) + _bce(image(fake, embedding).realness, 1.0)
@@ -202,7 +202,7 @@ def _random_facenet(corpus: Corpus) -> FaceNet:
     """FaceNet as it is shaped, with random weights: the published ones are the user's to add, and cost the same time."""
     with tempfile.TemporaryDirectory() as folder:
         torch.save(InceptionResnetV1(classify=True, num_classes=8631).state_dict(), f"{folder}/random.pt")
-        return Inception(f"{folder}/random.pt", corpus.face_box)
+        return InceptionResnet(f"{folder}/random.pt", corpus.face_box)
 
 
 def main(arguments: list[str] | None = None) -> None:

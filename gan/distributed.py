@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils._python_dispatch import TorchDispatchMode
 
 # The others wait while the first one renders a corpus, trains a face net or validates. One that died is noticed at once.
 PATIENCE = timedelta(days=1)
@@ -63,11 +62,11 @@ def joined() -> Iterator[None]:
     # Before there is a group, or its functions' defaults keep that alive, and gloo's threads abort a process that ends with them.
     import torch.distributed.nn
 
-    store, own, count = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
+    store, number, count = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
-    dist.init_process_group(backend, store=store, rank=own, world_size=count, timeout=PATIENCE)
+    dist.init_process_group(backend, store=store, rank=number, world_size=count, timeout=PATIENCE)
     try:
-        with _silent() if own else nullcontext():
+        with _silent() if number else nullcontext():
             yield
     except Exception as error:
         if not _first_to_fail(store):
@@ -112,9 +111,9 @@ def own_device(device: torch.device) -> torch.device:
     if count > there:
         raise ValueError(f"train.device: {count} processes on a machine of {there} GPUs came, each needs one. "
                          f"Use --nproc-per-node {there}, or train.device=cpu.")
-    own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    torch.cuda.set_device(own)
-    return own
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    torch.cuda.set_device(device)
+    return device
 
 
 # -- agreeing -----------------------------------------------------------------------------------------------------------
@@ -129,9 +128,9 @@ def highest(number: int) -> int:
     """The highest of the processes' numbers. Asked through the host, so that no GPU is waited for."""
     if size() == 1:
         return number
-    found = torch.tensor(number, dtype=torch.int64)
-    dist.all_reduce(found, dist.ReduceOp.MAX)
-    return int(found)
+    maximum = torch.tensor(number, dtype=torch.int64)
+    dist.all_reduce(maximum, dist.ReduceOp.MAX)
+    return int(maximum)
 
 
 def lowest(number: int) -> int:
@@ -248,42 +247,7 @@ def share_batch_norm(*modules: nn.Module) -> None:
             layer.__class__ = _TOGETHER[type(layer)]    # it keeps its weights, buffers and place
 
 
-@contextmanager
-def noise(seed: int, rows: int, device: torch.device) -> Iterator[None]:
-    """Within, random numbers follow from the seed, and differ from process to process. Without a GPU each draws those which one
-    process would draw for its rows.
-    """
-    if size() == 1:
-        torch.manual_seed(seed)
-        yield
-        return
+def seed_noise(seed: int) -> None:
+    """Random numbers follow from the seed from here on, and differ from process to process."""
     # Mixed well, since the host's generator reads the lowest 32 bits alone.
-    torch.manual_seed(int(np.random.SeedSequence([seed, rank()]).generate_state(1)[0]))
-    # A GPU draws inside its fused kernels, where nothing can be put between, and waits for the host's 10 us an operation.
-    with _Rows(seed, rows) if device.type == "cpu" else nullcontext():
-        yield
-
-
-_DRAWS: dict[Any, Callable[[Tensor, torch.Generator, tuple], Tensor]] = {
-    torch.ops.aten.rand.default: lambda whole, generator, _: whole.uniform_(generator=generator),
-    torch.ops.aten.randn_like.default: lambda whole, generator, _: whole.normal_(generator=generator),
-    torch.ops.aten.bernoulli_.float: lambda whole, generator, args: whole.bernoulli_(*args[1:2], generator=generator),
-}
-
-
-class _Rows(TorchDispatchMode):
-    """Draws noise for the whole batch, and keeps this process's rows of it."""
-
-    def __init__(self, seed: int, rows: int):
-        super().__init__()
-        self.generator, self.rows = torch.Generator().manual_seed(seed), rows
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        drawn = func(*args, **(kwargs or {}))
-        if func in _DRAWS and len(drawn) == self.rows:
-            # Laid out as it is: numbers are drawn in the order of the memory.
-            order = sorted(range(drawn.ndim), key=drawn.stride, reverse=True)
-            whole = torch.empty_permuted((size() * self.rows, *drawn.shape[1:]), order, dtype=drawn.dtype)
-            _DRAWS[func](whole, self.generator, args)
-            drawn.copy_(whole[rank() * self.rows:][:self.rows])
-        return drawn
+    torch.manual_seed(seed if size() == 1 else int(np.random.SeedSequence([seed, rank()]).generate_state(1)[0]))

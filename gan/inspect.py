@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from discriminators.base import Discriminator
 from gan.config import Config
-from gan.model import Model, build_losses, build_model, evaluating
+from gan.model import Model, Source, build_losses, build_model, evaluating
 
 
 def inspect(config: Config, num_identities: int) -> list[dict[str, Any]]:
@@ -46,10 +46,10 @@ def _flops(model: Model, config: Config) -> dict[str, int]:
     with evaluating(model):
         if generator.reads == "face":
             size = generator.image_sizes[-1]
-            first, second = torch.zeros(1, 3, size, size), torch.full((1,), -1)
+            source = Source(torch.zeros(1, 3, size, size), torch.full((1,), -1))
         else:
-            first, second = torch.zeros(1, samples), torch.tensor([samples])
-        flops["features"], (features, frames) = cost(generator.features, first, second)
+            source = Source(torch.zeros(1, samples), torch.tensor([samples]))
+        flops["features"], (features, frames) = cost(generator.features, *source)
         flops["encoder"], embedding = cost(generator.encoder, features, frames)
         if generator.fuser is not None:
             segments = config.data.segments

@@ -36,6 +36,20 @@ class Drawing(NamedTuple):
     parts: dict[str, Tensor]
 
 
+class Source(NamedTuple):
+    """What faces are drawn from, as features read it.
+
+    content: waveforms (B, S), or faces (B, 3, H, W) in [0, 1]. number: (B,), how many of a waveform's samples are its own, or a
+    face's row in the corpus, -1 where unknown. Of segments they are (B, N, S) and (B, N).
+    """
+
+    content: Tensor
+    number: Tensor
+
+    def to(self, device: torch.device) -> Source:
+        return Source(*(tensor.to(device) for tensor in self))
+
+
 class Generator(nn.Module):
     """Speech -> features -> embedding (of several segments: fused) -> faces. Of a face-to-face system: a face -> ... -> faces.
 
@@ -59,36 +73,34 @@ class Generator(nn.Module):
             raise ValueError(f"decoder: {NO_DECODER}")
         return self.decoder.image_sizes
 
-    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What features read of a batch: waveforms and their lengths, or faces in [0, 1] and their rows in the corpus."""
+    def source(self, batch: Batch) -> Source:
+        """What features read of a batch."""
         if self.reads == "face":
-            return from_pixel_space(batch.face, pixel_space(self.decoder)), batch.face_index
-        return batch.waveform, batch.num_samples
+            return Source(from_pixel_space(batch.face, pixel_space(self.decoder)), batch.face_index)
+        return Source(batch.waveform, batch.num_samples)
 
-    def embed(self, first: Tensor, second: Tensor) -> Tensor:
-        """`inputs` or `fit`, (B, S) and (B,), -> (B, E). Segments, (B, N, S) and (B, N), are embedded each and fused; those of no
-        samples are not there.
-        """
-        if first.ndim != 3:
-            return self._embed(first, second)
+    def embed(self, source: Source) -> Tensor:
+        """(B, E). Segments are embedded each and fused; those of no samples are not there."""
+        if source.content.ndim != 3:
+            return self._embed(*source)
         assert self.fuser is not None
-        valid = second > 0
-        embedded = self._embed(first[valid], second[valid])
+        valid = source.number > 0
+        embedded = self._embed(source.content[valid], source.number[valid])
         segments = torch.zeros(*valid.shape, embedded.shape[1], dtype=embedded.dtype, device=embedded.device)
         return self.fuser(segments.masked_scatter(valid[..., None], embedded), valid)
 
-    def _embed(self, first: Tensor, second: Tensor) -> Tensor:
+    def _embed(self, content: Tensor, number: Tensor) -> Tensor:
         with torch.no_grad():
-            features, num_frames = self.features(first, second)
+            features, num_frames = self.features(content, number)
         return self.encoder(features, num_frames)
 
-    def forward(self, first: Tensor, second: Tensor, draw: bool = True) -> Drawing:
+    def forward(self, source: Source, draw: bool = True) -> Drawing:
         """draw: False where only the embedding is looked at."""
-        embedding = self.embed(first, second)
+        embedding = self.embed(source)
         return Drawing(embedding, *self.decoder.draw(embedding)) if draw and self.decoder is not None \
             else Drawing(embedding, {}, {})
 
-    def fit(self, items: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    def fit(self, items: Sequence[np.ndarray]) -> Source:
         """float32 (S,) waveforms of any lengths, or uint8 (H, W, 3) faces -> one batch, as `embed` reads it.
 
         An encoder of one fixed length gets the middle of what is longer, and silence after what is shorter. A fuser gets windows,
@@ -96,7 +108,7 @@ class Generator(nn.Module):
         """
         if self.reads == "face":
             faces = np.stack([resize(face, self.image_sizes[-1]) for face in items])
-            return torch.from_numpy(faces).movedim(-1, 1).float() / 255, torch.full((len(items),), -1)
+            return Source(torch.from_numpy(faces).movedim(-1, 1).float() / 255, torch.full((len(items),), -1))
         if self.fuser is None:
             return self._padded(items)
         hop = self.window_samples // 2
@@ -105,12 +117,11 @@ class Generator(nn.Module):
         waveforms, lengths = self._padded([window for of_item in windows for window in of_item])
         counts = torch.tensor([len(of_item) for of_item in windows])
         there = torch.arange(int(counts.max())) < counts[:, None]
-        first = torch.zeros(*there.shape, waveforms.shape[1])
-        second = torch.zeros(there.shape, dtype=lengths.dtype)
-        first[there], second[there] = waveforms, lengths
-        return first, second
+        segments = Source(torch.zeros(*there.shape, waveforms.shape[1]), torch.zeros(there.shape, dtype=lengths.dtype))
+        segments.content[there], segments.number[there] = waveforms, lengths
+        return segments
 
-    def _padded(self, waveforms: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    def _padded(self, waveforms: Sequence[np.ndarray]) -> Source:
         longest = max(len(w) for w in waveforms)
         if self.encoder.input_frames is not None:
             longest = self.features.samples(self.encoder.input_frames)
@@ -118,7 +129,7 @@ class Generator(nn.Module):
         batch = np.zeros((len(waveforms), longest), np.float32)
         for row, waveform in zip(batch, waveforms, strict=True):
             row[:len(waveform)] = waveform
-        return torch.from_numpy(batch), torch.tensor([len(w) for w in waveforms])
+        return Source(torch.from_numpy(batch), torch.tensor([len(w) for w in waveforms]))
 
     @torch.no_grad()
     def draw(self, items: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
@@ -127,21 +138,34 @@ class Generator(nn.Module):
 
         Evaluation mode: batch norm on its running statistics. Where the decoder draws noise, seed chooses it.
         """
-        size = self.image_sizes[-1]
-        device = next(self.parameters()).device
-        first, second = (t.to(device) for t in self.fit(items))
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        size, source = self.image_sizes[-1], self.fit(items).to(self._device)
+        with self._evaluating(seed):
+            return to_uint8(self(source).faces[size], pixel_space(self.decoder))
+
+    @torch.no_grad()
+    def draw_embeddings(self, embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
+        """The same of float32 (B, E) that are at hand."""
+        assert self.decoder is not None
+        with self._evaluating(seed):
+            faces = self.decoder(torch.from_numpy(embeddings).to(self._device))
+            return to_uint8(faces[self.image_sizes[-1]], pixel_space(self.decoder))
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @contextmanager
+    def _evaluating(self, seed: int) -> Iterator[None]:
+        """Evaluation mode, with random numbers of this seed; those of whoever asks go on as if none had been drawn."""
+        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []), evaluating(self):
             torch.manual_seed(seed)
-            with evaluating(self):
-                faces = self(first, second).faces
-        return to_uint8(faces[size], pixel_space(self.decoder))
+            yield
 
     @torch.no_grad()
     def embeddings(self, items: Sequence[np.ndarray], batch_size: int = 64) -> np.ndarray:
         """Waveforms, or faces, as `draw` reads them -> float32 (N, E), in evaluation mode."""
-        device = next(self.parameters()).device
         with evaluating(self):
-            return np.concatenate([self.embed(*(t.to(device) for t in self.fit(items[i:i + batch_size]))).cpu().numpy()
+            return np.concatenate([self.embed(self.fit(items[i:i + batch_size]).to(self._device)).cpu().numpy()
                                    for i in range(0, len(items), batch_size)])
 
 

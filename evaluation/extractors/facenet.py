@@ -9,11 +9,11 @@ import torch
 
 from evaluation.cache import file_checksum
 from evaluation.extractors.base import Embedder
-from evaluation.face_nets.inception import SIZE, Inception
+from evaluation.face_nets.inception import SIZE, InceptionResnet
 from evaluation.faces import FaceBox
 
 
-class FaceNet(Embedder):
+class FacenetEmbedder(Embedder):
     """FaceNet's 512-d embedding of the face box, of unit length, seen as SF2F sees it.
 
     weights: path of the weight file. device: where the net runs, as torch names it.
@@ -26,7 +26,7 @@ class FaceNet(Embedder):
 
     def __init__(self, weights: str, device: str = "cpu"):
         self.device = torch.device(device)
-        self.net = Inception(weights).to(self.device)
+        self.net = InceptionResnet(weights).to(self.device)
         checksum = file_checksum(Path(weights))
         self.label = f"FaceNet 512-d, face box at {SIZE} px, no detector, weights {checksum[:12]}"
 

@@ -26,7 +26,7 @@ SIZE = 299
 WHOLE: FaceBox = (0.0, 0.0, 1.0, 1.0)
 
 
-class Inception(Classifier):
+class InceptionV3(Classifier):
     """FID's 2048 features of the whole picture, resized to 299 px, and the 1008 class logits that follow from them.
 
     weights: path of pytorch-fid's weight file. device: where the net runs, as torch names it.
@@ -72,7 +72,7 @@ def _read(path: Path) -> nn.Module:
 
     state = read_weights(path, partial(_error, path))
     with torch.device("meta"):
-        net = inception_v3(weights=None, num_classes=Inception.classes, aux_logits=False, init_weights=False)
+        net = inception_v3(weights=None, num_classes=InceptionV3.classes, aux_logits=False, init_weights=False)
         net.Mixed_5b = parts.FIDInceptionA(192, pool_features=32)
         net.Mixed_5c = parts.FIDInceptionA(256, pool_features=64)
         net.Mixed_5d = parts.FIDInceptionA(288, pool_features=64)

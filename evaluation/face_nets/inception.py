@@ -19,7 +19,7 @@ SIZE = 140
 SF2F_FACE_BOX = (0.235, 0.195, 0.765, 0.915)
 
 
-class Inception(FaceNet):
+class InceptionResnet(FaceNet):
     """FaceNet on the face box, frozen.
 
     weights: a weight file of facenet-pytorch's, such as 20180402-114759-vggface2.pt. face_box: SF2F's by default.
@@ -41,7 +41,7 @@ class Inception(FaceNet):
         self.requires_grad_(False)
         self.eval()
 
-    def train(self, mode: bool = True) -> Inception:
+    def train(self, mode: bool = True) -> InceptionResnet:
         """Always in evaluation mode: its batch norm holds the published statistics."""
         return super().train(False)
 

@@ -10,7 +10,7 @@ from evaluation.metrics.base import Metric, score_items, skip
 from evaluation.trial import Score, Trial
 
 
-class Landmarks(Metric):
+class DetectionRatio(Metric):
     """Share of drawn faces in which the detector finds at least one face, 0..1.
 
     detector: which one. It measures frontality and regularity, not realism: Wav2Pix's drawn faces scored above its

@@ -12,6 +12,7 @@ from scipy.special import entr, softmax
 from evaluation.cache import cached_features
 from evaluation.face_nets.base import VectorNet
 from evaluation.faces import FaceBox
+from evaluation.intervals.jackknife import spread_without
 from evaluation.metrics.base import Metric, skip
 from evaluation.trained.face_net import weights_checksum
 from evaluation.trial import Score, Trial
@@ -89,10 +90,10 @@ class VggfaceScore(Metric):
             return self.network.vector(_crop(images, face_box) if self.crop_face_box else images).cpu().numpy()
 
         label = f"vector, {self._label(face_box)}"
-        found = cached_features(faces, label, vectors, self.network.vector_dim, batch_size=32, progress="faces named")
+        kept = cached_features(faces, label, vectors, self.network.vector_dim, batch_size=32, progress="faces named")
         logits = [
             self.network.name(torch.relu(torch.from_numpy(part).to(device))).cpu().numpy()
-            for part in np.array_split(found, -(-len(found) // 256))
+            for part in np.array_split(kept, -(-len(kept) // 256))
         ]
         return softmax(np.concatenate(logits).astype(np.float64), axis=1)
 
@@ -109,21 +110,20 @@ def score(
     entropy = entr(probabilities).sum(1)
     whole = np.zeros(len(splits))
     without = np.full((len(speakers), len(splits)), math.nan)
-    for at, one in enumerate(splits):
-        here = split == one
-        count, total, uncertain = here.sum(), probabilities[here].sum(0), entropy[here].sum()
+    for at, number in enumerate(splits):
+        dealt = split == number
+        count, total, uncertain = dealt.sum(), probabilities[dealt].sum(0), entropy[dealt].sum()
         whole[at] = _exp_divergence(total / count, uncertain / count)
-        for number, left_out in enumerate(speakers):
-            theirs = here & (speaker == left_out)
+        for row, left_out in enumerate(speakers):
+            theirs = dealt & (speaker == left_out)
             if rest := count - theirs.sum():
                 mean = (total - probabilities[theirs].sum(0)).clip(min=0) / rest
-                without[number, at] = _exp_divergence(mean, (uncertain - entropy[theirs].sum()) / rest)
+                without[row, at] = _exp_divergence(mean, (uncertain - entropy[theirs].sum()) / rest)
     value, deviation = float(whole.mean()), float(whole.std())
-    if len(speakers) < 2 or np.isnan(without).any():
+    if np.isnan(without).any():
         return value, deviation, (math.nan, math.nan)
-    left = without.mean(1)
-    error = 1.96 * math.sqrt((len(left) - 1) / len(left) * np.sum((left - left.mean()) ** 2))
-    return value, deviation, (max(1.0, value - error), value + error)
+    low, high = spread_without(value, without.mean(1))
+    return value, deviation, (max(1.0, low), high)
 
 
 def _exp_divergence(mean: np.ndarray, entropy: float) -> float:

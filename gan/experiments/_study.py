@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Embedder
@@ -16,12 +15,11 @@ from gan.build import build
 from gan.data.audio import SOUND, read_sound
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.data.dataset import INT16_SCALE, BySpeaker, rng
-from gan.data.faces import to_uint8
 from gan.data.media import UNREAD_SOUND, below, unread
 from gan.data.pictures import resize
 from gan.experiments._judge import Judge
 from gan.experiments._voice import Voice
-from gan.model import Generator, evaluating, pixel_space
+from gan.model import Generator
 from gan.run import Run
 
 STREAM_VOICES, STREAM_CLIPS = range(110, 112)
@@ -125,19 +123,12 @@ class Study:
         The way of SF2F that needs no fuser; a fuser that the run has is passed by.
         """
         generator = self.run.generator
-        assert generator.decoder is not None        # else there are no image_sizes
         plain = Generator(generator.features, generator.encoder, None, generator.decoder, generator.window_samples)
         embedded = plain.embeddings([segment for of_item in segments for segment in of_item], self.batch_size)
         ends = np.cumsum([len(of_item) for of_item in segments])
         means = np.stack([part.mean(axis=0) for part in np.split(embedded, ends[:-1])])
-        device = next(generator.parameters()).device
-        faces = []
-        with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), evaluating(generator):
-            for start in range(0, len(means), self.batch_size):
-                torch.manual_seed(self.seed + start)
-                drawn = generator.decoder(torch.from_numpy(means[start:start + self.batch_size]).to(device))
-                faces.append(to_uint8(drawn[self.size], pixel_space(generator.decoder)))
-        return np.concatenate(faces)
+        return np.concatenate([generator.draw_embeddings(means[start:start + self.batch_size], self.seed + start)
+                               for start in range(0, len(means), self.batch_size)])
 
     @cached_property
     def _device(self) -> str:

@@ -10,7 +10,7 @@ from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.experiments._judge import COLUMNS, likeness
 from gan.experiments._study import Study
 from gan.experiments._voice import SHOWN, real_picture
-from gan.experiments.base import Experiment, Finding
+from gan.experiments.base import Experiment, Outcome
 from gan.model import Generator
 
 SECONDS = (0.3, 0.7, 1.0, 2.0, 4.0)
@@ -25,7 +25,7 @@ class AudioLength(Experiment):
 
     about = "faces of 0.3, 0.7, 1, 2 and 4 s of the same speech (Wav2Pix)"
 
-    def __call__(self, study: Study) -> Finding:
+    def __call__(self, study: Study) -> Outcome:
         voices = study.voices(self.split)
         judge = study.judge(voices)
         speech = [max(voice.clips, key=len) for voice in voices]
@@ -52,7 +52,7 @@ class AudioLength(Experiment):
             notes.append("Its encoder reads that one length: a shorter clip is followed by silence.")
         if left_out := [f"{seconds:g}" for seconds in SECONDS if seconds not in [row["seconds"] for row in rows]]:
             notes.append(f"Left out: {', '.join(left_out)} s, which the encoder does not read or no recording lasts.")
-        return Finding(["real", *(f"{row['seconds']:g} s" for row in rows)], pictures, rows, notes, [COLUMNS])
+        return Outcome(["real", *(f"{row['seconds']:g} s" for row in rows)], pictures, rows, notes, [COLUMNS])
 
 
 def _readable(generator: Generator) -> list[float]:

@@ -7,7 +7,7 @@ import numpy as np
 from gan.experiments._judge import COLUMNS, likeness
 from gan.experiments._study import Study
 from gan.experiments._voice import SHOWN, real_picture
-from gan.experiments.base import Experiment, Finding
+from gan.experiments.base import Experiment, Outcome
 
 COUNTS = (1, 2, 4, 8)
 
@@ -20,7 +20,7 @@ class Averaging(Experiment):
 
     about = "the face of the mean waveform of several clips of one speaker (Wav2Pix)"
 
-    def __call__(self, study: Study) -> Finding:
+    def __call__(self, study: Study) -> Outcome:
         voices = study.voices(self.split)
         clips = [voice.crops(study.samples)[:max(COUNTS)] for voice in voices]
         enough = [at for at, own in enumerate(clips) if len(own) >= 2]
@@ -51,7 +51,7 @@ class Averaging(Experiment):
             shown.append([faces[at] if at in voice else None for at in range(len(voices))])
         pictures = [(voice.name, [real_picture(voice), *(of_count[at] for of_count in shown)])
                     for at, voice in enumerate(voices[:SHOWN])]
-        return Finding(["real", "one clip", *(f"mean of {row['clips']}" for row in rows[1:])], pictures, rows, [
+        return Outcome(["real", "one clip", *(f"mean of {row['clips']}" for row in rows[1:])], pictures, rows, [
             f"Each face is drawn from the sample-by-sample mean of several clips of {study.seconds:g} s of one voice. Clips "
             "cancel in part, so their mean is quieter than each."], [
             COLUMNS,

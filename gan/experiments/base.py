@@ -1,4 +1,4 @@
-"""The contract of an experiment, and what it hands back (a Finding); from its name to its files.
+"""The contract of an experiment, and what it hands back (an Outcome); from its name to its files.
 
 The folder is the registry: `voxface experiment audio-length RUN` is the public subclass of Experiment in audio_length.py.
 """
@@ -24,7 +24,7 @@ from gan.sheets import write_sheet
 
 
 @dataclass(frozen=True)
-class Finding:
+class Outcome:
     """columns: captions of the sheet's columns. pictures: rows of the sheet, a caption and uint8 (H, W, 3) faces or None each.
 
     rows: the numbers, every row with the same keys; values are Measured, numbers or text. notes: what a reader must know of the
@@ -45,7 +45,7 @@ class Experiment(ABC):
     split: str = "unseen_speech"
 
     @abstractmethod
-    def __call__(self, study: Study) -> Finding:
+    def __call__(self, study: Study) -> Outcome:
         """Raises ValueError, one line, if the voices do not suffice."""
 
 

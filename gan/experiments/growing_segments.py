@@ -8,7 +8,7 @@ from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.experiments._judge import COLUMNS, likeness
 from gan.experiments._study import Study
 from gan.experiments._voice import SHOWN, real_picture, windows
-from gan.experiments.base import Experiment, Finding
+from gan.experiments.base import Experiment, Outcome
 
 WAYS = ("fused: segments joined by the run's fuser; whole: as one waveform; mean embedding: drawn from the mean of the segments' "
         "voice embeddings.")
@@ -24,7 +24,7 @@ class GrowingSegments(Experiment):
 
     about = "faces of 1, 2, 4 ... 20 segments of a voice, fused or averaged (SF2F)"
 
-    def __call__(self, study: Study) -> Finding:
+    def __call__(self, study: Study) -> Outcome:
         hop = study.window // 2
         pairs = [(voice, np.concatenate(voice.clips)) for voice in study.voices(self.split)]
         pairs = [(voice, speech) for voice, speech in pairs if len(speech) >= study.window]
@@ -58,6 +58,6 @@ class GrowingSegments(Experiment):
                     for at, voice in enumerate(voices[:SHOWN])]
         titles = [f"{row['segments']} {'segment' if row['segments'] == 1 else 'segments'}\n({row['seconds']:.3g} s)"
                   for row in rows[:len(shown)]]
-        return Finding(["real", *titles], pictures, rows, [
+        return Outcome(["real", *titles], pictures, rows, [
             f"Segments of {study.window / SAMPLE_RATE_HZ:g} s, each half a segment after the one before; of each voice its "
             f"recordings end to end. Joined by: {ways[0]}."], [WAYS, COLUMNS])

@@ -7,7 +7,7 @@ import numpy as np
 from gan.data.audio import middle
 from gan.experiments._study import Study
 from gan.experiments._voice import SHOWN, real_picture
-from gan.experiments.base import Experiment, Finding
+from gan.experiments.base import Experiment, Outcome
 
 WEIGHTS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 OTHERS = 3      # voices that a mixture is compared with and was not mixed from
@@ -22,7 +22,7 @@ class Interpolation(Experiment):
 
     about = "faces of two speakers' voices mixed, a*A + (1-a)*B (Wav2Pix)"
 
-    def __call__(self, study: Study) -> Finding:
+    def __call__(self, study: Study) -> Outcome:
         voices = study.voices(self.split, at_least=2)
         judge = study.judge(voices)
         count = len(voices) if len(voices) > 2 else 1
@@ -49,7 +49,7 @@ class Interpolation(Experiment):
         pictures = [(f"A: {voices[a].name}\nB: {voices[b].name}",
                      [real_picture(voices[a]), *(faces[pair] for faces in drawn), real_picture(voices[b])])
                     for pair, (a, b) in enumerate(zip(first[:SHOWN], second, strict=False))]
-        return Finding(["real A", *(f"a = {weight:g}" for weight in WEIGHTS), "real B"], pictures, rows, [
+        return Outcome(["real A", *(f"a = {weight:g}" for weight in WEIGHTS), "real B"], pictures, rows, [
             "Each face is drawn from a*A + (1-a)*B: A's voice alone at the left, B's at the right."], [
             "to_drawn: cosine (dlib) to the faces drawn from A's and from B's voice alone; to_real: to their mean real faces; "
             "to_others: to faces drawn from third voices. found: share in which MTCNN finds a face."])

@@ -15,7 +15,7 @@ from gan.data.overlap import overlap
 from gan.experiments._judge import Judge, Measured
 from gan.experiments._study import Study
 from gan.experiments._voice import SHOWN, Voice, real_picture
-from gan.experiments.base import Experiment, Finding
+from gan.experiments.base import Experiment, Outcome
 
 CROPS = 5       # of a voice, spread over its speech
 
@@ -31,7 +31,7 @@ class UnseenVoices(Experiment):
     about = "speech of people outside training beside new speech of people inside it (Wav2Pix)"
     split = "unseen_speaker"
 
-    def __call__(self, study: Study) -> Finding:
+    def __call__(self, study: Study) -> Outcome:
         own = study.run.config.data.corpus
         home = study.corpus if study.corpus.checksum == study.run.corpus["checksum"] else open_corpus(own)
         if home.checksum != study.run.corpus["checksum"]:
@@ -57,7 +57,7 @@ class UnseenVoices(Experiment):
             rows.append({"voices": group} | _numbers(study, corpus, voices, drawn))
             pictures += [(f"{group}: {voice.name}", [real_picture(voice), *faces])
                          for voice, faces in list(zip(voices, drawn, strict=True))[:SHOWN // 2]]
-        return Finding(["real", *(f"clip {number + 1}" for number in range(CROPS))], pictures, rows, [
+        return Outcome(["real", *(f"clip {number + 1}" for number in range(CROPS))], pictures, rows, [
             *known, f"Each face is drawn from another {study.seconds:g} s of the voice. seen: training speakers, recordings kept "
             f"from training; unseen: people kept from training ({split})."], [
             "similarity: cosine (dlib) to the speaker's mean real face; to_others: to those of the group's other speakers, what "

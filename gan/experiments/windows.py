@@ -11,7 +11,7 @@ from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.experiments._judge import COLUMNS, likeness
 from gan.experiments._study import Study
 from gan.experiments._voice import SHOWN, real_picture, windows
-from gan.experiments.base import Experiment, Finding
+from gan.experiments.base import Experiment, Outcome
 
 MOST, DRAWN = 20, 6     # windows of a voice: in the numbers, in the sheet
 
@@ -25,7 +25,7 @@ class Windows(Experiment):
 
     about = "the face of every window of a recording, and of all together: fused or averaged (SF2F)"
 
-    def __call__(self, study: Study) -> Finding:
+    def __call__(self, study: Study) -> Outcome:
         hop = study.window // 2
         speech = [(voice, max(voice.clips, key=len)) for voice in study.voices(self.split)]
         speech = [(voice, clip) for voice, clip in speech if len(clip) >= study.window + hop]
@@ -70,7 +70,7 @@ class Windows(Experiment):
             pictures.append((f"{voice.name} ({len(faces)} windows)",
                              [real_picture(voice), *(joined[at] for joined in ways.values()), *chosen]))
         titles = ["first window", *["..."] * (DRAWN - 2), "last window"]
-        return Finding(["real", *ways, *titles], pictures, rows, [
+        return Outcome(["real", *ways, *titles], pictures, rows, [
             f"Windows of {study.window / SAMPLE_RATE_HZ:g} s, each half a window after the one before, {MOST} at most; the sheet "
             f"shows {DRAWN} of them in order, evenly spread. fused: by the run's fuser; whole: all that the windows cover, as "
             "one waveform; mean embedding: drawn from the mean of the windows' voice embeddings."], [

@@ -22,7 +22,7 @@ from gan.frozen_nets import (
 )
 
 
-class FaceNet(Features):
+class FaceVector(Features):
     """The penultimate layer of a frozen face net, as one frame of `dimension` channels.
 
     network: `vggface` (fc7; the user adds its weights, dimension 4096), `corpus` (a VGG-style net trained once on the corpus's
@@ -48,7 +48,7 @@ class FaceNet(Features):
                 self.net.load_state_dict({name: value for name, value in trained.items() if not name.startswith("classify.")})
         self._vgg_face: list[Any] = []
 
-    def train(self, mode: bool = True) -> FaceNet:
+    def train(self, mode: bool = True) -> FaceVector:
         """Always in evaluation mode: it is a fixed function of the picture."""
         return super().train(False)
 

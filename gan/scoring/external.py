@@ -97,8 +97,8 @@ def _by_speaker(folder: Path) -> Pictures:
 
 def _read(pictures: Pictures, number: dict[str, int], bad: list[str]) -> tuple[list[np.ndarray], np.ndarray]:
     faces, owner = [], []
-    for name, path in Progress([(name, path) for name, files in pictures.items() for path in files], desc="read",
-                               unit="face", leave=False):
+    paths = [(name, path) for name, files in pictures.items() for path in files]
+    for name, path in Progress(paths, desc="read", unit="face", leave=False):
         try:
             face, note = read_picture(path)
             if note:

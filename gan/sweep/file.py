@@ -40,7 +40,7 @@ class Prune:
 
 
 @dataclass
-class Search:
+class SearchSettings:
     metric: str = ""                    # a score that train.validate_metrics give, on ...
     split: str = "val_speech"           # val_speech | val_speaker; test splits choose nothing
     mode: str = "min"                   # min | max
@@ -65,7 +65,7 @@ class File:
     evaluate: dict[str, Any] = field(default_factory=dict)  # protocol: a name or file; corpus: one for all cells, default the one
                                                             # they learn from; and keys of a recipe's evaluation section
     table: dict[str, Any] = field(default_factory=dict)     # evaluation/tables/layout.py
-    search: Search = field(default_factory=Search)          # gan/sweep/search.py; without parameters there is none
+    search: SearchSettings = field(default_factory=SearchSettings)  # gan/sweep/search.py; without parameters there is none
     launcher: dict[str, Any] = field(default_factory=dict)  # gan/launchers/, default {name: local}
 
 

@@ -25,7 +25,7 @@ from gan.model import NO_DECODER
 from gan.scoring.evaluate import build_metrics
 from gan.scoring.systems import CONTROLS
 from gan.sweep.axes import BASE, dotted, points
-from gan.sweep.file import File, Search, check_count, check_seeds, read
+from gan.sweep.file import File, SearchSettings, check_count, check_seeds, read
 from gan.training.start import check, stage_of
 
 OF_SWEEP = ("protocol", "corpus")   # keys of `evaluate` beside those of a recipe's evaluation section
@@ -105,7 +105,7 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
     layout = layout_of(file.table)
     if not file.base:
         raise ValueError("base: none came. Allowed: a recipe's file or name, such as sf2f-64.")
-    if file.search != Search():
+    if file.search != SearchSettings():
         for key in ("grid", "zip", "variants", "exclude"):
             if getattr(file, key):
                 raise ValueError(f"{key}: came beside search. Allowed: one of them; search.parameters takes {{choices: [...]}}.")

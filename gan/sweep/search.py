@@ -37,7 +37,7 @@ import numpy as np
 from gan.config import MODES, VALIDATION_SPLITS, Config, at_least, nearest, one_of
 from gan.files import write_atomically
 from gan.lease import locked
-from gan.sweep.file import Search as Settings
+from gan.sweep.file import SearchSettings
 from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, WAITING, Place, place
 from gan.sweep.plan import Cells, Plan, Task, controls_of, digest, in_one_line
 from gan.sweep.space import parameters
@@ -58,7 +58,7 @@ class Fruitless(ValueError):
 
 def open_search(plan: Plan, folder: Path) -> Search | None:
     """The search of a sweep, if it is one. Raises ValueError, one line, for whatever is wrong with it."""
-    if plan.file.search == Settings():
+    if plan.file.search == SearchSettings():
         return None
     try:
         return Search(plan, folder)

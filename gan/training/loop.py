@@ -282,8 +282,8 @@ class Trainer:
         if settings.channels_last:
             batch = batch._replace(face=batch.face.contiguous(memory_format=torch.channels_last))
         # Noise, too, is drawn from (seed, step): a resumed run needs no saved random state.
-        with distributed.noise((settings.seed * SEED_STRIDE + self.step) % 2 ** 32, len(batch.face), self.device), \
-                torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        distributed.seed_noise((settings.seed * SEED_STRIDE + self.step) % 2 ** 32)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             logs = gan_step(self.model, self.losses, self.optimizers, batch, settings.update_order, measure)
         if self.average is not None:
             self.average.update_parameters(self.model.generator)

@@ -31,7 +31,7 @@ def gan_step(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch,
 
     measure: also return gradient norms and mean scores, which cost a little.
     """
-    drawing = model.generator(*model.generator.inputs(batch), draw="fake" in losses.needs)
+    drawing = model.generator(model.generator.source(batch), draw="fake" in losses.needs)
     halves = {"discriminator": discriminator_half, "generator": generator_half}
     logs: dict[str, Tensor] = {}
     for half in update_order:

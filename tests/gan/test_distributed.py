@@ -6,13 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan import checkpoint, distributed
 from gan.data.corpora import open_corpus
@@ -41,6 +42,43 @@ CASES: dict[str, tuple[str, list[str], torch.dtype, int]] = {
     "gradients of gradients through batch norm": ("sf2f-64-tiny", [*PENALTIES, *SMOOTH], torch.float32, 1),
     "clipped": ("roldan-tiny", ["optimizer.clip_gradient=0.1", *SMOOTH], torch.float32, 3),
 }
+
+
+_DRAWS: dict[Any, Callable[[torch.Tensor, torch.Generator, tuple], torch.Tensor]] = {
+    torch.ops.aten.rand.default: lambda whole, generator, _: whole.uniform_(generator=generator),
+    torch.ops.aten.randn_like.default: lambda whole, generator, _: whole.normal_(generator=generator),
+    torch.ops.aten.bernoulli_.float: lambda whole, generator, args: whole.bernoulli_(*args[1:2], generator=generator),
+}
+
+
+class NoiseOfOneProcess(TorchDispatchMode):
+    """Draws noise for the whole batch, as one process would, and keeps this process's rows of it."""
+
+    rows = 0
+    generator = torch.Generator()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        drawn = func(*args, **(kwargs or {}))
+        if func in _DRAWS and len(drawn) == self.rows:
+            # Laid out as it is: numbers are drawn in the order of the memory.
+            order = sorted(range(drawn.ndim), key=drawn.stride, reverse=True)
+            whole = torch.empty_permuted((distributed.size() * self.rows, *drawn.shape[1:]), order, dtype=drawn.dtype)
+            _DRAWS[func](whole, self.generator, args)
+            drawn.copy_(whole[distributed.rank() * self.rows:][:self.rows])
+        return drawn
+
+
+def draw_noise_as_one_process() -> None:
+    """From here on, in this process: so that what several compute can be compared with what one does."""
+    mode, one_step = NoiseOfOneProcess(), Trainer.one_step
+
+    def step_with_noise_of_one(self: Trainer, batch: Any, measure: bool) -> dict[str, torch.Tensor]:
+        mode.rows = len(batch.face)
+        with mode:
+            return one_step(self, batch, measure)
+
+    distributed.seed_noise = mode.generator.manual_seed  # type: ignore[assignment]
+    Trainer.one_step = step_with_noise_of_one  # type: ignore[method-assign]
 
 
 def steps_of(recipe: str, overrides: list[str], dtype: torch.dtype, steps: int) -> dict[str, dict[str, torch.Tensor]]:
@@ -75,6 +113,7 @@ def steps_of(recipe: str, overrides: list[str], dtype: torch.dtype, steps: int) 
 
 
 def compare(folder: Path) -> None:
+    draw_noise_as_one_process()
     with distributed.joined():
         assert distributed.size() == 2
         with distributed.first():
@@ -90,6 +129,7 @@ def compare(folder: Path) -> None:
 
 
 def go_on(folder: Path) -> None:
+    draw_noise_as_one_process()
     with distributed.joined():
         train(resumed(7), "r", folder / "runs")
 
@@ -220,31 +260,21 @@ def one_of_two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     return request.param
 
 
-def test_noise_is_drawn_as_one_process_would(one_of_two: int) -> None:
-    def draw(rows: int) -> list[torch.Tensor]:
-        turned = torch.ones(rows, 5, 7).transpose(1, 2)
-        laid_out = torch.ones(rows, 3, 4, 5).to(memory_format=torch.channels_last)
-        return [F.dropout(torch.ones(rows, 40)), torch.randn_like(turned), F.dropout(turned), torch.rand(rows, 1, 1, 1),
-                F.dropout(laid_out)]
-
-    torch.manual_seed(7)
-    whole = draw(6)
-    with distributed.noise(7, 3, torch.device("cpu")):
-        own = draw(3)
-    for drawn, expected in zip(own, whole, strict=True):
-        assert torch.equal(drawn, expected[3 * one_of_two:][:3])
-
-
-def test_other_random_numbers_differ_from_process_to_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_noise_differs_from_process_to_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """And from step to step, but not from run to run."""
     monkeypatch.setattr(distributed, "size", lambda: 2)
     drawn = []
     for rank, seed in ((0, 7), (1, 7), (0, 8), (0, 7)):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        with distributed.noise(seed, 3, torch.device("cpu")):
-            drawn.append(tuple(torch.randperm(50).tolist()))
+        distributed.seed_noise(seed)
+        drawn.append(tuple(torch.rand(50).tolist()))
     assert len(set(drawn[:3])) == 3
     assert drawn[3] == drawn[0]
+
+
+def test_one_process_draws_what_torch_draws_from_the_seed() -> None:
+    distributed.seed_noise(7)
+    assert torch.equal(torch.randn(9), torch.randn(9, generator=torch.Generator().manual_seed(7)))
 
 
 def test_batch_norm_that_cannot_be_shared_is_refused(one_of_two: int) -> None:

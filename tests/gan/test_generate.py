@@ -19,7 +19,7 @@ from gan.data.corpus import Corpus
 from gan.data.faces import to_uint8
 from gan.data.pictures import MARK, read_face
 from gan.generate import generate_files
-from gan.model import Generator
+from gan.model import Generator, Source
 from gan.recipes import load as load_config
 from gan.run import Run
 from gan.training.start import train
@@ -264,7 +264,7 @@ def test_the_face_is_the_generators_own(run: Run, voices: np.ndarray) -> None:
     size = generator.encoder.input_frames or 16_000
     start = (16_000 - size) // 2                                              # the middle, where the length is fixed
     with torch.no_grad():
-        faces = generator(torch.from_numpy(voices[:1, start:start + size]), torch.tensor([size])).faces
+        faces = generator(Source(torch.from_numpy(voices[:1, start:start + size]), torch.tensor([size]))).faces
     assert np.array_equal(run.generate(voices[0]), to_uint8(faces[64], generator.decoder.pixel_space)[0])
 
 

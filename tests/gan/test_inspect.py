@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gan.build import build
 from gan.inspect import inspect, table
 from gan.losses.base import Loss
-from gan.model import build_model
+from gan.model import Source, build_model
 from gan.recipes import load, recipe_names
 from tests.gan.training.test_step import SMALL
 
@@ -47,7 +47,7 @@ def test_flops_are_of_one_forward_at_the_longest_crop() -> None:
     model = build_model(config, 7).eval()
     samples = round(config.data.clip_seconds[1] * 16_000)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.generator(torch.zeros(1, samples), torch.tensor([samples]))
+        model.generator(Source(torch.zeros(1, samples), torch.tensor([samples])))
     entries = {entry["path"]: entry["flops"] for entry in inspect(config, 7)}
     assert entries["features"] + entries["encoder"] + entries["decoder"] == counter.get_total_flops() > 0
     assert entries["discriminators.image"] > 0

@@ -4,8 +4,8 @@ import torch
 from facenet_pytorch import InceptionResnetV1
 from torch.nn import functional as F
 
-from evaluation.extractors.facenet import FaceNet
-from evaluation.face_nets.inception import Inception
+from evaluation.extractors.facenet import FacenetEmbedder
+from evaluation.face_nets.inception import InceptionResnet
 from tests.evaluation.world import person
 
 BOX = (0.235, 0.195, 0.765, 0.915)
@@ -33,13 +33,13 @@ def reference(weights, faces):
 
 def test_equals_facenet_pytorch_on_the_published_box(weights):
     faces = np.concatenate([person(one, 1, size=64) for one in range(3)])
-    found = FaceNet(str(weights)).embed(faces, BOX)
+    found = FacenetEmbedder(str(weights)).embed(faces, BOX)
     assert np.abs(found - reference(weights, faces)).max() < 1e-5
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
 def test_taps_gradient_and_logits(weights):
-    net = Inception(str(weights))
+    net = InceptionResnet(str(weights))
     assert net.num_identities == 7
     assert not net.train().net.training
     images = torch.rand(2, 3, 64, 64, requires_grad=True)
@@ -60,7 +60,7 @@ def test_another_file_is_one_line_with_the_command(tmp_path, content):
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(ValueError, match="voxface assets add") as caught:
-        FaceNet(str(path))
+        FacenetEmbedder(str(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -72,4 +72,4 @@ def test_a_pickle_is_not_run(tmp_path):
 
     torch.save({"logits.weight": Trap()}, tmp_path / "trap.pt")
     with pytest.raises(ValueError, match="is not a weight file"):
-        FaceNet(str(tmp_path / "trap.pt"))
+        FacenetEmbedder(str(tmp_path / "trap.pt"))

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from evaluation.extractors import inception
-from evaluation.extractors.inception import FILE, Inception
+from evaluation.extractors.inception import FILE, InceptionV3
 from tests.evaluation.world import BOX, person
 
 
@@ -28,7 +28,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def embedder(weights):
-    return Inception(str(weights))
+    return InceptionV3(str(weights))
 
 
 def test_equals_pytorch_fid_on_the_whole_picture(weights, embedder, monkeypatch):
@@ -62,7 +62,7 @@ def test_only_published_weights_make_it_fids(embedder, weights, monkeypatch):
     assert "Inception 2048-d, whole picture at 299 px" in embedder.label
     assert inception.PUBLISHED.startswith(FILE[-12:-4])
     monkeypatch.setattr(inception, "file_checksum", lambda path: inception.PUBLISHED)
-    assert Inception(str(weights)).is_fids
+    assert InceptionV3(str(weights)).is_fids
 
 
 @pytest.mark.parametrize("content", [None, b"text", [1], {"a": torch.zeros(2)}, {"fc.weight": torch.zeros(3, 2048)}])
@@ -73,7 +73,7 @@ def test_another_file_is_one_line_with_the_command(tmp_path, content):
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(ValueError, match="voxface assets add fid-inception FILE") as caught:
-        Inception(str(path))
+        InceptionV3(str(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -81,4 +81,4 @@ def test_another_file_is_one_line_with_the_command(tmp_path, content):
 def test_nothing_is_downloaded(weights, monkeypatch):
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: pytest.fail("a download"))
     monkeypatch.setattr("pytorch_fid.inception.load_state_dict_from_url", lambda *_, **__: pytest.fail("a download"))
-    Inception(str(weights))
+    InceptionV3(str(weights))

@@ -1,4 +1,4 @@
-from evaluation.metrics.landmarks import Landmarks
+from evaluation.metrics.landmarks import DetectionRatio
 from tests.evaluation.world import Bright, trial
 
 
@@ -7,7 +7,7 @@ def test_share_of_faces_found():
     dark = shown.generated.copy()
     dark[shown.speaker == 1] = 0
     dark[(shown.speaker == 2) & (shown.run == 0)] = 0
-    (score,) = Landmarks(Bright())(trial(speakers=4, runs=2, generated=dark))
+    (score,) = DetectionRatio(Bright())(trial(speakers=4, runs=2, generated=dark))
     assert score.metric == "landmarks/bright"
     assert score.value == (1 + 0 + 0.5 + 1) / 4
     assert score.upper == 1

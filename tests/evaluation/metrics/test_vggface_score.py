@@ -41,6 +41,15 @@ def test_it_is_the_published_formula():
     assert 1 <= low < value < high
 
 
+def test_interval_widens_with_few_speakers():
+    """It is the t quantile's, as wherever speakers are left out, which of two of them is 12.7, not 1.96."""
+    p = np.random.default_rng(0).dirichlet(np.full(6, 0.3), 24)
+    speaker = np.arange(24) % 2
+    value, _, (_, high) = score(p, np.zeros(24, int), speaker)
+    left = [score(p[speaker == kept], np.zeros(12, int), np.arange(12))[0] for kept in (0, 1)]
+    assert high - value == pytest.approx(12.706 * abs(left[0] - left[1]) / 2, rel=1e-4)
+
+
 def test_no_interval_without_a_second_speaker():
     value, _, interval = score(np.eye(4)[np.arange(20) % 4], dealt(20), np.zeros(20, dtype=int))
     assert value == pytest.approx(4)

@@ -12,7 +12,7 @@ from gan.build import build
 from gan.data.corpus import Corpus
 from gan.features import face_net as module
 from gan.features.base import Features
-from gan.features.face_net import FaceNet
+from gan.features.face_net import FaceVector
 
 SECTION = {"name": "face_net", "network": "corpus", "dimension": 6}
 
@@ -73,7 +73,7 @@ def test_it_neither_trains_nor_moves(tiny: Corpus) -> None:
 
 
 def test_vgg_face_is_not_in_checkpoints_and_is_read_when_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    front = FaceNet(None, network="vggface")
+    front = FaceVector(None, network="vggface")
     assert front.num_channels == 4096
     assert front.state_dict() == {}
     with pytest.raises(ValueError, match=r"vgg_face_dag\.pth.*voxface assets add vgg-face"):

@@ -227,12 +227,12 @@ def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:
     generator = load_run(only(folder, "sf2f-64-fuser-tiny"), "cpu").generator
     speech = tiny.waveform(0)[:32_000] / 32768
     window = generator.window_samples
-    first, second = generator.fit([speech, speech[:100]])
+    segments, lengths = generator.fit([speech, speech[:100]])
     assert window == 6400
-    assert first.shape == (2, 9, window)                    # (32,000 - 6,400) / 3,200 + 1 windows, each half a window on
-    assert second[0].tolist() == [window] * 9
-    assert second[1].tolist() == [100] + [0] * 8            # too short for a window: whole
-    assert torch.equal(first[0, 3], torch.from_numpy(speech[9600:16_000].astype("float32")))
+    assert segments.shape == (2, 9, window)                 # (32,000 - 6,400) / 3,200 + 1 windows, each half a window on
+    assert lengths[0].tolist() == [window] * 9
+    assert lengths[1].tolist() == [100] + [0] * 8           # too short for a window: whole
+    assert torch.equal(segments[0, 3], torch.from_numpy(speech[9600:16_000].astype("float32")))
     alone = generator.embeddings([speech[:100]])
     assert torch.allclose(torch.from_numpy(generator.embeddings([speech, speech[:100]])[1:]), torch.from_numpy(alone), atol=1e-5)
 

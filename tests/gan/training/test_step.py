@@ -49,7 +49,7 @@ def test_each_half_leaves_the_other_alone(recipe: str, tiny: Corpus, tmp_path) -
 
     made, batch = trainer(recipe, tiny, tmp_path)
     model = made.model
-    drawing = model.generator(batch.waveform, batch.num_samples)
+    drawing = model.generator(model.generator.source(batch))
     before = snapshot(model)
     discriminator_half(model, made.losses, made.optimizers, batch, drawing, False)
     assert all(p.grad is None for p in model.generator.parameters())
@@ -69,7 +69,7 @@ def test_generator_gradient_equals_a_step_written_out(tiny: Corpus, tmp_path) ->
     made, batch = trainer("wav2pix-64", tiny, tmp_path, "decoder.dropout=0.0")
     model, losses = made.model, made.losses
     model.discriminators.eval()         # spectral norm stands still, so that both ways see one discriminator
-    drawing = model.generator(batch.waveform, batch.num_samples)
+    drawing = model.generator(model.generator.source(batch))
     embedding, fake, _ = drawing
     judge, classify = model.discriminators["conditional"], losses["embedding_identity"].classifier
     score, real = judge(fake[64], embedding), judge(batch.face, embedding)
@@ -91,7 +91,7 @@ def test_generator_gradient_equals_a_step_written_out(tiny: Corpus, tmp_path) ->
 def test_joint_judging_equals_separate_passes(tiny: Corpus, tmp_path) -> None:
     made, batch = trainer("wav2pix-64", tiny, tmp_path)
     model: Model = made.model.eval()
-    embedding, fake, _ = model.generator(batch.waveform, batch.num_samples)
+    embedding, fake, _ = model.generator(model.generator.source(batch))
     faces = {"real": {64: batch.face}, "fake": fake, "mismatched": {64: batch.mismatched_face}}
     together = model.judge(faces, embedding)
     for which, by_size in faces.items():
