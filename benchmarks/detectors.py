@@ -35,7 +35,7 @@ def distinct_faces(count: int, size: int) -> np.ndarray:
 
 def seconds(detectors: dict[str, Detector], faces: np.ndarray,
             repetitions: int) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """By the clock, one figure a repetition, turn by turn with an empty cache; and processor seconds in all, workers included.
+    """By the clock, one figure a repetition, interleaved, with an empty cache; and processor seconds in all, workers included.
 
     Raises ValueError if they do not all find the same.
     """

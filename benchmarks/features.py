@@ -2,7 +2,7 @@
 
     python -m benchmarks.features
 
-Every front end that reads a waveform, with its defaults, in one process and turn by turn. What it makes of repeating a short clip
+Every front end that reads a waveform, with its defaults, in one process, interleaved. What it makes of repeating a short clip
 counts as work, not as speech; clips of the default length are long enough for none to be repeated.
 """
 

@@ -22,8 +22,8 @@ RESULTS = Path(__file__).with_name("results.jsonl")
 def interleaved(contenders: Mapping[str, Callable[[], object]], repetitions: int, calls: int = 1) -> dict[str, list[float]]:
     """Seconds a call of each contender, one figure a repetition.
 
-    All run in this one process, turn by turn, and each repetition starts with another: what else the machine does in the
-    meantime slows them alike, so that the ratios within a repetition hold where the seconds do not.
+    All run in this one process, interleaved, and each repetition starts with another. Other work on the machine slows them
+    alike, so the ratios within a repetition hold where the seconds do not.
     """
     names = list(contenders)
     seconds: dict[str, list[float]] = {name: [] for name in names}

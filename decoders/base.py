@@ -21,10 +21,10 @@ class Decoder(nn.Module, ABC):
         """embedding: (B, E). Returns {size: (B, 3, size, size)} for every size, in the pixel space."""
 
     def draw(self, embedding: Tensor) -> tuple[dict[int, Tensor], dict[str, Tensor]]:
-        """The faces, and by name the intermediate results that losses of this decoder compare; most have none."""
+        """(B, E) -> what forward returns, and by name the intermediate results that some losses compare; most have none."""
         return self(embedding), {}
 
     def settle(self, landmarks: Callable[[], np.ndarray]) -> None:
-        """Called once before a new run trains. landmarks() gives those of the training faces, (N, 68, 2) x and y as fractions of
-        the picture, at a cost: a decoder that needs none does not ask.
+        """Called once before a new run trains. landmarks() returns those of the training faces, (N, 68, 2), x and y as fractions
+        of the picture. It is slow: a decoder that needs none does not call it.
         """

@@ -100,7 +100,7 @@ class Cole(Decoder):
         return self.draw(embedding)[0]
 
     def draw(self, embedding: Tensor) -> tuple[dict[int, Tensor], dict[str, Tensor]]:
-        """Faces, and their parts: `texture` (B, 3, S, S), the face with its points in the mean shape, in the pixel space, and
+        """Faces, and their parts: `texture` (B, 3, px, px), the face with its points in the mean shape, in the pixel space, and
         `landmarks` (B, 68, 2), x and y as fractions of the picture.
         """
         hidden = self.trunk(embedding)
@@ -118,7 +118,7 @@ class Cole(Decoder):
     def register(self, faces: Tensor, landmarks: Tensor) -> Tensor:
         """Photos with their points brought to the mean shape: what the texture should be. Without a warp, the photos themselves.
 
-        faces: (B, 3, S, S). landmarks: (B, 68, 2), x and y as fractions of the picture.
+        faces: (B, 3, px, px). landmarks: (B, 68, 2), x and y as fractions of the picture.
         """
         return self._move(faces, landmarks, self.mean_landmarks)
 

@@ -20,9 +20,9 @@ class Judgement(NamedTuple):
 
 
 class Discriminator(nn.Module, ABC):
-    """image_size: px of the faces it reads. Given to constructors that ask: embedding_dim, num_identities.
+    """image_size: px of the faces it reads. Its constructor may ask for embedding_dim and num_identities.
 
-    items_independent: an item's judgement does not depend on the rest of its batch, so that real and fake may share one pass.
+    items_independent: an item's judgement does not depend on the rest of its batch, so real and fake may share one pass.
     """
 
     image_size: int

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class Encoder(nn.Module, ABC):
-    """num_channels (a constructor argument): channels of the features it will read.
+    """num_channels (a constructor argument): channels of the features.
 
-    embedding_dim: width of the embedding. input_frames: the one length it reads (its constructor argument num_samples), or None
-    for any from min_frames on. feature_axes: 3, or 4 for spectrograms with an axis of bins; bins: how many it reads, or None.
+    embedding_dim: width of the embedding. input_frames: the only length it reads (its constructor argument num_samples), or None
+    if it reads any from min_frames on. feature_axes: 3, or 4 for spectrograms with an axis of bins; bins: how many it reads.
     """
 
     embedding_dim: int
@@ -22,7 +22,7 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor, num_frames: Tensor) -> Tensor:
-        """features: (B, C, F), of a spectrogram (B, C, F, bins); num_frames: (B,) valid frames of each. Returns (B, E)."""
+        """features: (B, C, F), or (B, C, F, bins) of a spectrogram. num_frames: (B,), valid frames of each. Returns (B, E)."""
 
 
 def frame_mask(num_frames: Tensor, frames: int) -> Tensor:
@@ -37,10 +37,10 @@ def masked_mean(sequence: Tensor, num_frames: Tensor) -> Tensor:
 
 
 def mean_of_halvings(features: Tensor, num_frames: Tensor, blocks: Iterable[nn.Module], last: nn.Module) -> Tensor:
-    """Layers that each make T frames ceil(T / 2), then each item's mean over time: (B, C, F), (B,) -> (B, E).
+    """Layers that each turn T frames into ceil(T / 2), then each item's mean over time: (B, C, F), (B,) -> (B, E).
 
-    Frames beyond an item's end are zeroed before and after every block and left out of the mean, so that an item is the same
-    alone and padded in a batch (in evaluation mode).
+    Frames beyond an item's end are zeroed before and after every block and left out of the mean. So an item alone equals the same
+    item padded in a batch (in evaluation mode).
     """
     x = features.masked_fill(~frame_mask(num_frames, features.shape[2]), 0.0)
     for block in blocks:

@@ -1,4 +1,4 @@
-"""No encoder at all, for systems whose features are the embedding already, as Cole et al.'s face decoder reads them."""
+"""No encoder: the features are the embedding already, as Cole et al.'s face decoder reads them."""
 
 from torch import Tensor
 

@@ -47,8 +47,8 @@ class Spectrogram2d(Encoder):
 
     num_channels: 2, real and imaginary part. bins: frequencies of the spectrogram, kept apart up to the first linear layer.
     channels: width of each convolution. hidden: width of the first linear layer. final_relu: ReLU on the embedding, for targets
-    taken after a ReLU. No convolution is padded, so what an item's own frames give never depends on what follows them; only
-    their number has to be followed through the blocks, and the mean to stop at it. min_frames: 259, about 2.6 s.
+    taken after a ReLU. No convolution is padded, so an item's own frames never depend on the padding after them. Only
+    their number must be followed through the blocks, and the mean stops there. min_frames: 259, about 2.6 s.
     """
 
     feature_axes = 4

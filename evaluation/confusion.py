@@ -18,9 +18,8 @@ def confusion(scores: Path) -> tuple[np.ndarray, np.ndarray]:
     """(speakers, matrix) of a scores file of identity_accuracy: who spoke, and the share of faces taken for whom.
 
     speakers: int (P,), sorted, all that spoke or were named. matrix: (P, P), row the one who spoke, column the one named;
-    a row sums to 1, and is NaN for a speaker who did not speak. Faces that the classifier could not name right, of people
-    it does not know, are left out.
-    Raises ValueError if the file is no such file.
+    a row sums to 1, and is NaN for a speaker who did not speak. Faces of people whom the classifier does not know are left out.
+    Raises ValueError if the file holds no such scores.
     """
     try:
         with scores.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -39,7 +38,7 @@ def confusion(scores: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_confusion(speakers: np.ndarray, matrix: np.ndarray, title: str = "") -> Image.Image:
-    """A picture of what `confusion` returns: white is never, dark always; grey rows are of people who did not speak."""
+    """A picture of speakers (P,) and matrix (P, P) of `confusion`: white is never, dark always; grey rows did not speak."""
     count = len(speakers)
     cell = min(CELL, max(2, SIDE // max(count, 1)))
     every = math.ceil(2 * LINE / cell) if cell < LINE else 1  # numbers stand beside some rows where there is no room for all

@@ -33,7 +33,7 @@ def landmarks68(faces: np.ndarray, face_box: FaceBox) -> np.ndarray:
 
 
 def find68(faces: np.ndarray, face_box: FaceBox) -> tuple[np.ndarray, np.ndarray]:
-    """The 68 landmarks of each face, and was a face seen there? Cached by content; 11 ms a face of 64 or 128 px on one core.
+    """The 68 landmarks of each face, and whether a face was seen. Cached by content; 11 ms a face of 64 or 128 px on one core.
 
     faces: uint8 (N, H, W, 3). face_box: (left, top, right, bottom), fractions of the picture inside which the face lies.
     Returns float32 (N, 68, 2): x and y as fractions of the picture; the centre of a 64 px picture's first pixel is 0.5 / 64;

@@ -30,6 +30,14 @@ class Progress(tqdm):
             self.delay = math.inf  # as if nothing had been shown yet, so that tqdm wipes no line of the log
         super().close()
 
+    @classmethod
+    def write(cls, text: str) -> None:
+        """A line on standard error, above the bar where there is one."""
+        if sys.stderr.isatty():
+            super().write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr)
+
     @staticmethod
     def status_printer(file: TextIO) -> Callable[[str], None]:
         if file.isatty():

@@ -41,7 +41,7 @@ KEPT_BYTES = 2 << 30
 LANDMARK_BLOCK = 4096
 
 # Several losses and the features of one run share a net and its results.
-_shared: WeakValueDictionary[tuple, Any] = WeakValueDictionary()
+_shared: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 
 
 def settle_network(network: str, allowed: tuple[str, ...]) -> str:
@@ -130,7 +130,7 @@ class OfFaces:
         self._kept: dict[int, Tensor] = {}
         self._bytes = 0
 
-    def __deepcopy__(self, memo: dict) -> OfFaces:
+    def __deepcopy__(self, memo: dict[int, Any]) -> OfFaces:
         return self         # a moving average of a model needs no second store
 
     @torch.no_grad()
@@ -208,7 +208,7 @@ def _pictures(corpus: Corpus, rows: list[int], size: int) -> Tensor:
     return (to_pixel_space(torch.from_numpy(corpus.pixels(rows, size)), "unit") + 1) / 2
 
 
-def _share(key: tuple, make: Callable[[], Any]) -> Any:
+def _share(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
     """The object of that key, made if nobody holds it any more."""
     found = _shared.get(key)
     if found is None:

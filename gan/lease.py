@@ -1,4 +1,5 @@
-"""Who works on a task: a file that its holder renews. Two processes, on one machine or on several, never do the same task.
+"""Who works on a sweep's task, or trains a run: a file that its holder renews. Two processes, on one machine or on several,
+never do the same.
 
 A lease ends when it is given back, when its process is known to be dead (same machine), or when it was not renewed for a while.
 """
@@ -14,8 +15,9 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from gan.files import write_atomically
 
@@ -38,7 +40,8 @@ class Lease:
         with locked(path):
             if _held(path):
                 return None
-            write_atomically(path, json.dumps(dict(token=token) | _process()).encode())
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            write_atomically(path, json.dumps(dict(token=token, since=since) | _process()).encode())
         return cls(path, token)
 
     def __enter__(self) -> Lease:
@@ -51,6 +54,7 @@ class Lease:
         with locked(self._path):
             if _read(self._path).get("token") == self._token:
                 self._path.unlink()
+                _lock_file(self._path).unlink()
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
@@ -68,7 +72,9 @@ class Lease:
 
 
 def holder(path: Path) -> dict[str, Any] | None:
-    """host and pid of who holds it now, or None."""
+    """host and pid of who holds it now, and since when, or None."""
+    if not path.exists():
+        return None
     with locked(path):
         return _read(path) if _held(path) else None
 
@@ -118,9 +124,21 @@ def _lock_file(path: Path) -> Path:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Within, no other process is within with the same path."""
-    with open(_lock_file(path), "a", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:    # closing is not enough: a loader process forked just now has the file open too
-            fcntl.flock(file, fcntl.LOCK_UN)
+    lock = _lock_file(path)
+    while True:
+        with open(lock, "a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                if not _is(file, lock):     # its last user has removed it while we waited: others lock another by now
+                    continue
+                yield
+                return
+            finally:    # closing is not enough: a loader process forked just now has the file open too
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _is(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,7 +80,7 @@ class Run:
                 note = "; ".join(filter(None, [note, "silent, or too short to hear; the face is drawn all the same"]))
         drawn = self.generator.draw([source], seed)[0]
         if note:
-            Progress.write(f"{path}: {note}.", file=sys.stderr)
+            Progress.write(f"{path}: {note}.")
         return drawn
 
     def draw(self, waveforms: Sequence[np.ndarray], batch_size: int, seed: int = 0) -> np.ndarray:

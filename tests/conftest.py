@@ -78,6 +78,8 @@ def cache_of_the_tests(of_all_workers: Path) -> Iterator[None]:
     """The user's own cache is neither read nor filled."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VOXFACE_CACHE", str(of_all_workers / "cache"))
+        # Kernels that torch.compile made for other vector instructions abort.
+        patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(of_all_workers / "kernels"))
         yield
 
 

@@ -1,4 +1,4 @@
-"""Sparse image warp: some points say where they go, the picture follows smoothly. Differentiable in picture and points.
+"""Sparse image warp: some points move, and the picture follows smoothly. Differentiable in picture and points.
 
 After Cole et al. (CVPR 2017) and Duchon's polyharmonic splines; written from the formulas of the interpolant.
 """
@@ -15,7 +15,7 @@ _NEAREST = 1e-10
 
 def warp(image: Tensor, source: Tensor, destination: Tensor, order: int = 1, regularisation: float = 0.0,
          border: int = 0) -> Tensor:
-    """Move the points of a picture from source to destination, and all between them along.
+    """Move points of a picture from source to destination; what lies between them moves along.
 
     image: (B, 3, H, W), any number of channels. source, destination: (B, n, 2), or (n, 2) if the batch shares them; x then y, in
     pixels, 0 being the centre of the first column or row. Returns (B, 3, H, W), float32 at least; outside the picture its edge

@@ -7,7 +7,7 @@ from encoders.fusers.base import AttentionLayer, Fuser, mean_of_valid, only_vali
 
 
 class AttentionV1(Fuser):
-    """One attention layer over the segments, the mean of its rows, L2 norm."""
+    """(B, N, E) -> (B, E): one attention layer over the segments, the mean of its rows, L2 norm."""
 
     def __init__(self, embedding_dim: int):
         super().__init__()

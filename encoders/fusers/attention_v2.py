@@ -10,7 +10,7 @@ from encoders.fusers.base import AttentionLayer, Fuser, mean_of_valid, only_vali
 
 
 class AttentionV2(Fuser):
-    """Two attention layers over the segments, tanh after the first, then the mean of the rows and L2 norm."""
+    """(B, N, E) -> (B, E): two attention layers over the segments, tanh after the first, the mean of the rows, L2 norm."""
 
     def __init__(self, embedding_dim: int):
         super().__init__()

@@ -11,7 +11,7 @@ from encoders.fusers.base import AttentionLayer, Fuser, mean_of_valid, only_vali
 
 
 class AttentionV3(Fuser):
-    """An attention layer (tanh, unit rows), a second on its rows joined to the embeddings, the mean of the rows, L2 norm."""
+    """(B, N, E) -> (B, E): a layer (tanh, unit rows), a second on its rows beside the embeddings, their mean, L2 norm."""
 
     def __init__(self, embedding_dim: int):
         super().__init__()

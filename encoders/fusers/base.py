@@ -13,15 +13,15 @@ class Fuser(nn.Module, ABC):
     def forward(self, embeddings: Tensor, valid: Tensor) -> Tensor:
         """embeddings: (B, N, E) of N segments; valid: (B, N), false where a speaker has fewer. Returns (B, E).
 
-        Segments that are not valid change nothing. Every item has one at least.
+        Segments that are not valid must change nothing. Every item has at least one valid segment.
         """
 
 
 class AttentionLayer(nn.Module):
     """One attention layer of SF2F's fusers: (B, N, dim_in) -> (B, N, dim_out); no bias, no scaling of the scores.
 
-    The projected rows are the queries, the rows as they came both keys and values. The output layer reads what the attention
-    gathered beside the projected query. tanh: on the output.
+    The projected rows are the queries. The rows themselves are both keys and values. The output layer reads the attention's
+    result beside the projected query. tanh: applied to the output.
     """
 
     def __init__(self, dim_in: int, dim_out: int, tanh: bool = False):
@@ -31,7 +31,7 @@ class AttentionLayer(nn.Module):
         self.tanh = tanh
 
     def forward(self, rows: Tensor, valid: Tensor) -> Tensor:
-        """rows: (B, N, dim_in), those not valid finite: no other row looks at them."""
+        """rows: (B, N, dim_in); valid: (B, N). Rows that are not valid must be finite; no other row attends to them."""
         query = self.query(rows)
         scores = (query @ rows.transpose(1, 2)).masked_fill(~valid[:, None], float("-inf"))
         out = self.out(torch.cat([scores.softmax(dim=2) @ rows, query], dim=2))
@@ -39,7 +39,7 @@ class AttentionLayer(nn.Module):
 
 
 def only_valid(rows: Tensor, valid: Tensor) -> Tensor:
-    """Zero in place of rows that are not valid, whatever they hold (an absent segment's embedding may be NaN)."""
+    """(B, N, E), (B, N) -> (B, N, E): zero in place of rows that are not valid, even of NaN."""
     return rows.masked_fill(~valid[..., None], 0.0)
 
 

@@ -6,7 +6,7 @@ from encoders.fusers.base import Fuser, mean_of_valid
 
 
 class Mean(Fuser):
-    """Nothing to train, and as published not normalised again: the mean of unit vectors is shorter than one."""
+    """(B, N, E) -> (B, E). Nothing to train. As published not normalised again: the mean of unit vectors is shorter than one."""
 
     def __init__(self, embedding_dim: int):
         super().__init__()

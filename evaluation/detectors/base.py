@@ -23,7 +23,7 @@ class Detector(ABC):
 
     label: name, thresholds, upsampling, weight checksum; one line. name: short, for a metric's name.
     processes: worker processes that look at pictures not in the cache; 1 looks in this process, None takes one a core.
-        More than one must be able to pickle the detector. What is found is the same.
+        More than one needs a detector that can be pickled. The result is the same.
     """
 
     name: str

@@ -16,8 +16,8 @@ class DlibHog(Detector):
     upsampling: how often the picture is doubled before looking. Its window is 80 px, so without one doubling it finds
         hardly any face in a 64 px picture.
     threshold: how far above the detector's own threshold a window must score; 0 is dlib's default, lower finds more.
-    processes: worker processes, null for one a core. One core looks through a 64 px picture in 1 ms, so that they are worth
-        their start (seconds) for many thousand pictures only.
+    processes: worker processes, null for one a core. One core needs 1 ms for a 64 px picture and workers need seconds to
+        start, so they help with many thousand pictures only.
     """
 
     name = "dlib_hog"

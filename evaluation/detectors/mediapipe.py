@@ -22,8 +22,8 @@ class Mediapipe(Detector):
     """MediaPipe's face mesh, on the picture as it is; 3 ms a picture.
 
     weights: path of a FaceLandmarker bundle (.task); None takes the face mesh inside mediapipe 0.10.
-    threshold: confidence that the first net, the face detector, must reach; the second, which says whether the landmarks
-        are those of a face, keeps mediapipe's 0.5.
+    threshold: confidence that the first net, the face detector, must reach. The second net, which says whether the
+        landmarks are a face's, keeps mediapipe's 0.5.
     Raises ValueError, saying what to do, where mediapipe is missing, has no models of its own, or cannot read the bundle.
     """
 

@@ -1,1 +1,1 @@
-"""Face networks trained on, or fitted with weights for, a corpus: differentiable, for losses and for classifiers."""
+"""Differentiable face networks for losses and classifiers, trained on a corpus or read from a weight file."""

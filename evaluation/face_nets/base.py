@@ -26,7 +26,7 @@ class FaceNet(nn.Module, ABC):
 
     @abstractmethod
     def features(self, images: Tensor) -> list[Tensor]:
-        """Feature maps, shallow to deep, of pictures in [0, 1]: what a perceptual loss compares. Differentiable."""
+        """Feature maps (B, C, h, w) or vectors (B, D), shallow to deep, that a perceptual loss compares. Differentiable."""
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class VectorNet(FaceNet):
 
 
 def read_weights(path: Path, error: Callable[[str], ValueError]) -> dict[str, Any]:
-    """A weight file made by torch.save, read without running what it may hold. error: makes the ValueError of a reason."""
+    """A weight file made by torch.save, read without running code in it. error: turns a reason into a ValueError."""
     if not path.is_file():
         raise error("no such weight file")
     try:

@@ -29,10 +29,10 @@ CHANNEL_ORDERS = ("rgb", "bgr")
 class Resnet50(VectorNet):
     """ResNet-50 as Caffe has it, frozen if its weights are given: 41,192,951 parameters at full width.
 
-    weights: resnet50_ft_weight.pkl, or the same arrays saved by torch.save; None, which must be said, leaves random
+    weights: resnet50_ft_weight.pkl, or the same arrays saved by torch.save. None, which must be given, leaves random
     ones. width: channels of the first layer, 64 as published. channel_order: of the pictures as the net gets them. The net
     was trained on bgr; SF2F gave it rgb, and its figures hold for that.
-    Against torchvision's: the first convolution of a bottleneck has the stride, not the second, and the first pooling
+    It differs from torchvision's: in a bottleneck the first convolution has the stride, not the second; the first pooling
     has no padding.
     Raises ValueError, naming the file and the command that adds it, if it is missing or is something else.
     """

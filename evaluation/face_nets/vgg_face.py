@@ -25,9 +25,9 @@ CONVOLUTIONS = (2, 2, 3, 3, 3)
 class VggFace(VectorNet):
     """VGG-Face, frozen if its weights are given: 145,002,878 parameters at full width.
 
-    weights: vgg_face_dag.pth; None leaves random ones. num_identities: another number than the file's leaves the last
-    layer, fc8, random, to be trained on other people. width: channels of the first block, 64 as published; what follows is
-    in proportion, fc6 and fc7 (64 width) too.
+    weights: vgg_face_dag.pth; None leaves random ones. num_identities: if it is not the file's, the last layer,
+    fc8, stays random, to be trained on other people. width: channels of the first block, 64 as published; all other layers
+    are in proportion, fc6 and fc7 (64 width) too.
     Pictures: resized to 224 x 224, RGB in 0..255 less the mean of the training faces.
     Raises ValueError, naming the file and the command that adds it, if it is missing or is something else.
     """

@@ -43,13 +43,13 @@ def speaker_means(values: np.ndarray, speaker: np.ndarray) -> tuple[np.ndarray, 
 
 
 def mean_over_speakers(values: np.ndarray, speaker: np.ndarray) -> float:
-    """Mean of the speakers' means, so that each speaker counts once; NaN where there is nothing."""
+    """Mean of the speakers' means, so that each speaker counts once. values, speaker: (N,). NaN if there is no value."""
     means = speaker_means(values, speaker)[1]
     return float(means.mean()) if len(means) else math.nan
 
 
 def mean_or_none(values: np.ndarray, speaker: np.ndarray) -> float | None:
-    """Mean over speakers, or None where no value is known: what a Score's chance and upper want."""
+    """mean_over_speakers, or None if no value is known, as Score.chance and Score.upper want it."""
     mean = mean_over_speakers(values, speaker)
     return None if math.isnan(mean) else mean
 
@@ -72,7 +72,7 @@ def paired_difference(
     seed: int = 0,
     resamples: int = 10_000,
 ) -> Difference:
-    """A minus B on the speakers' means, paired by speaker; speakers that only one of them has are left out."""
+    """A minus B on the speakers' means, paired by speaker. A: (N,), B: (M,). Speakers of only one of them are left out."""
     speakers_a, means_a = speaker_means(values_a, speaker_a)
     speakers_b, means_b = speaker_means(values_b, speaker_b)
     shared, at_a, at_b = np.intersect1d(speakers_a, speakers_b, assume_unique=True, return_indices=True)
@@ -97,7 +97,7 @@ def _resampled_means(means: np.ndarray, seed: int, resamples: int) -> np.ndarray
 
 
 def widened_percentiles(drawn: np.ndarray, speakers: int) -> tuple[float, float]:
-    """The 95 % interval of resampled values, widened as Student's t is for few speakers."""
+    """The 95 % interval of resampled values, (R,), widened for few speakers as Student's t is."""
     tail = stats.norm.cdf(math.sqrt(speakers / (speakers - 1)) * stats.t.ppf((1 - LEVEL) / 2, speakers - 1))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)

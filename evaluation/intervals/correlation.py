@@ -36,7 +36,7 @@ def correlation(drawn: np.ndarray, true: np.ndarray, seed: int = 0) -> Correlati
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson's r along the last axis; 0 where either does not vary: the same for everybody tells nothing of anybody."""
+    """Pearson's r along the last axis, (..., P) twice -> (...). 0 if either does not vary: one value for all tells nothing."""
     (a, spread_a), (b, spread_b) = _centred(a), _centred(b)
     product = spread_a * spread_b
     return np.where(product > 0, np.clip((a * b).sum(axis=-1) / np.where(product > 0, product, 1.0), -1, 1), 0.0)
@@ -55,6 +55,6 @@ def resampled_speakers(speakers: int, seed: int, resamples: int = 2000) -> np.nd
 
 
 def interval_holding(resampled: np.ndarray, value: float, speakers: int) -> tuple[float, float]:
-    """95 % interval of a bootstrap, widened as evaluation/intervals/bootstrap.py has it, and holding the value itself."""
+    """95 % interval of resampled values, (R,), widened as in evaluation/intervals/bootstrap.py, that contains `value`."""
     low, high = widened_percentiles(resampled, speakers)
     return min(low, value), max(high, value)

@@ -19,10 +19,10 @@ from evaluation.intervals.bootstrap import LEVEL
 def jackknife(
     value: float, statistic: Callable[[np.ndarray, np.ndarray], float], drawn: np.ndarray, real: np.ndarray, groups: int
 ) -> tuple[float, float]:
-    """95 % interval of a statistic of two sets of faces, from what it is without each group of speakers in turn.
+    """95 % interval of a statistic of two sets of faces. Each group of speakers is left out in turn.
 
-    value: of all faces. statistic: called with which faces stay, bool (N,) and bool (M,). drawn: (N,), real: (M,), whose they
-    are. groups: at most so many. NaN where there are fewer than two speakers, or the statistic is NaN without some group.
+    value: of all faces. statistic: takes bool (N,) and bool (M,), the faces that stay. drawn: (N,), real: (M,), the speaker of
+    each face. groups: at most so many. NaN if there are fewer than two speakers, or if the statistic is NaN without a group.
     """
     group, group_real, count = grouped(drawn, real, groups)
     if count < 2:

@@ -21,11 +21,10 @@ def pair_intervals(
 ) -> list[tuple[float, float]]:
     """95 % intervals of figures in which every speaker meets every other: value -/+ t times its bootstrap error.
 
-    statistics: how often each speaker was drawn, float64 (P,) -> the figures, a pair counting as the product of its two
-    speakers; NaN where one cannot be said. values: the figures themselves. bounds: what they cannot leave.
-    Both sides of a pair are resampled together, as a speaker whom everybody resembles is as accidental as one who
-    resembles everybody; an interval of the faces' own values would miss one side. Not percentiles: a resampled speaker
-    meets its own copy nowhere, which shifts them. NaN for fewer than three speakers.
+    statistics: how often each speaker was drawn, float64 (P,) -> the figures; a pair counts as the product of its two
+    speakers; NaN for a figure that is undefined. values: the figures themselves. bounds: their possible range.
+    Both sides of a pair are resampled together; an interval of the faces' own values would miss one side. Percentiles are
+    not used: a resampled speaker never meets its own copy, which shifts them. NaN for fewer than three speakers.
     """
     if speakers < 3:
         return [(math.nan, math.nan) for _ in values]

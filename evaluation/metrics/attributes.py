@@ -18,13 +18,13 @@ from evaluation.trial import Score, Trial
 class Attributes(Metric):
     """Agreement of each attribute, read off the drawn faces by linear regression, with what the corpus says of the speaker.
 
-    attributes: columns of the corpus, a score attribute/NAME each; numbers by Pearson's correlation over speakers between the
-        mean read off a speaker's drawn faces and the truth, others by accuracy.
+    attributes: columns of the corpus, each a score attribute/NAME. A number is scored by Pearson's correlation over speakers
+        between the mean read off a speaker's drawn faces and the truth, any other attribute by accuracy.
     audible, inaudible: which of them a voice can tell and which it cannot; two more scores, attributes/audible and
         attributes/inaudible, are means of (value - chance) / (1 - chance), so 0 is chance and 1 is perfect.
     The regression is fitted to the real faces of the training speakers, so that all systems meet the same judge.
-    On unseen speakers a model can beat chance on audible attributes; beating it on one that neither a voice nor what a voice
-    tells has to do with is a leak between splits. On seen speakers it may remember them all.
+    On unseen speakers a model can beat chance on audible attributes. If it does so on one that has nothing to do with voices, not
+    even indirectly, the splits leak. On seen speakers it may remember them all.
     chance: the share of the commonest class among the scored speakers; 0 for correlations, the note having their standard
     deviation when speakers are paired at random. upper: the same reader on the speakers' real faces of the split.
     """

@@ -14,7 +14,7 @@ from evaluation.trial import Score, Trial
 class Metric(ABC):
     """A metric. Its constructor's keyword arguments are its config keys; nested components arrive built.
 
-    needs_again: whether trials must have `again`.
+    needs_again: whether it needs Trial.again, the same speech drawn twice.
     """
 
     needs_again: bool = False
@@ -35,7 +35,7 @@ def score_items(
     note: str = "",
     higher_is_better: bool = True,
 ) -> Score:
-    """A Score from one value per generated face: mean over speakers of each speaker's mean, and its interval."""
+    """A Score from one value per generated face, items (N,): mean over speakers of each speaker's mean, and its interval."""
     if not np.isfinite(items).any():
         return skip(metric, note or "nothing to score", extractor, higher_is_better)
     return Score(
@@ -52,5 +52,5 @@ def score_items(
 
 
 def skip(metric: str, why: str, extractor: str = "", higher_is_better: bool = True) -> Score:
-    """A Score that was not made; `why` is for a person."""
+    """A Score without a value. why: the reason, for a reader."""
     return Score(metric, math.nan, extractor=extractor, note=f"skipped: {why}", higher_is_better=higher_is_better)

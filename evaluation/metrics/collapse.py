@@ -20,8 +20,8 @@ class Collapse(Metric):
     collapse/inter_person: drawn faces against the mean real embeddings of the other speakers (SF2F's off-diagonal mean).
     collapse/drawn: drawn faces against the drawn faces of the other speakers; 1 is one face for everybody.
     Every speaker weighs the same. upper: the same of real faces, asking as in `similarity`: what a system that draws
-    people as different as they are would score. There is no chance level. Below the real faces' value means not better
-    but unlike faces.
+    people as different as they are would score. There is no chance level. A value below the real faces' means unlike
+    faces, not better ones.
     Source: SF2F's inter-person similarity.
     """
 

@@ -21,8 +21,8 @@ class Diversity(Metric):
     diversity/within: between two faces drawn from the same speech with other noise; 0 for a model without noise.
     diversity/between: between a drawn face and those drawn from other people's speech; 0 for a collapsed model.
     diversity/ratio: within over between. 1: the voice decides nothing, noise everything. 0: the voice decides everything.
-    Real faces: within and between people, over pictures, pose and light included; drawn faces vary with noise alone, so a
-    ratio below that of real faces is no fault.
+    upper: real faces, within and between people. They vary in pose and light, drawn faces in noise alone, so a ratio below that
+    of real faces is no fault.
     """
 
     needs_again = True

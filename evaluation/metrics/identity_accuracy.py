@@ -33,7 +33,7 @@ class IdentityAccuracy(Metric):
     number of faces: 27 passes over them, 60 steps or more, and never more than train_face_net takes by itself. seed: of its
     training; not the trial's, so that all systems meet the same judge. device: where it is trained and run; vgg_face wants
     a GPU.
-    It names training speakers only: where none is in the split (unseen speakers) the metric is skipped. chance: one
+    It knows training speakers only; on a split without them (unseen speakers) the metric is skipped. chance: one
     over their number. upper: its accuracy on the real held-out faces, over the same speakers. details: `predicted`, the
     speaker each drawn face was taken for: evaluation.confusion.
     Source: Wav2Pix's fine-tuned VGG-Face.

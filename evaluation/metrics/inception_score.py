@@ -17,8 +17,8 @@ GROUPS = 50  # of speakers, at most, left out in turn
 class InceptionScore(Metric):
     """exp of the mean Kullback-Leibler divergence of each picture's class probabilities from their mean; mean over splits.
 
-    extractor: {name: inception, weights: ...}. splits: the faces are dealt into so many parts by the trial's seed; fewer where
-    there are not two faces a part, which the note then tells with the spread (standard deviation) over the parts.
+    extractor: {name: inception, weights: ...}. splits: into how many parts the trial's seed divides the faces; fewer if a part
+    would have less than two. The note gives their number and the spread (standard deviation) over them.
     1 for a generator that always draws the same. Its classes are ImageNet's, none of which is a face, so it says how varied
     the pictures are and little of how good; and it rises with N. The interval is a jackknife over speakers. upper: real faces.
     Source: T. Salimans et al., Improved Techniques for Training GANs, 2016; steps as in torch-fidelity.

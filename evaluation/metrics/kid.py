@@ -21,7 +21,7 @@ class KernelDistance(Metric):
     """Squared maximum mean discrepancy with the kernel (x . y / E + 1)^3, unbiased: 0 on average for one and the same law.
 
     extractor: {name: inception, weights: ...} makes it KID; on any other net its name stands in the metric's.
-    The value is that of all faces, which is what the mean over random subsets, as published, tends to. subsets, subset_size:
+    The value is that of all faces; the published mean over random subsets tends to it. subsets, subset_size:
     for the spread (standard deviation) over such subsets, which the note gives; of at most half the faces each, as subsets of
     nearly all of them hardly differ. The interval is a jackknife over speakers. May be negative, and is
     where both sets show the same people.

@@ -17,13 +17,13 @@ class Matching(Metric):
     """Share of imposters farther than the true face: cos(drawn, own true face) > cos(drawn, an imposter's true face).
 
     extractor: the face embedder.
-    imposters: so many for each drawn face, each a random face of a random other speaker, by the trial's seed, the same for
-    all systems. None: every face of every other speaker, each speaker counting the same: what such draws mean, exactly.
+    imposters: how many for each drawn face. Each is a random face of a random other speaker, by the trial's seed, the same for
+    all systems. None: every face of every other speaker, each speaker counting the same, which is the exact mean of such draws.
     matched: an attribute, such as sex, that imposters share with the speaker; speakers without a known one are left out.
     Equal similarities count one half, so chance is 0.5 for one face drawn for everybody as well.
     upper: another real face of the speaker in place of the drawn one, against every imposter: a training face of seen
     speakers, of unseen ones a true face.
-    The interval is over speakers who speak, for the imposters there are.
+    The interval resamples the speakers who speak, not the imposters.
     Source: voice2face, section "cross-modal matching", unstratified and with sex held equal.
     """
 

@@ -25,12 +25,12 @@ class Recall(Metric):
     gallery: "speakers", one mean embedding each (SF2F), or "faces", every real face for itself: only the very face of the
     request is then the right one (Speech2Face: the clip's own).
     measure: cosine, or l1 (SF2F's). renormalise: whether a speaker's mean is brought to unit length, which l1 notices.
-    matched: an attribute, such as sex: galleries of the query's own kind only. It says how much of a recall is more than
-    getting that attribute right. Speakers of whom the corpus does not say it are left out.
-    gallery_size: entries of a gallery; None, or more than there are: all there are.
-    galleries: None: the mean over every gallery of that size that holds the query's own entry, which is exact (the
-    nearer ones in a random gallery follow a hypergeometric law) and needs no draw. A number: so many disjoint galleries
-    drawn by the trial's seed, or as many as the entries make; only their own entries' queries count (SF2F: 3 of 100).
+    matched: an attribute, such as sex; a gallery then holds only people who share the query's. So the score tells what is
+    right beyond that attribute. Speakers for whom the corpus does not give it are left out.
+    gallery_size: entries in a gallery; None, or a number above what there is, takes all.
+    galleries: None takes the mean over every gallery of that size that holds the query's own entry. It is exact (the number of
+    nearer entries in a random gallery is hypergeometric). A number takes so many disjoint galleries, drawn by the trial's
+    seed, or as many as the entries make; only queries whose own entry is in one count (SF2F: 3 of 100).
 
     Equal similarities share their ranks, as a random order would, so that one face drawn for everybody scores chance,
     k / the gallery's size. A gallery of no more than k entries always holds the right one, so its queries are left out.

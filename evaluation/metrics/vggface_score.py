@@ -23,7 +23,7 @@ NAME = "vggface_score"
 class VggfaceScore(Metric):
     """exp of the mean Kullback-Leibler divergence of each face's named people from those of all; mean of five splits.
 
-    network: a frozen net that names faces; as published resnet50 with its weight file, whose key channel_order has the
+    network: a frozen net that names faces; as published, resnet50 with its weight file. Its key channel_order chooses the
     published order of colours or the right one. crop_face_box: judge the face box only; SF2F judges the whole picture,
     but in the evaluation that ends its training. splits: parts to which the faces are dealt, by the trial's seed.
     device: where the net runs.

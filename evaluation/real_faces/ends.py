@@ -16,7 +16,7 @@ NOTE = "chance: a real face of another person; real faces: another one of the sa
 def real_ends(trial: Trial, compare: Callable[[np.ndarray, int], np.ndarray]) -> tuple[float | None, float | None]:
     """(chance, upper) of a measure between drawn and true faces, with real faces in the drawn ones' place.
 
-    compare: called with rows of the gallery, (M,), and one item's number; the measure of each of those faces against that
+    compare: takes rows of the gallery, (M,), and one item's number; returns the measure of each of those faces against that
     item's true face, (M,). chance: faces of other people. upper: other faces of the same person. Means over speakers; None
     where there are no such faces.
     """

@@ -40,10 +40,10 @@ class Gallery:
         return rows_of(speaker, self.speakers)
 
     def real_queries(self) -> tuple[np.ndarray, np.ndarray]:
-        """What real faces would score: uint8 (M, H, W, 3) and whose, (M,).
+        """Real faces in the place of drawn ones: uint8 (M, H, W, 3), and the speaker of each, (M,).
 
-        Training faces of the speakers where there are some, as they meet the gallery just as drawn faces do; of other
-        speakers the targets, which are part of the gallery themselves: hold them against means_without.
+        They are training faces of the speakers, if there are some. For other speakers they are the targets, which are in the
+        gallery themselves: compare those with means_without.
         """
         trial = self._trial
         faces, speaker = spare_faces(trial)

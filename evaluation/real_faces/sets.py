@@ -43,8 +43,8 @@ class Sets:
 
 
 def feature_sets(trial: Trial, extractor: Embedder) -> Sets:
-    """The gallery is the real set. Against it, for an upper bound, stand training faces of its speakers, or, where they are
-    unseen, one half of it against the other.
+    """Drawn faces and the gallery. For the upper bound: training faces of its speakers against the gallery or, if they are
+    unseen, one half of the gallery against the other.
 
     Raises ValueError if the extractor gives a feature that is no finite number.
     """
@@ -61,7 +61,7 @@ def feature_sets(trial: Trial, extractor: Embedder) -> Sets:
 
 
 def named(metric: str, extractor: Embedder, on_fids: str | None = None) -> str:
-    """A metric's name with its extractor's, which decides what it means; on_fids (or bare) on FID's own published net."""
+    """The metric's name with the extractor's, since that decides what it means. On FID's own published net: on_fids, or bare."""
     if getattr(extractor, "is_fids", False):
         return on_fids or metric
     return f"{metric}/{extractor.name}"
@@ -90,7 +90,7 @@ def fit(features: np.ndarray) -> Law:
 
 
 def fit_once(features: np.ndarray, label: str) -> Law:
-    """fit(features), kept on disk by content; for real faces, against which many systems are held. label: of the extractor."""
+    """fit of features (N, E), kept on disk by content: many systems meet the same real faces. label: the extractor's."""
     features = np.ascontiguousarray(features)
     digest = hashlib.sha256(f"{label}, {features.dtype} {features.shape}".encode())
     digest.update(features[by_content(features)].tobytes())

@@ -16,9 +16,9 @@
       values: {full: {"recall@10, 5 s": 21.34}, chance: {"recall@10, 5 s": 10}}
 
 Rows and columns go by their name where they have one, else by their system or metric; two of one metric need names.
-`extractor` is part of an extractor's description. What columns leave open divides tables as without a layout; but once a column
-names a split, one table holds all splits and clip lengths, and once one names a clip length, all of those; a column that leaves
-them open then becomes several.
+`extractor` is part of an extractor's description. As long as no column names a split, each split has its own table, and so has
+each clip length. If any column names a split, one table holds all splits and clip lengths; if any names a clip length, one table
+holds all clip lengths. A column that leaves them open then becomes several.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ CHANCE, REAL = "chance", "real faces"  # lines every table has, for which a pape
 
 @dataclass(frozen=True)
 class LayoutRow:
+    """system: a system or recipe of the results rows. name: what the table calls it."""
+
     system: str
     name: str
 
@@ -99,7 +101,7 @@ class Layout:
                 raise ValueError(f"table.rows[{at}]: no system {row.system}. {_have(row.system, known)}")
 
     def check_rows(self, rows: Iterable[Row]) -> None:
-        """Raises ValueError for a column that results rows know nothing of, although there are some."""
+        """Raises ValueError if there are results rows, but none for one of the columns."""
         rows = latest(rows)
         columns = list(dict.fromkeys(map(column_of, rows)))
         skipped = {row["metric"] for row in rows if row["value"] is None}  # may go by less than its scores' whole names

@@ -30,6 +30,7 @@ class Column:
 
 
 def column_of(row: Row) -> Column:
+    """The column in which a results row stands."""
     return Column(row["metric"], str(row.get("extractor") or ""), str(row["split"]), canonical(row["protocol"]))
 
 
@@ -99,7 +100,7 @@ def higher_is_better(lines: Iterable[Line], column: Column) -> bool | None:
 
 
 def lines_of(rows: list[Row], missing: Iterable[Row] = ()) -> list[Line]:
-    """One line an entry, but one for all the entries that differ only in their training seed; rows: those that stand."""
+    """One line for each entry; entries that differ only in their training seed share one. rows: those that stand."""
     entries: dict[Entry, list[Row]] = {}
     for row in rows:
         entries.setdefault(identity(row, ENTRY), []).append(row)

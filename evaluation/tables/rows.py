@@ -89,6 +89,7 @@ def identity(row: Row, keys: Iterable[str]) -> tuple[str, ...]:
 
 
 def canonical(value: Any) -> str:
+    """Any value as JSON, the same text for equal values."""
     return json.dumps(value, sort_keys=True, default=str)
 
 

@@ -51,6 +51,7 @@ class Section:
 
 
 def markdown_section(section: Section) -> str:
+    """A section as Markdown: its title, tables and notes."""
     where = plain(section.corpus) + (f", split `{section.split}`" if section.split else "")
     parts = [f"### {plain(section.title) + ': ' if section.title else ''}{where}\n", " ".join(map(plain, section.intro)) + "\n"]
     if section.results:

@@ -1,7 +1,7 @@
 """Reading a person's attributes off a face: linear regression, fitted to a corpus's real faces.
 
 On the toy world's demo corpus (60 training speakers) it reads the attributes of new people with a mean correlation of 0.79; a
-VGG-style net trained on the same faces reaches 0.57 and takes a thousand times as long: so few people it rather remembers.
+VGG-style net trained on the same faces reaches 0.57 and takes a thousand times as long: with so few people it memorises them.
 """
 
 from __future__ import annotations

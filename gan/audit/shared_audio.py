@@ -15,7 +15,7 @@ from gan.data.prepare.shared_audio import Meeting, SharedAudio
 EXACT = "sample for sample"
 
 
-class _Clips(Sequence):
+class _Clips(Sequence[np.ndarray]):
     """The waveforms of a corpus, read when asked for."""
 
     def __init__(self, corpus: Corpus):

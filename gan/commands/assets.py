@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from gan import assets
-from gan.files import sha256
-
 ABOUT = "weight files of others: list, add, verify; nothing is ever downloaded"
 
 
@@ -26,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Do the action. Exit code 1 if `verify` found a file that differs, else 0."""
+    from gan import assets
+    from gan.files import sha256
+
     if args.action == "add":
         path = assets.add(args.name, args.path)
         print(f"Added {args.name}: {path}\nSHA-256 {sha256(path)}\nLicence: {assets.asset(args.name).licence}")

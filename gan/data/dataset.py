@@ -84,7 +84,7 @@ def rng(seed: int, stream: int, counter: int) -> np.random.Generator:
                                                 counter=np.array([0, 0, 0, counter], np.uint64)))
 
 
-class Batches(Dataset):
+class Batches(Dataset[Batch]):
     """batches[step] is the batch of that step, or its rows `own`.
 
     pairing: `aligned` (a face with what was said while it was seen), `identity` (any face with any clip of the speaker),

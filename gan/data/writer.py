@@ -75,8 +75,8 @@ class CorpusWriter:
         self._folder = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._speakers: list[dict[str, Any]] = []
         self._recordings: list[tuple[int, int, str]] = []
-        self._clips: list[tuple] = []
-        self._faces: list[tuple] = []
+        self._clips: list[tuple[int, ...]] = []
+        self._faces: list[tuple[int, ...]] = []
         self._audio: list[_GrowingArray] = []
         self._pixels: list[dict[int, _GrowingArray]] = []
         self._checksums: dict[str, str] = {}

@@ -30,7 +30,7 @@ class Features(nn.Module, ABC):
 
 
 def window_and_hop(window_ms: float, hop_ms: float, fft_size: int, sample_rate_hz: int) -> tuple[int, int]:
-    """In samples. Raises ValueError where the window is empty or does not fit the transform, or frames would not move on."""
+    """Both in samples. Raises ValueError if the window is empty or longer than the transform, or if the hop is empty."""
     window, hop = round(window_ms * sample_rate_hz / 1000), round(hop_ms * sample_rate_hz / 1000)
     if not 0 < window <= fft_size:
         raise ValueError(f"window_ms {window_ms} is {window} samples, 1 to fft_size {fft_size} are allowed.")

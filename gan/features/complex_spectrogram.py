@@ -8,7 +8,7 @@ from gan.features.base import Features, beyond, repeated, window_and_hop
 
 
 def compress(values: Tensor, exponent: float) -> Tensor:
-    """sign(x) |x|^exponent, of each value: 8 becomes 1.866 with 0.3."""
+    """sign(x) |x|^exponent of each value, any shape: 8 becomes 1.866 with 0.3."""
     return values.sign() * values.abs().pow(exponent)
 
 

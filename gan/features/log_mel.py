@@ -31,7 +31,7 @@ class LogMel(Features):
 
     Output (B, num_mels, F), 1 + ceil((S - window) / hop) frames, the tail padded with zeros; one frame if S <= window.
     mean, std: the published global figures for 40 bands. Frames beyond an item's own end hold digital silence.
-    legacy_padding: they hold 0 before standardising, far above silence, and count as valid, as published: an item's embedding
+    legacy_padding: as published, they hold 0 before standardising (far above silence) and count as valid. An item's embedding
     then depends on how far its batch is padded.
     """
 
@@ -51,6 +51,7 @@ class LogMel(Features):
         return self.window + (frames - 1) * self.hop
 
     def num_frames(self, num_samples: Tensor) -> Tensor:
+        """(B,) samples -> (B,) frames."""
         return 1 + ((num_samples - self.window).clamp_min(0) + self.hop - 1) // self.hop
 
     @torch.autocast("cpu", enabled=False)

@@ -35,8 +35,8 @@ class LogMelHamming(Features):
     """Pre-emphasis within each frame, symmetric Hamming windows, power, mel bank, natural log of the int16-scale signal, floored.
 
     Output (B, num_mels, F), S // hop + 1 frames. Each short frame at the end is filled up with repeats of its own samples, an
-    empty one with zeros. Each band is normalised by its mean and population deviation over the item's own frames: as published
-    when a whole recording comes, whereas a crop for training is normalised by itself. Frames beyond an item's own end are zero.
+    empty one with zeros. Each band is normalised by its mean and population deviation over the item's own frames. This is
+    as published for a whole recording; a crop for training is normalised by itself. Frames beyond an item's own end are zero.
     repeat_to_seconds: the frames of anything shorter are repeated end to end and cut there, as published for whole recordings
     before they are stored; 0 or null, for training on shorter crops: as they are.
     legacy_pre_emphasis: a frame's first sample is emphasised against the last one of the frame before, as published, instead

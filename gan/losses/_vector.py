@@ -10,7 +10,7 @@ from gan.losses.base import Loss, Step
 
 
 class VectorLoss(Loss):
-    """A loss on the embedding alone, which is to become the vector a frozen face net gives the speaker's face.
+    """A loss on the embedding (B, E) alone: it should become the vector that a frozen face net gives the speaker's face.
 
     network: `vggface`, `corpus` or `auto`, see gan/frozen_nets.py; `corpus` is built to the length of the embedding. relu: the
     vector is the net's penultimate layer after its ReLU, not before.

@@ -10,7 +10,7 @@ KINDS = ("bce", "lsgan", "hinge", "wgan")
 
 
 def towards(scores: Tensor, target: float, kind: str) -> Tensor:
-    """Mean penalty of realness scores that should be `target`: 1 or a smoothed value for real, 0 for fake."""
+    """Mean penalty, a scalar, of realness scores of any shape that should be `target`: 1 or less for real, 0 for fake."""
     scores = scores.float()
     if kind == "bce":
         return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))
@@ -25,8 +25,8 @@ class Adversarial(Loss):
     """Discriminator: real towards real_target, fake towards 0, and with `mismatched` a real face with another's voice towards 0.
     Generator: fake towards 1 (hinge, wgan: minus the mean score). Sums over the discriminators named in `discriminators`.
 
-    wgan knows no targets: mean score of fake minus that of real, to be joined by gradient_penalty; with `mismatched` also mean
-    score of mismatched minus that of real, for without its own real term scores could fall for ever.
+    wgan has no targets. It is the mean score of fake minus that of real; use gradient_penalty with it. With `mismatched` it adds
+    the mean score of mismatched minus that of real: without a real term of its own, scores could fall for ever.
     real_target below 1 is one-sided label smoothing. discriminator_weight multiplies the discriminator's half.
     Sources: bce as Goodfellow et al. 2014 (non-saturating), lsgan as Wav2Pix (no sigmoid), hinge as Miyato et al. 2018, wgan as
     Arjovsky et al. 2017.

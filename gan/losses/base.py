@@ -30,7 +30,7 @@ class Step:
     interpolated: dict[int, Tensor] = field(default_factory=dict)
 
     def realness(self, which: str, name: str) -> Tensor:
-        """The scores a discriminator gave those faces. Raises ValueError if it gives none."""
+        """A discriminator's scores, (B,) or (B, 1, h, w), of those faces. Raises ValueError if it gives none."""
         scores = self.judged[which][name].realness
         if scores is None:
             raise ValueError(f"discriminators: {name} gives no realness score.")
@@ -38,8 +38,9 @@ class Step:
 
 
 class Loss(nn.Module, ABC):
-    """weight multiplies the generator's half, discriminator_weight the other. A half a loss has no part in returns None.
+    """A term of the GAN's losses. Its generator and discriminator return it for that half: a scalar before the weight, or None.
 
+    weight multiplies the generator's term, discriminator_weight the discriminator's.
     needs: what the step must provide.
         fake            faces are drawn; a loss on the embedding alone does without
         mismatched      faces of other speakers, judged
@@ -47,7 +48,7 @@ class Loss(nn.Module, ABC):
         real_gradient   in the discriminator's half real faces carry a gradient
         rows            faces are looked up by their row in the corpus, so none may be mirrored
         interpolated    mixtures of real and fake, carrying a gradient, judged in the discriminator's half
-    Parameters a loss has are trained with the generator.
+    A loss's own parameters are trained with the generator.
     """
 
     needs: frozenset[str] = frozenset({"fake"})
@@ -75,7 +76,7 @@ class Losses(nn.ModuleDict):
         return frozenset(need for loss in self.values() if isinstance(loss, Loss) for need in loss.needs)
 
     def terms(self, half: str, step: Step) -> tuple[Tensor | None, dict[str, Tensor]]:
-        """The weighted sum of a half (None if no loss has a part in it) and every unweighted term, detached."""
+        """A half's weighted sum, a scalar (None if no loss has a part in it), and every unweighted term, detached."""
         total, logs = None, {}
         for name, loss in self.items():
             assert isinstance(loss, Loss)

@@ -14,7 +14,7 @@ from gan.losses.base import Step
 
 class DecoderFeatures(VectorLoss):
     """Sum of |difference| of the decoder's first layer (its trunk_features) on the true and on the predicted vector, mean over
-    the batch. The decoder must be frozen: it could else make both sides nothing.
+    the batch. The decoder must be frozen: otherwise it could make both sides zero.
     """
 
     def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, decoder: Decoder | None, network: str = "auto",

@@ -14,7 +14,7 @@ class Distillation(VectorLoss):
     """Cross-entropy of the frozen net's last layer on the predicted vector against the same on the true one, mean over the batch.
 
     temperature: divides both sides' logits. The least value is the entropy of the true side, not 0.
-    Of a vector before its ReLU the ReLU is taken first, as the net does.
+    If the vector is from before its ReLU, the ReLU is applied first, as in the net.
     """
 
     def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, network: str = "auto",

@@ -7,7 +7,7 @@ from gan.losses.base import Loss, Step
 
 
 class EmbeddingIdentity(Loss):
-    """Cross-entropy of a classifier on the embedding against the speaker. Trained with the generator; no face is drawn for it.
+    """Cross-entropy of a classifier on the embedding (B, E). It is trained with the generator and needs no drawn face.
 
     hidden: width of Wav2Pix's classifier: linear, batch norm, LeakyReLU 0.2, linear to the identities, batch norm on the logits
     too (as published). None: one linear layer to the identities, the head of a plain speaker classifier.

@@ -7,7 +7,7 @@ from gan.losses.base import Step
 
 
 class FeatureL1(VectorLoss):
-    """Sum over the vector of |true - predicted|, mean over the batch."""
+    """Sum over the vector of |true - predicted|, (B, E) each, mean over the batch."""
 
     def generator(self, step: Step) -> Tensor:
         return (self.target(step) - step.embedding.float()).abs().sum(1).mean()

@@ -21,8 +21,8 @@ class GradientPenalty(Loss):
     generator has no part in it.
 
     |gradient|: Euclidean length of the critic's gradient in each face. Of a patch map the critic is the mean score, as in the
-    adversarial loss. discriminator_weight: the paper's lambda. Meant for discriminators without batch norm, with which one item's
-    score depends on the others' faces (the paper's section 4); it is defined with it too.
+    adversarial loss. discriminator_weight: the paper's lambda. Meant for discriminators without batch norm: with it, one
+    item's score depends on the others' faces (the paper's section 4). It works with it too.
     """
 
     needs = frozenset({"fake", "interpolated"})

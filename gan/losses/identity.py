@@ -7,7 +7,7 @@ from gan.losses.base import Loss, Step
 
 
 class Identity(Loss):
-    """Cross-entropy of the identity logits, summed over `discriminators`: they learn on real faces, and the generator is to be
+    """Cross-entropy of the identity logits, summed over `discriminators`. They learn on real faces; the generator learns to be
     recognised as the speaker.
 
     fakes: the discriminators also learn that a drawn face is the speaker's (AC-GAN, Odena et al. 2017); not so in SF2F and

@@ -11,8 +11,8 @@ from gan.losses.base import Loss, Step
 
 
 class Landmarks(Loss):
-    """Mean squared error of the decoder's 68 landmarks against those of the true face, x and y as fractions of the picture, so
-    that a weight holds at any size.
+    """Mean squared error of the decoder's landmarks (B, 68, 2) against the true face's. x and y are fractions of the picture, so
+    a weight holds at any size.
     """
 
     needs = frozenset({"fake", "rows"})

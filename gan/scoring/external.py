@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +102,7 @@ def _read(pictures: Pictures, number: dict[str, int], bad: list[str]) -> tuple[l
         try:
             face, note = read_picture(path)
             if note:
-                Progress.write(f"{path}: {note}.", file=sys.stderr)
+                Progress.write(f"{path}: {note}.")
             faces.append(face)
             owner.append(number[name])
         except ValueError as error:

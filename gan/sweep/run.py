@@ -122,7 +122,7 @@ class _Scheduler:
         here = self.places[task_id]
         if here.state() in (DONE, FAILED, PRUNED) or code == TAKEN:
             if here.state() == FAILED:
-                Progress.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)
+                Progress.write(f"failed: {here.path.name}: {here.reason()}")
             return
         if code is None or code < 0 or code > 128 or here.was_stopped():     # killed, or stopped by somebody else: it goes on
             if here.step() > self.reached.get(task_id, -1):
@@ -133,4 +133,4 @@ class _Scheduler:
             here.fail(f"{how} {STARTS} times without getting further (not enough memory?)")
         else:
             here.fail(f"ended with exit code {code}: {(here.last_lines() or ['nothing in its log'])[-1]}")
-        Progress.write(f"failed: {here.path.name}: {here.reason()}", file=sys.stderr)
+        Progress.write(f"failed: {here.path.name}: {here.reason()}")

@@ -7,7 +7,8 @@ import math
 import platform
 import subprocess
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from gan.data.corpus import Corpus
 from gan.data.dataset import Batches, identity_labels, loader, people
 from gan.files import write_atomically
 from gan.frozen_nets import networks, training_landmarks
+from gan.lease import STALE_SECONDS, Lease, holder
 from gan.model import Model, build_losses, build_model, initialise_normal, names_people, pixel_space
 from gan.scoring.evaluate import evaluate_system
 from gan.scoring.requests import Condition
@@ -149,7 +151,28 @@ class Trainer:
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     def train(self) -> Path:
-        settings = self.config.train
+        known = self._load()
+        if self._finished():
+            return self.run
+        with self._alone():
+            # Until just now another process may have trained it.
+            if distributed.highest(int(distributed.rank() == 0 and checkpoint.steps(self.run / "checkpoints") != known)):
+                self._load()
+                if self._finished():
+                    return self.run
+            self._describe()
+            if distributed.rank() > 0:
+                self._loop(None)
+                return self.run
+            write_atomically(self.run / "config.yaml", configuration.to_yaml(self.config).encode())
+            write_atomically(self.run / "environment.json", json.dumps(_environment(), indent=1).encode())
+            with closing(Logger(self.run, self.step)) as logger:
+                self._loop(logger)
+        return self.run
+
+    def _load(self) -> list[Path]:
+        """The last sound checkpoint of the run, or what it starts from, in all processes. Returns the checkpoints there were."""
+        known = checkpoint.steps(self.run / "checkpoints")
         with distributed.first():
             saved = checkpoint.load_latest(self.run / "checkpoints")
             if saved is not None:
@@ -159,20 +182,32 @@ class Trainer:
         if not distributed.agree(self.step):
             raise ValueError(f"{self.run}: the processes found different checkpoints. Keep runs on a disk that all of them see.")
         distributed.take_from_first(self.model, self.losses, self.average)
+        return known
+
+    def _finished(self) -> bool:
+        if self.step < self.config.train.steps:
+            return False
+        self._describe()
+        print(f"Already at step {self.step}. A larger train.steps goes on from there.")
+        return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Within, no other training writes to the run's folder: two would mix their steps. The first process holds it for all.
+
+        Raises ValueError saying who does.
+        """
+        file, lease = self.run / "lease.json", None
         if distributed.rank() == 0:
             self.run.mkdir(parents=True, exist_ok=True)
-        self._describe(resumed=saved is not None)
-        if self.step >= settings.steps:
-            print(f"Already at step {self.step}. A larger train.steps goes on from there.")
-            return self.run
-        if distributed.rank() > 0:
-            self._loop(None)
-            return self.run
-        write_atomically(self.run / "config.yaml", configuration.to_yaml(self.config).encode())
-        write_atomically(self.run / "environment.json", json.dumps(_environment(), indent=1).encode())
-        with closing(Logger(self.run, self.step)) as logger:
-            self._loop(logger)
-        return self.run
+            lease = Lease.take(file)
+        if not distributed.highest(int(lease is not None)):
+            owner = holder(file) or {}
+            raise ValueError(f"{self.run}: process {owner.get('pid')} on {owner.get('host')} trains it, since "
+                             f"{owner.get('since')}. Wait for it, or stop it; if it is there no more, try again in "
+                             f"{STALE_SECONDS:g} s.")
+        with lease or nullcontext():
+            yield
 
     def _loop(self, logger: Logger | None) -> None:
         """logger: None in all processes but the first, the one that writes."""
@@ -294,7 +329,7 @@ class Trainer:
         path = self.run / "best.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
-    def _describe(self, resumed: bool) -> None:
+    def _describe(self) -> None:
         def count(*modules: nn.Module | None, trained: bool = True) -> int:
             return sum(p.numel() for m in modules if m is not None for p in m.parameters() if p.requires_grad or not trained)
 
@@ -302,7 +337,7 @@ class Trainer:
         where = f"{self.device}" if distributed.size() == 1 else f"{distributed.size()} processes on {self.device.type}"
         # Adam keeps two numbers for each that is trained.
         megabytes = 4e-6 * (count(self.model, self.losses, self.average, trained=False) + 2 * count(self.model, self.losses))
-        print(f"{'Going on with' if resumed else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
+        print(f"{'Going on with' if self.step else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
               f"generator {count(generator):,} trained parameters, discriminators {count(discriminators):,}, "
               f"{self.num_identities} identities, {where}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
 

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
+from discriminators.base import Discriminator
 from gan import checkpoint, distributed, recipes
 from gan import config as configuration
 from gan.build import find
 from gan.config import Config, nearest
 from gan.data.corpora import open_corpus
-from gan.data.corpus import Corpus
+from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.features.base import Features
 from gan.frozen_nets import settle_network
-from gan.losses.base import Loss
+from gan.losses.base import Loss, Losses
 from gan.model import NO_DECODER, Model, build_losses, build_model
 from gan.run import choose_device
 from gan.training.loop import Trainer
@@ -110,11 +112,43 @@ def check(config: Config) -> Model:
         raise ValueError(f"train.validate_every: {config.train.validate_every} came, but there are no faces to score: "
                          + NO_DECODER)
     _check_stage(config, model)
+    if config.train.batch_size == 1:
+        _check_batch_of_one(config, model, losses)
     for name in config.train.validate_metrics if config.train.validate_every is not None else ():
         if name not in config.evaluation.metrics:
             raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
                              f"Have: {', '.join(config.evaluation.metrics)}.")
     return model
+
+
+@torch.no_grad()
+def _check_batch_of_one(config: Config, model: Model, losses: Losses) -> None:
+    """Raises ValueError if batch norm would see one number of each channel, and learn nothing from it.
+
+    The maps of a single item are fine: there is a number for every place.
+    """
+    generator, samples = model.generator, round(config.data.clip_seconds[0] * SAMPLE_RATE_HZ)
+    if config.train.freeze_norm_from == 0:
+        generator.eval()
+    for name in config.train.frozen:
+        model.part(name, "train.frozen").eval()
+    embedding = torch.zeros(1, generator.encoder.embedding_dim)
+    try:
+        if generator.reads == "waveform":
+            generator.embed(torch.zeros(1, samples), torch.tensor([samples]))
+        if generator.decoder is not None:
+            generator.decoder.draw(embedding)
+        for judge in model.discriminators.values():
+            assert isinstance(judge, Discriminator)
+            judge(torch.zeros(1, 3, judge.image_size, judge.image_size), embedding)
+        for layer in losses.modules():
+            if isinstance(layer, nn.BatchNorm1d):
+                layer(torch.zeros(1, layer.num_features))
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError("train.batch_size: 1 came, but this recipe has batch norm, which compares the items of a batch. "
+                         "Allowed: 2 or more.") from error
 
 
 def _check_stage(config: Config, model: Model) -> None:

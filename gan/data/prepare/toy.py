@@ -6,13 +6,16 @@ Each speaker is rendered from its own random stream, so the corpus is the same h
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +27,8 @@ from gan.data.writer import CorpusWriter
 
 # Stands for every byte of a world in the names of caches and of sweeps' cells. Another whenever those bytes change.
 WORLD_VERSION = "f9469eea"
+T = TypeVar("T")
+R = TypeVar("R")
 FACE_SIZES = (64, 128)  # px; the largest is rendered, the writer makes the smaller ones of it
 
 
@@ -107,14 +112,21 @@ def _render_session(speaker: Speaker, rng: np.random.Generator, world: Size, bac
 
 
 @contextmanager
-def _mapped(function: partial, items: list, processes: int) -> Iterator[Iterator]:
+def _mapped(function: Callable[[T], R], items: Sequence[T], processes: int) -> Iterator[Iterator[R]]:
     """function over items, in order, in as many processes as asked; one process is this one."""
     if processes == 1:
         yield map(function, items)
         return
-    # Spawned, not forked: the caller may hold threads of torch.
-    with multiprocessing.get_context("spawn").Pool(processes, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        yield pool.imap(function, items)
+    # Spawned, not forked: the caller may hold threads of torch. An executor, not a Pool, which would start anew, without end,
+    # processes that cannot begin.
+    executor = ProcessPoolExecutor(processes, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield executor.map(function, items)
+    except BrokenProcessPool:
+        raise ValueError("toy world: the processes that render it ended at once. A script that opens one needs its own "
+                         'code below `if __name__ == "__main__":`, as every Python program that starts processes does.') from None
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

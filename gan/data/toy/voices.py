@@ -20,6 +20,7 @@ of Peterson and Barney (Control methods used in a study of the vowels, JASA 1952
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -92,7 +93,7 @@ def compose(speaker: Speaker, seconds: float, rng: Generator) -> Utterance:
     frames = math.ceil(seconds * FRAMES_PER_SECOND)
     pace = 1 - 0.18 * speaker.rate + 0.4 * (_age(speaker) - 0.4)
     # Frames, formants 1 to 3, pitch, voicing, aspiration, frication, its Hz, nasality, speech.
-    segments: list[tuple] = []
+    segments: list[tuple[Any, ...]] = []
     total = 0
 
     def add(milliseconds: float, formants: np.ndarray, pitch: float, *, voicing: float = 0.0, aspiration: float = 0.0,

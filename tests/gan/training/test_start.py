@@ -157,12 +157,21 @@ EMBEDDING = "losses.speaker={name: embedding_identity, weight: 1.0}"
     ("speech2face-paper-tiny", ["train.frozen=[]"], r"losses\.decoder: the decoder must be frozen"),
     ("cole-tiny", ["decoder=null", "losses=null", EMBEDDING], "features: face_net reads one face.*give a decoder"),
     ("cole-tiny", ["fuser={name: mean}", "data.segments=2"], "features: face_net reads one face.*no fuser"),
+    *((recipe, ["train.batch_size=1"], r"train\.batch_size: 1 came, but this recipe has batch norm.*Allowed: 2 or more")
+      for recipe in ("sf2f-64-tiny", "wav2pix-64-tiny", "cole-released-tiny")),
 ])
 def test_what_does_not_fit_is_said_before_training(recipe: str, overrides: list[str], said: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         run_of(recipe, tmp_path, *overrides)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("recipe", "overrides"), [
+    ("roldan-tiny", []), ("voice2face-speaker-tiny", []),      # their batch norm sees maps
+    ("sf2f-64-tiny", ["train.freeze_norm_from=0", "optimizer.decay_from=null", "losses.perceptual=null"])])
+def test_a_batch_of_one_trains_where_batch_norm_can(recipe: str, overrides: list[str], tmp_path: Path) -> None:
+    assert checkpoint.of_run(run_of(recipe, tmp_path, "train.batch_size=1", "train.steps=2", *overrides)).step == 2
 
 
 def test_frozen_discriminators_judge_and_do_not_learn(tiny: Corpus, tmp_path: Path) -> None:

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -69,3 +74,18 @@ def test_a_failed_rendering_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         prepare_toy(tmp_path / "toy", "minute")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_script_without_a_main_of_its_own_is_told_so(tmp_path):
+    """Its processes import it, and would render, and start processes, before they have begun."""
+    script = tmp_path / "mine.py"
+    script.write_text("from gan.data.prepare.toy import prepare_toy\n"
+                      f"prepare_toy({str(tmp_path / 'toy')!r}, 'tiny', processes=2)\n")
+    ended = subprocess.run([sys.executable, str(script)], check=False, capture_output=True, text=True, timeout=120,
+                           env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])})
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("ValueError: toy world: the processes that render it ended at once.")
+    assert 'below `if __name__ == "__main__":`' in last
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
