@@ -18,7 +18,7 @@ from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.features.base import Features
 from gan.frozen_nets import settle_network
 from gan.losses.base import Loss, Losses
-from gan.model import NO_DECODER, Model, build_losses, build_model
+from gan.model import NO_DECODER, Model, Source, build_losses, build_model
 from gan.run import choose_device
 from gan.training.loop import Trainer
 
@@ -135,7 +135,7 @@ def _check_batch_of_one(config: Config, model: Model, losses: Losses) -> None:
     embedding = torch.zeros(1, generator.encoder.embedding_dim)
     try:
         if generator.reads == "waveform":
-            generator.embed(torch.zeros(1, samples), torch.tensor([samples]))
+            generator.embed(Source(torch.zeros(1, samples), torch.tensor([samples])))
         if generator.decoder is not None:
             generator.decoder.draw(embedding)
         for judge in model.discriminators.values():
