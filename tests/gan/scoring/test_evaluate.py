@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import gan
 import gan.scoring.evaluate
@@ -547,6 +548,20 @@ def test_an_empty_split_shows_nothing(two_speakers: Corpus, tmp_path: Path, caps
     assert main(["evaluate", *words, str(tmp_path / "x.png"), "--split", "unseen_speaker"]) == 2
     assert "--sheet: no picture, as no split has a speaker" in capsys.readouterr().err
     assert not (tmp_path / "x.png").exists()
+
+
+def test_whom_faces_are_taken_for_is_drawn(tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "oracle-identity", "--no-controls", "--corpus", str(tiny.path), *ONLY_L1, "--out", str(tmp_path),
+             "--confusion", str(tmp_path / "taken")]
+    assert main([*words, "--split", "train"]) == 2
+    assert "--confusion: no picture" in capsys.readouterr().err
+    named = "evaluation.metrics.identity_accuracy={name: identity_accuracy, steps: 1}"
+    assert main([*words, named, "--split", "train", "--split", "unseen_speaker"]) == 0      # who was not trained on is not named
+    (path,) = (tmp_path / "taken").iterdir()
+    assert path.name == "oracle-identity, seen_speech, 0.3 s.png"
+    assert capsys.readouterr().out.splitlines()[-1] == str(path)
+    with Image.open(path) as picture:
+        assert picture.width > 6 * 22       # a cell a training speaker
 
 
 def test_what_was_not_scored_says_why(two_speakers: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
