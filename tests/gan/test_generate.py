@@ -23,7 +23,7 @@ from gan.model import Generator, Source
 from gan.recipes import load as load_config
 from gan.run import Run
 from gan.training.start import train
-from tests.gan.conftest import QUICK, TRAINED
+from tests.recipes import QUICK, TRAINED
 from tests.sound import write_wav
 
 FAMILIES = sorted(TRAINED)

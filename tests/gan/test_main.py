@@ -17,8 +17,7 @@ import gan.training.start
 from gan.__main__ import DESCRIPTION, VERBS, main
 from gan.data.corpus import Corpus
 from gan.recipes import recipe_names
-from tests.gan.conftest import QUICK, TRAINED
-from tests.gan.scoring.test_evaluate import ONLY_L1
+from tests.recipes import ONLY_L1, QUICK, TRAINED
 from tests.sound import write_wav
 
 ROOT = Path(__file__).parents[2]
