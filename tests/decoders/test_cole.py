@@ -161,7 +161,7 @@ def test_unfit_landmarks_are_refused(shapes: np.ndarray) -> None:
 @pytest.mark.parametrize(("arguments", "said"), [
     (dict(image_size=60), "multiple of 16"), (dict(image_size=0), "image_size 0"), (dict(trunk=[]), "trunk"),
     (dict(landmark_hidden=[0]), "landmark_hidden"), (dict(width=12), "multiple of 8"), (dict(num_landmarks=5), "68 or 72"),
-    (dict(output="relu"), "tanh or sigmoid"), (dict(warp={"k": 1}), "warp.k is no setting, order, regularisation, border"),
+    (dict(output="relu"), "tanh or sigmoid"), (dict(warp={"k": 1}), "warp.k .*order, regularisation, border"),
     (dict(warp={"order": 4}), "warp.order 4"), (dict(warp={"border": 1.5}), "warp.border 1.5"),
     (dict(warp={"order": True}), "warp.order True"), (dict(warp={"regularisation": -1}), "warp.regularisation -1")])
 def test_mistakes(arguments: dict, said: str) -> None:

@@ -44,10 +44,10 @@ def test_a_length_that_divides_by_nothing(samples: int) -> None:
 
 
 def test_too_short_for_its_blocks() -> None:
-    with pytest.raises(ValueError, match=r"num_samples 100 is too short for 6 blocks"):
+    with pytest.raises(ValueError, match=r"num_samples 100 .*6 blocks"):
         Segan(num_samples=100)
 
 
 def test_another_length_is_an_error_that_says_what_to_set() -> None:
-    with pytest.raises(ValueError, match=r"15999 samples came, segan reads 16000.*encoder.num_samples"):
+    with pytest.raises(ValueError, match=r"15999 .*16000.*encoder.num_samples"):
         Segan(channels=[2] * 6)(torch.zeros(1, 1, 15_999), torch.tensor([15_999]))

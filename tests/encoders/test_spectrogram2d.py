@@ -61,7 +61,7 @@ def test_published_durations(frames: int, steps: int) -> None:
 def test_fewest_frames() -> None:
     assert small().min_frames == 259
     features = torch.randn(2, 2, 300, 35)
-    with pytest.raises(ValueError, match="258 frames came, spectrogram2d reads 259 or more"):
+    with pytest.raises(ValueError, match=r"258 .*259 or more"):
         small()(features, torch.tensor([300, 258]))
 
 

@@ -61,15 +61,15 @@ def test_embeddings_are_of_unit_length() -> None:
 
 
 def test_too_long_for_the_learned_table() -> None:
-    with pytest.raises(ValueError, match=r"2001 frames came, a learned position reads up to 2000.*encoder.position"):
+    with pytest.raises(ValueError, match=r"2001 .*2000.*encoder.position"):
         small(position="learned")(torch.zeros(1, 3, 2001), torch.tensor([2001]))
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    (dict(convolutions=[4, 6]), r"convolutions \[4, 6\] came, the last must be embedding_dim, 4"),
-    (dict(num_heads=3), "embedding_dim 4 came, even multiples of num_heads, 3"),
+    (dict(convolutions=[4, 6]), r"convolutions \[4, 6\] .*embedding_dim, 4"),
+    (dict(num_heads=3), "embedding_dim 4 .*num_heads, 3"),
     (dict(depth=0), "depth 0 came, 1 or more"),
-    (dict(position="cosine"), "position 'cosine' came. Allowed: sine, learned, null")])
+    (dict(position="cosine"), "position 'cosine' .*sine, learned, null")])
 def test_what_it_refuses(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small(**changes)

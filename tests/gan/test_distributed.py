@@ -282,13 +282,13 @@ def test_batch_norm_that_cannot_be_shared_is_refused(one_of_two: int) -> None:
     distributed.share_batch_norm(shared)
     assert isinstance(shared[1], nn.BatchNorm2d)        # a component may ask
     for layer in (nn.BatchNorm3d(3), nn.SyncBatchNorm(3), nn.LazyBatchNorm2d(), nn.BatchNorm2d(3, track_running_stats=False)):
-        with pytest.raises(ValueError, match=f"^{type(layer).__name__} cannot be shared by several processes"):
+        with pytest.raises(ValueError, match=f"^{type(layer).__name__} .*several processes"):
             distributed.share_batch_norm(nn.Sequential(layer))
 
 
 @pytest.mark.parametrize(("device", "said"), [
-    ("cuda:1", r"train\.device: cuda:1 came with 2 processes\. Each needs a GPU of its own: use cuda or auto\."),
-    ("cuda", r"train\.device: 2 processes on a machine of 1 GPUs came.*--nproc-per-node 1"),
+    ("cuda:1", r"train\.device: cuda:1 .*2 processes.*cuda or auto"),
+    ("cuda", r"train\.device: 2 processes .*1 GPUs.*--nproc-per-node 1"),
 ])
 def test_each_process_needs_a_gpu(device: str, said: str, one_of_two: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")

@@ -142,7 +142,7 @@ def test_auto_is_the_published_net_if_its_weights_were_added(
     monkeypatch.setattr(frozen_nets.assets, "find", lambda name: tmp_path)
     assert settle_network("auto", allowed) == allowed[1]
     assert settle_network("corpus", allowed) == "corpus"
-    with pytest.raises(ValueError, match=r"^network vgg came, auto, \w+, corpus are allowed\.$"):
+    with pytest.raises(ValueError, match=r"^network vgg .*auto, \w+, corpus"):
         settle_network("vgg", allowed)
 
 
@@ -159,7 +159,7 @@ def test_networks_are_settled_in_the_config(monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.mark.parametrize(("get", "said"), [
     (lambda corpus: vector_net("vggface", corpus, 4096), "vgg_face_dag.pth.*voxface assets add vgg-face PATH"),
-    (lambda corpus: vector_net("vggface", corpus, 64), "network vggface gives 4096 numbers a face, dimension is 64"),
+    (lambda corpus: vector_net("vggface", corpus, 64), "network vggface .*4096.*dimension .*64"),
     (lambda corpus: picture_net("facenet", corpus), "20180402-114759-vggface2.pt.*voxface assets add facenet-vggface2 PATH")])
 def test_what_is_missing_is_said_in_one_line(get: Callable, said: str, tiny: Corpus, monkeypatch: pytest.MonkeyPatch,
                                              tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import argparse
 import csv
 import io
 import json
@@ -6,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,38 +17,38 @@ from PIL import Image
 import gan.training.loop
 import gan.training.start
 from gan.__main__ import DESCRIPTION, VERBS, main
+from gan.commands.base import Verb
 from gan.data.corpus import Corpus
-from gan.recipes import recipe_names
+from gan.experiments.base import experiments
+from gan.recipes import protocol_names, recipe_names
+from gan.scoring.systems import CONTROLS
 from tests.recipes import ONLY_L1, QUICK, TRAINED
 from tests.sound import write_wav
 
 ROOT = Path(__file__).parents[2]
-# What a user can find in each verb's help.
-HELP = {
-    "prepare": ["toy", "youtubers", "folder", "corpus"],
-    "prepare toy": ["tiny", "demo", "bench", "--seed", "--coupling", "--background", "--face-sizes", "--out", "--report"],
-    "prepare youtubers": ["preprocessed_frame_N.wav", "--keep-split", "--no-swap-red-blue", "--unseen-fraction", "--out"],
-    "prepare folder": ["speaker, recording, file", "--consent", "--face-box", "--unseen-speaker", "--out"],
-    "audit": ["--quick", "--out", "leaks"],
-    "train": ["key=value", "--runs", "runs/<recipe>-<hash>", *recipe_names()],
-    "generate": ["run", "audio", "--out", "--seed", "--device", "--allow-code", "flac"],
-    "evaluate": ["--corpus", "--split", "unseen_speaker", "--no-controls", "--protocol", "--faces", "--reference", "--training",
-                 "--face-box", "--out", "--sheet", "--confusion", "noise", "prior", "shuffled", "attribute-oracle",
-                 "oracle-voice", "oracle-identity", "sf2f-paper", "evaluation.runs"],
-    "table": ["results.jsonl", "--compare", "--format", "latex", "--layout", "--plots"],
-    "sweep": ["run", "status", "log", "task"],
-    "sweep run": ["key=value", "--dry-run", "--retry", "--out"],
-    "sweep status": ["--out", "live"],
-    "sweep log": ["variant=full", "--out"],
-    "sweep task": ["folder", "id"],
-    "experiment": ["NAME", "interpolation", "averaging", "unseen-voices", "audio-length", "windows", "growing-segments",
-                   "--audio"],
-    "inspect": ["recipe", "--identities", "--json"],
-    "assets": ["list", "add", "verify", "docs/weights.md"],
-    "assets list": ["--long"],
-    "assets add": ["NAME", "PATH"],
-    "assets verify": ["verify"],
-}
+# What a verb's help lists of what is there, besides its own options.
+LISTED = {"train": recipe_names(), "evaluate": [*CONTROLS, *protocol_names()], "experiment": experiments()}
+
+
+def parsers(name: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """A verb's parser, and those of the verbs below it, by all that one types."""
+    yield name, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below, inner in action.choices.items():
+                yield from parsers(f"{name} {below}", inner)
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    found = {}
+    for name, command in VERBS.items():
+        parser = Verb()
+        command.add_arguments(parser)
+        found |= parsers(name, parser)
+    return found
+
+
+PARSERS = verbs()
 
 
 class Said:
@@ -96,23 +98,28 @@ def test_the_first_run_of_the_help_is_of_a_recipe_there_is() -> None:
     assert set(re.findall(r"voxface (\w+)", DESCRIPTION)) <= {*VERBS, "trains"}
 
 
-def test_every_verb_is_covered_here() -> None:
-    assert {name.split()[0] for name in HELP} == set(VERBS)
+def test_verbs_of_verbs_are_there() -> None:
+    assert {name for name in PARSERS if " " in name} == {
+        *(f"prepare {source}" for source in ("toy", "youtubers", "folder")),
+        *(f"sweep {action}" for action in ("run", "status", "log", "task")),
+        *(f"assets {action}" for action in ("list", "add", "verify"))}
 
 
-@pytest.mark.parametrize("verb", HELP)
+@pytest.mark.parametrize("verb", PARSERS)
 def test_help_of_a_verb(verb: str, voxface) -> None:
+    """It names all that the verb takes, and says of each what it is for."""
     said = voxface(*verb.split(), "--help")
     assert said.code == 0
     assert said.err == ""
     words = " ".join(said.out.split())
     assert f"usage: voxface {verb}" in words
-    for word in HELP[verb]:
-        assert word in words
-    lines = said.out.splitlines()
-    for line, below in zip(lines, [*lines[1:], ""], strict=True):       # every option says what it is for
-        if line.startswith("  -"):
-            assert re.search(r"\S  +\S", line) or below.startswith(" " * 10), line
+    for action in PARSERS[verb]._actions:
+        if action.help != argparse.SUPPRESS:
+            name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
+            assert re.search(rf"{re.escape(name)}\b", words), name
+            assert action.help or isinstance(action, argparse._SubParsersAction), name
+    for word in LISTED.get(verb, []):
+        assert word in words.replace(" ", "")       # a line may end at a hyphen
 
 
 def test_help_goes_without_torch() -> None:

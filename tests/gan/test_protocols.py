@@ -101,7 +101,7 @@ def test_a_weight_file_that_was_added_is_used(no_assets: Path) -> None:
 def test_a_misspelt_weight_file_is_a_mistake() -> None:
     extractor = {"name": "inception", "weights": "asset:fid-incepton"}
     settings = Evaluation(metrics={"fid": {"name": "frechet", "extractor": extractor}})
-    with pytest.raises(ValueError, match=r"none is named fid-incepton\. Did you mean fid-inception\?"):
+    with pytest.raises(ValueError, match=r"fid-incepton.*fid-inception"):
         build_metrics(settings)
 
 

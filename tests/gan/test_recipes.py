@@ -30,14 +30,14 @@ def test_null_takes_a_component_away() -> None:
 
 
 def test_unknown_recipe_names_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"wav2pix64: no such file.*Did you mean wav2pix-64\?"):
+    with pytest.raises(ValueError, match=r"wav2pix64: .*wav2pix-64"):
         load("wav2pix64")
 
 
 @pytest.mark.parametrize("text", ["", " \n", "# nothing yet\n"])
 def test_an_empty_recipe_is_called_empty(text: str, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(text)
-    with pytest.raises(ValueError, match=r"mine.yaml: the file is empty"):
+    with pytest.raises(ValueError, match=r"mine.yaml: .*empty"):
         load(tmp_path / "mine.yaml")
 
 

@@ -45,14 +45,14 @@ def test_the_same_nets_in_a_bundle_find_the_same(faces, tmp_path):
 @needs_mediapipe
 def test_what_is_no_bundle_is_refused(tmp_path):
     (tmp_path / "face.task").write_bytes(b"something else")
-    with pytest.raises(ValueError, match=r"face.task is no FaceLandmarker bundle \(") as caught:
+    with pytest.raises(ValueError, match=r"face.task .*FaceLandmarker") as caught:
         Mediapipe(weights=str(tmp_path / "face.task"))
     assert "\n" not in str(caught.value)
 
 
 @needs_mediapipe
 def test_no_such_file(tmp_path):
-    with pytest.raises(ValueError, match=r"no file .*voxface assets add mediapipe-face-landmarker"):
+    with pytest.raises(ValueError, match=r"voxface assets add mediapipe-face-landmarker"):
         Mediapipe(weights=str(tmp_path / "face.task"))
 
 
@@ -62,7 +62,7 @@ def test_a_package_without_models_says_what_to_do(monkeypatch):
 
     monkeypatch.setattr("evaluation.detectors.mediapipe._package", Empty)
     monkeypatch.setattr("evaluation.detectors.mediapipe.version", lambda _: "1.2.2")
-    with pytest.raises(ValueError, match=r"mediapipe 1\.2\.2 carries no face models; give the path"):
+    with pytest.raises(ValueError, match=r"mediapipe 1\.2\.2 .*path"):
         Mediapipe()
 
 

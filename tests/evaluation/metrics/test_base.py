@@ -18,7 +18,7 @@ def test_the_outside_gets_the_same_classes():
         ("speaker", np.zeros(35, int), "speaker: shape"),
         ("clip", np.zeros(35, int), "clip: shape"),
         ("target", np.zeros((36, 16, 16, 3), np.uint8), "target: uint8"),
-        ("gallery", np.zeros((36, 16, 16, 3), np.uint8), "gallery: faces of 16x16 px, generated ones of 32x32"),
+        ("gallery", np.zeros((36, 16, 16, 3), np.uint8), "gallery: .*16x16.*32x32"),
         ("gallery_speaker", np.zeros(2, int), "gallery_speaker: shape"),
         ("face_box", (0.5, 0.5, 0.4, 0.6), "face_box"),
     ],

@@ -119,5 +119,5 @@ def test_embeddings_that_are_no_numbers_are_an_error(kind):
         def embed(self, images, face_box):
             return np.where(np.arange(len(images))[:, None] == 1, np.nan, super().embed(images, face_box))
 
-    with pytest.raises(ValueError, match="pooled: 1 of 9 embeddings are not finite"):
+    with pytest.raises(ValueError, match=r"pooled: 1 of 9 .*finite"):
         kind(trial(speakers=3), Broken())

@@ -50,7 +50,7 @@ def test_features_that_are_no_numbers_are_an_error(wrong):
             features[images[:, 0, 0, 0] > 100] = wrong
             return features
 
-    with pytest.raises(ValueError, match=r"generated: pooled gives no finite features for \d+ of 36 faces") as caught:
+    with pytest.raises(ValueError, match=r"generated: pooled .*\d+ of 36") as caught:
         feature_sets(trial(), Broken())
     assert "\n" not in str(caught.value)
 

@@ -66,7 +66,7 @@ def test_a_mistake_is_named(change, said):
 
 @pytest.mark.parametrize("values", [None, [], "rows"])
 def test_a_layout_is_a_mapping(values):
-    with pytest.raises(ValueError, match=r"^table: .* came. Allowed: a mapping with title, rows"):
+    with pytest.raises(ValueError, match=r"^table: .*title, rows"):
         layout_of(values)
 
 
@@ -76,7 +76,7 @@ def test_a_file_is_a_layout_or_holds_one(tmp_path):
         path.write_text(text)
         assert read_layout(path).rows[0].system == "a"
     path.write_text("rows: a")
-    with pytest.raises(ValueError, match=r"layout.yaml: table.rows: 'a' came. Allowed: a list."):
+    with pytest.raises(ValueError, match=r"layout.yaml: table.rows: 'a' .*list"):
         read_layout(path)
     path.write_text("# nothing yet\n")
     with pytest.raises(ValueError, match=r"layout.yaml: the file is empty"):

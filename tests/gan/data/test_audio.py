@@ -173,7 +173,7 @@ def test_sizes_that_a_pipe_left_open(tmp_path):
         if size[0]:
             assert len(read_waveform(tmp_path / "a.wav")) == 1_600
         else:
-            with pytest.raises(ValueError, match=r"a.wav: its header says that no sound follows, but 3200 bytes do") as caught:
+            with pytest.raises(ValueError, match=r"a.wav: .*header .*3200 bytes") as caught:
                 read_waveform(tmp_path / "a.wav")
             assert "\n" not in str(caught.value)
 

@@ -124,7 +124,7 @@ def test_other_folders_and_versions_are_refused(tmp_path: Path) -> None:
 def test_a_recording_fits_its_speaker(tmp_path: Path) -> None:
     with CorpusWriter(tmp_path / "c", **ABOUT) as writer:
         unseen = writer.add_speaker("s", "unseen_speaker")
-        with pytest.raises(ValueError, match="does not fit a speaker of split unseen_speaker"):
+        with pytest.raises(ValueError, match="speaker of split unseen_speaker"):
             writer.add_recording(unseen, "r", "train")
         with pytest.raises(ValueError, match="split nobody is not one of"):
             writer.add_speaker("t", "nobody")

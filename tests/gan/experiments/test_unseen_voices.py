@@ -38,7 +38,7 @@ def test_crops_are_held_out_speech_spread_over_the_voice(painter: Painter, tiny:
 
 def test_a_corpus_the_run_was_not_trained_on(painter: Painter, tiny: Corpus) -> None:
     painter.corpus = {"name": "gone", "checksum": "0"}
-    with pytest.raises(ValueError, match="no longer the corpus that painter was trained on"):
+    with pytest.raises(ValueError, match="corpus that painter was trained on"):
         UnseenVoices()(study(painter, tiny))
 
 

@@ -84,9 +84,9 @@ def test_vgg_face_is_not_in_checkpoints_and_is_read_when_used(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("keys", "said"), [
-    (dict(network="facenet"), "features: network facenet came, auto, vggface, corpus are allowed"),
-    (dict(network="vggface", dimension=16), "features: network vggface gives 4096 numbers a face, dimension is 16"),
-    (dict(size=3), "features.size: face_net takes no such argument")])
+    (dict(network="facenet"), "features: network facenet .*auto, vggface, corpus"),
+    (dict(network="vggface", dimension=16), "features: network vggface .*4096.*dimension .*16"),
+    (dict(size=3), "features.size: face_net ")])
 def test_mistakes(keys: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         built(None, **keys)

@@ -49,13 +49,13 @@ def ready(job: Job) -> bool:
 def test_the_launchers_are_found_by_name() -> None:
     assert names(Launcher) == ["local", "slurm"]
     assert build(Launcher, {"name": "local", "parallel": 3}, "launcher").parallel == 3
-    with pytest.raises(ValueError, match=r"launcher.paralell: local takes no such argument.*parallel"):
+    with pytest.raises(ValueError, match=r"launcher.paralell: local .*parallel\b"):
         build(Launcher, {"name": "local", "paralell": 3}, "launcher")
 
 
 @pytest.mark.parametrize("key", ["parallel", "threads", "torchrun"])
 def test_numbers_below_one_are_refused(key: str) -> None:
-    with pytest.raises(ValueError, match=f"launcher: {key}: 0 came. Allowed: 1 or more."):
+    with pytest.raises(ValueError, match=f"launcher: {key}: 0 .*1 or more"):
         build(Launcher, {"name": "local", key: 0}, "launcher")
 
 

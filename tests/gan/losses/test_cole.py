@@ -122,8 +122,8 @@ def test_opposite_and_orthogonal_people(tiny: Corpus, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(("section", "said"), [
-    (dict(name="texture"), "losses.x: the decoder's texture is compared, Linear has none: use decoder cole"),
-    (dict(name="rendering_identity", network="vggface"), "losses.x: network vggface came, auto, facenet, corpus are allowed")])
+    (dict(name="texture"), "losses.x: .*texture.*Linear.*decoder cole"),
+    (dict(name="rendering_identity", network="vggface"), "losses.x: network vggface .*auto, facenet, corpus")])
 def test_mistakes(section: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         build(Loss, section | {"weight": 1.0}, "losses.x", pixel_space="unit", corpus=None, decoder=nn.Linear(1, 1))

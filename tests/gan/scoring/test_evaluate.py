@@ -209,7 +209,7 @@ def test_a_corpus_nobody_audited_or_that_leaks_is_warned_of(two_speakers: Corpus
 def test_a_run_without_faces_is_named_before_others_are_scored(runs: dict[str, Path], tiny: Corpus, tmp_path: Path) -> None:
     good, other = gan.load(runs["sf2f-64"]), gan.load(runs["sf2f-64"])
     other.generator.decoder, other.path = None, Path("speaker-encoder")
-    with pytest.raises(ValueError, match="speaker-encoder: it has no decoder and draws no faces"):
+    with pytest.raises(ValueError, match=r"speaker-encoder: .*no decoder"):
         evaluate_runs([good, other], overrides=[*ONLY_L1, "evaluation.face_size=64"], splits=["unseen_speech"], out=tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -228,5 +228,5 @@ def test_a_line_that_is_no_row_is_named(content: bytes, said: str, tmp_path: Pat
 
 
 def test_no_results_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no such results file\. Make one with voxface evaluate"):
+    with pytest.raises(ValueError, match=r"results\.jsonl: .*voxface evaluate"):
         read_rows(tmp_path / "results.jsonl")

@@ -111,7 +111,7 @@ def test_attribute_oracle_without_ages_takes_anybody_of_the_sex(corpus_of: Calla
     ({"ana": ("train", {}), "bruno": ("train", {})}, "made does not say every speaker's sex"),
     ({"ana": ("train", {"sex": "f"}), "bruno": ("train", {"sex": ""})}, "made does not say every speaker's sex"),
     ({"ana": ("train", {"sex": "f"}), "eva": ("train", {"sex": "f"}), "bruno": ("train", {"sex": "m"})},
-     "made has no training speaker, besides bruno, of sex m"),
+     "made .*bruno.* sex m"),
 ])
 def test_attribute_oracle_needs_another_of_the_same_sex(speakers: Speakers, said: str,
                                                         corpus_of: Callable[[Speakers], Corpus]) -> None:
@@ -271,7 +271,7 @@ def test_controls_by_name(tiny: Corpus, two_speakers: Corpus, runs: dict[str, Pa
     assert [system.name for system in make_systems(run, CONTROLS, tiny)] \
         == [run.path.name, "noise", "prior", f"shuffled {run.path.name}", "attribute-oracle", "oracle-voice", "oracle-identity"]
     for name in ("oracle-voice", "oracle-identity"):
-        with pytest.raises(ValueError, match=f"{name}: only the toy world knows true attributes; two is none"):
+        with pytest.raises(ValueError, match=f"{name}: only the toy world .*two"):
             make_systems(None, [name], two_speakers)
     with pytest.raises(ValueError, match="shuffled: name a run too"):
         make_systems(None, ["shuffled"], tiny)

@@ -68,10 +68,10 @@ def test_a_budget_is_kept(quick: Quick, tmp_path: Path, measured: list[Config]) 
     check_budget(quick(seeds=[0, 1]), tmp_path)
     assert not measured                                                 # nobody asked
     check_budget(quick(seeds=[0, 1], budget={"hours": 0.2, "gigabytes": 1.0}), tmp_path)
-    with pytest.raises(ValueError, match=r"budget\.hours: about 0\.2 are needed, 0\.19 allowed"):
+    with pytest.raises(ValueError, match=r"budget\.hours: .*0\.2\b.*0\.19"):
         check_budget(quick(seeds=[0, 1], budget={"hours": 0.19}), tmp_path)
     plan = quick(seeds=[0, 1], budget={"gigabytes": 0.9})
-    with pytest.raises(ValueError, match=r"budget\.gigabytes: about 1 are needed, 0\.9 allowed"):
+    with pytest.raises(ValueError, match=r"budget\.gigabytes: .*\b1\b.*0\.9"):
         check_budget(plan, tmp_path)
     finish(tmp_path, plan.cells[0])
     check_budget(plan, tmp_path)                                        # what is done needs nothing more

@@ -173,7 +173,7 @@ def test_a_sweep_asked_to_stop_stops_its_jobs(quick: Quick, tmp_path: Path, play
 
 
 def test_a_sweep_above_its_budget_does_not_start(quick: Quick, tmp_path: Path, play) -> None:
-    with pytest.raises(ValueError, match=r"budget\.hours: about .* are needed"):
+    with pytest.raises(ValueError, match=r"budget\.hours: "):
         play(quick(budget={"hours": 1e-9}))
     assert not list(tmp_path.iterdir())
 

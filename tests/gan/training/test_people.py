@@ -60,7 +60,7 @@ def test_the_same_people_in_another_corpus_are_taken(corpus) -> None:
 
 
 def test_an_older_checkpoint_goes_by_its_corpus(corpus) -> None:
-    with pytest.raises(ValueError, match=r"corpus people; those of data\.corpus, more, may be others"):
+    with pytest.raises(ValueError, match=r"corpus people; .*data\.corpus"):
         start_from(OLD, corpus("more"), "discriminators")
     assert start_from(OLD, "people", "discriminators").is_dir()
     about = next(Path(OLD).rglob("checkpoint.json"))

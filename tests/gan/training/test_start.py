@@ -66,7 +66,7 @@ def test_a_recipe_that_starts_from_itself_is_refused(tmp_path: Path) -> None:
     for name, before in (("a", "b"), ("b", "a")):
         (tmp_path / f"{name}.yaml").write_text(
             f"base: sf2f-64-tiny\ntrain: {{init_from: {tmp_path / before}.yaml, init_modules: [encoder]}}\n")
-    with pytest.raises(ValueError, match=r"train\.init_from: .*b\.yaml starts from itself\. Name a run"):
+    with pytest.raises(ValueError, match=r"train\.init_from: .*b\.yaml .*itself"):
         train(load(tmp_path / "a.yaml", QUICK), "a", tmp_path)
 
 
@@ -125,16 +125,15 @@ def test_fine_tuning_takes_the_moving_average_where_there_is_one(tiny: Corpus, t
 
 
 @pytest.mark.parametrize(("overrides", "said"), [
-    (["train.init_from=sf2f-64-tni"], "train.init_from: sf2f-64-tni is neither a run, nor a checkpoint, nor a recipe. "
-                                      "Did you mean sf2f-64-tiny"),
-    (["train.init_modules=[encoder,decodr]"], "train.init_modules: this model has no part decodr.*Did you mean decoder"),
+    (["train.init_from=sf2f-64-tni"], "train.init_from: sf2f-64-tni .*sf2f-64-tiny"),
+    (["train.init_modules=[encoder,decodr]"], "train.init_modules: .*decodr.*decoder"),
     (["train.frozen=[encoder,heads]"], "train.frozen: this model has no part heads"),
     (["train.frozen=[encoder,fuser,decoder]"], "leaves nothing to train"),
     (["train.init_from=null"], "both or neither"),
     (["fuser=null"], "fuser: none came with data.segments 3"),
-    (["data.segments=1"], "fuser: attention_v1 came with data.segments 1"),
+    (["data.segments=1"], "fuser: attention_v1 .*data.segments 1"),
     (["train.init_from=."], r"train\.init_from: \.: not a run"),
-    (["decoder.width=64"], r"train.init_modules: decoder of .* does not fit this recipe's \(size mismatch"),
+    (["decoder.width=64"], r"train.init_modules: decoder of .*size mismatch"),
     (["train.init_modules=[encoder,decoder,fuser]"], "has no fuser"),
 ])
 def test_what_cannot_be_is_one_line(overrides: list[str], said: str, folder: Path) -> None:
@@ -148,16 +147,16 @@ EMBEDDING = "losses.speaker={name: embedding_identity, weight: 1.0}"
 
 @pytest.mark.parametrize(("recipe", "overrides", "said"), [
     ("voice2face-speaker-tiny", ["losses.pixel={name: l1, weight: 1.0}"],
-     r"losses\.pixel: looks at drawn faces, but the recipe has no decoder"),
-    ("voice2face-speaker-tiny", ["train.validate_every=1"], r"train\.validate_every: 1 came, but there are no faces to score"),
+     r"losses\.pixel: .*no decoder"),
+    ("voice2face-speaker-tiny", ["train.validate_every=1"], r"train\.validate_every: 1 .*no faces"),
     ("voice2face-speaker-tiny", ["losses.speaker=null"], "losses: none came"),
     ("voice2face-tiny", ["losses.adversarial=null", "losses.identity=null", EMBEDDING],
-     "discriminators: face came, but no loss looks at drawn faces"),
-    ("sf2f-64-tiny", ["losses.points={name: landmarks, weight: 1.0}"], r"losses\.points: .*Upsample has none: use decoder cole"),
+     "discriminators: face .*no loss"),
+    ("sf2f-64-tiny", ["losses.points={name: landmarks, weight: 1.0}"], r"losses\.points: .*Upsample .*decoder cole"),
     ("speech2face-paper-tiny", ["train.frozen=[]"], r"losses\.decoder: the decoder must be frozen"),
-    ("cole-tiny", ["decoder=null", "losses=null", EMBEDDING], "features: face_net reads one face.*give a decoder"),
+    ("cole-tiny", ["decoder=null", "losses=null", EMBEDDING], "features: face_net .*decoder"),
     ("cole-tiny", ["fuser={name: mean}", "data.segments=2"], "features: face_net reads one face.*no fuser"),
-    *((recipe, ["train.batch_size=1"], r"train\.batch_size: 1 came, but this recipe has batch norm.*Allowed: 2 or more")
+    *((recipe, ["train.batch_size=1"], r"train\.batch_size: 1 .*batch norm.* 2 or more")
       for recipe in ("sf2f-64-tiny", "wav2pix-64-tiny", "cole-released-tiny")),
 ])
 def test_what_does_not_fit_is_said_before_training(recipe: str, overrides: list[str], said: str, tmp_path: Path) -> None:
@@ -194,7 +193,7 @@ def test_a_half_that_reaches_nothing_trained_is_named(tiny: Corpus, tmp_path: Pa
                                       "losses.pixel={name: l1, weight: 1.0}"])
     trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"))
     trainer.model.requires_grad_(False)
-    with pytest.raises(ValueError, match="losses: those of the generator's half depend on nothing that is trained"):
+    with pytest.raises(ValueError, match=r"losses: .*generator.*train"):
         trainer.one_step(trainer.batches[0], measure=False)
 
 
@@ -240,14 +239,14 @@ def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:
 @pytest.mark.parametrize(("recipe", "overrides", "said"), [
     ("speech2face-tiny", ["decoder.trunk=[9]"], r"decoder\.trunk: \[9\] came, \[8\] there"),
     ("voice2face-tiny", ["encoder.embedding_dim=6"], r"encoder\.embedding_dim: 6 came, 8 there"),
-    ("speech2face-tiny", ["encoder.bins=129"], r"encoder\.bins: 129 came, but features\.fft_size gives 65"),
-    ("speech2face-tiny", ["features.fft_size=1024"], r"encoder\.bins: 65 came, but features\.fft_size gives 513"),
+    ("speech2face-tiny", ["encoder.bins=129"], r"encoder\.bins: 129 .*features\.fft_size .*65"),
+    ("speech2face-tiny", ["features.fft_size=1024"], r"encoder\.bins: 65 .*features\.fft_size .*513"),
     ("speech2face-tiny", ["features={name: log_mel}"], r"encoder\.name: spectrogram2d .* features\.name: log_mel"),
     ("wav2pix-64-tiny", ["features={name: log_mel}"], r"encoder\.name: segan .* features\.name: log_mel"),
     ("wav2pix-64-tiny", ["data.clip_seconds=[1.0, 1.0]"], r"data\.clip_seconds: .* encoder\.num_samples is 4000"),
     ("wav2pix-64-tiny", ["decoder.image_size=128"], r"discriminators\.conditional\.image_size: 64 .* decoder\.image_size is 128"),
-    ("sf2f-128-tiny", ["decoder.image_sizes=[64]"], r"image_size: 128 came, but decoder\.image_sizes is 64"),
-    ("sf2f-64-tiny", ["data.flip=0.5"], r"data\.flip: 0\.5 came, but losses\.perceptual"),
+    ("sf2f-128-tiny", ["decoder.image_sizes=[64]"], r"image_size: 128 .*decoder\.image_sizes .*64"),
+    ("sf2f-64-tiny", ["data.flip=0.5"], r"data\.flip: 0\.5 .*losses\.perceptual"),
 ])
 def test_a_wrong_pairing_is_refused_before_anything_is_trained(recipe: str, overrides: list[str], said: str,
                                                                tmp_path: Path) -> None:
@@ -261,5 +260,5 @@ def test_a_corpus_of_another_sample_rate_is_refused(tiny: Corpus, tmp_path: Path
     shutil.copytree(tiny.path, tmp_path / "slow")
     about = json.loads((tmp_path / "slow" / "corpus.json").read_text())
     (tmp_path / "slow" / "corpus.json").write_text(json.dumps(about | {"sample_rate_hz": 8000}))
-    with pytest.raises(ValueError, match=r"sample_rate_hz of corpus\.json is 8000, but features read 16000 Hz"):
+    with pytest.raises(ValueError, match=r"sample_rate_hz .*8000.*16000"):
         run_of("sf2f-64-tiny", tmp_path, f"data.corpus={tmp_path / 'slow'}")

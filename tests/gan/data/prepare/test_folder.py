@@ -426,7 +426,7 @@ def test_splits_are_not_taken_for_speakers(tmp_path, splits):
     for split in splits:
         for s in range(2):
             add_speaker(tmp_path / "mine" / split, f"{split}{s}", 1, 1, s)
-    with pytest.raises(ValueError, match=f"{splits[0]}.* hold folders and no files, as splits do") as caught:
+    with pytest.raises(ValueError, match=f"{splits[0]}.* splits") as caught:
         prepare_folder(tmp_path / "mine", tmp_path / "out")
     assert str(tmp_path / "mine" / splits[0]) in str(caught.value)
     assert "\n" not in str(caught.value)
