@@ -102,5 +102,5 @@ def test_rows(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert rows[0]["pictures"] == rows[1]["pictures"] > rows[4]["pictures"] > rows[6]["pictures"] == 0
     assert all(row["largest_difference"] < benchmark.TOLERANCE for row in rows if row["rung"] != "+ cache, another model")
     text = table.tables(rows)
-    assert "| demo, untrained | 16, " in text
+    assert "| demo, untrained | 12, " in text
     assert f"| {BAR} |" in text
