@@ -46,7 +46,7 @@ from gan.model import Generator, build_model
 from gan.recipes import load, load_protocol
 from gan.run import load as load_run
 from gan.scoring.evaluate import build_metrics, evaluate_system
-from gan.scoring.requests import make_requests
+from gan.scoring.requests import Condition, make_requests
 from gan.scoring.systems import Drawn, Prior
 
 # Where pictures reach nets: each of these modules took evaluation.cache's cached_features.
@@ -144,7 +144,7 @@ class Bench:
         brief = replace(self.settings, runs=1)
         with self._as(Rung()):
             for split in brief.splits:
-                evaluate_system(Prior(), self.corpus, brief, split, min(brief.seconds), self.size, self.metrics)
+                evaluate_system(Prior(), Condition(self.corpus, brief, split, min(brief.seconds)), self.size, self.metrics)
         for split in self.settings.splits:
             for seconds in self.settings.seconds:
                 make_requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
@@ -161,7 +161,7 @@ class Bench:
             began = time.process_time()
             for split in settings.splits:
                 for seconds in settings.seconds:
-                    found = evaluate_system(system, self.corpus, settings, split, seconds, self.size, self.metrics)
+                    found = evaluate_system(system, Condition(self.corpus, settings, split, seconds), self.size, self.metrics)
                     scores |= {(split, seconds, score.metric): score.value for score in found.scores}
             return Cost(time.process_time() - began, sum(count), scores)
 

@@ -37,7 +37,7 @@ from gan.scoring.requests import make_requests
 from gan.scoring.rows import read_rows
 from gan.sheets import draw_sheet
 from gan.training.loop import Trainer
-from gan.training.start import settle_networks
+from gan.training.start import settled
 
 PAGE = Path(__file__).with_name("systems.md")
 PICTURE = Path(__file__).with_name("systems.png")
@@ -210,8 +210,8 @@ def measure_steps(folder: Path, chosen: list[str], repetitions: int) -> None:
         for form, name in (("small", recipe), ("full", full)):
             batch_size = min(load(name).train.batch_size, STEP_BATCH)
             config = load(name, [f"train.batch_size={batch_size}", "train.init_from=null", "train.init_modules=[]"])
-            settle_networks(config)
-            record("system_step", dict(recipe=full, form=form, batch_size=batch_size) | _step(config, corpus, repetitions))
+            measured = dict(recipe=full, form=form, batch_size=batch_size) | _step(settled(config), corpus, repetitions)
+            record("system_step", measured)
 
 
 def _step(config: Config, corpus: Corpus, repetitions: int) -> dict[str, Any]:

@@ -186,10 +186,11 @@ class Config:
                              "Allowed: a fuser with segments above 1, none with 1.")
 
 
-# What changes where or how fast a run computes, what it writes, or how long it goes on: not what it computes.
-NOT_IN_HASH = ("logging", "evaluation", "data.corpus", "data.workers", "data.published_identities", "train.device",
-               "train.threads", "train.init_from", "train.save_every", "train.keep_last", "train.validate_every",
-               "train.validate_metrics", "train.best")
+# What changes where, how fast or with what log a run computes, and under what name a corpus or another run lies: not what it
+# computes from them.
+BESIDE_RESULTS = ("logging", "data.corpus", "data.workers", "data.published_identities", "train.device", "train.threads",
+                  "train.init_from", "train.save_every", "train.keep_last")
+SCORING = ("evaluation", "train.validate_every", "train.validate_metrics", "train.best")     # of what was learned
 
 # Keys younger than runs there are, and the value that means what was done before: at it they count as absent, so that a run made
 # then is still found.
@@ -229,17 +230,25 @@ def run_hash(config: Config, corpus_checksum: str, initial_checksum: str | None 
     initial_checksum: of the weights train.init_from names. train.steps counts only where a schedule depends on it, so that a
     run can be prolonged.
     """
-    plain = to_dict(config)
-    left_out = (*NOT_IN_HASH, *(("train.steps",) if config.optimizer.decay_from is None else ()))
-    for key in (*left_out, *ADDED_LATER):
+    steps = ("train.steps",) if config.optimizer.decay_from is None else ()
+    return digest(corpus_checksum, initial_checksum, without(to_dict(config), *BESIDE_RESULTS, *SCORING, *steps))
+
+
+def without(plain: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """A config's plain values, less dotted keys, and less those of ADDED_LATER that do nothing."""
+    for key in (*keys, *ADDED_LATER):
         *parents, last = key.split(".")
         section = plain
         for parent in parents:
             section = section[parent]
-        if key not in ADDED_LATER or section[last] == ADDED_LATER[key]:
-            del section[last]
-    content = json.dumps([RESULTS_VERSION, corpus_checksum, initial_checksum, plain], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:8]
+        if key not in ADDED_LATER or section.get(last) == ADDED_LATER[key]:
+            section.pop(last, None)
+    return plain
+
+
+def digest(*content: Any) -> str:
+    """Eight hex digits of plain values; others whenever RESULTS_VERSION is raised."""
+    return hashlib.sha256(json.dumps([RESULTS_VERSION, *content], sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _without_null_components(values: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,7 @@ import numpy as np
 
 from evaluation.tables.table import markdown
 from gan.data.corpora import open_corpus
-from gan.data.corpus import Corpus
-from gan.data.dataset import INT16_SCALE
+from gan.data.corpus import INT16_SCALE, Corpus
 from gan.data.pictures import write_face
 from gan.recipes import load
 from gan.run import Run
@@ -41,7 +40,7 @@ def main(out: Path = Path("demo")) -> None:
     write_face(picture, faces(run, corpus))
     results = out / "results.jsonl"
     results.unlink(missing_ok=True)
-    evaluate_runs([run], [], [], None, None, True, out)
+    evaluate_runs([run], out=out)
     rows = read_rows(results)
     table = markdown(rows, Path(), trained_against_all(rows))
     (out / "table.md").write_text(table, encoding="utf-8")

@@ -102,7 +102,8 @@ def test_with_frozen_nets_and_every_metric(tiny: Corpus, tmp_path: Path) -> None
     run = train(of_steps("demo", 2, *DEMO, "train.validate_every=2", "train.validate_metrics=[l1, recall]", "evaluation.runs=1",
                          "train.best.metric=recall@10", "train.best.mode=max"), "demo", tmp_path)
     assert json.loads((run / "best.json").read_text())["metric"] == "recall@10"
-    evaluate_runs([gan.load(run)], ["prior"], ["evaluation.runs=1"], None, ["unseen_speech", "unseen_speaker"], False, tmp_path)
+    evaluate_runs([gan.load(run)], controls=["prior"], overrides=["evaluation.runs=1"],
+                  splits=["unseen_speech", "unseen_speaker"], add_controls=False, out=tmp_path)
     rows = read_rows(tmp_path / "results.jsonl")
     metrics = {split: {row["metric"] for row in rows if row["split"] == split and row["value"] is not None}
                for split in ("unseen_speech", "unseen_speaker")}

@@ -7,7 +7,7 @@ import numpy as np
 from evaluation.extractors.base import Embedder
 from evaluation.intervals.pairs import pair_intervals
 from evaluation.metrics.base import Metric, skip
-from evaluation.real_faces.gallery import Gallery
+from evaluation.real_faces.gallery import Gallery, sums_of
 from evaluation.trial import Score, Trial
 
 NAMES = ("collapse/inter_person", "collapse/drawn")
@@ -77,10 +77,7 @@ class Collapse(Metric):
 
 def _speaker_means(embedded: np.ndarray, position: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """(N, E) and whose, (N,), -1 for nobody -> mean of each speaker, (size, E), not of unit length, and who has one."""
-    kept = position >= 0
-    counts = np.bincount(position[kept], minlength=size)
-    sums = np.zeros((size, embedded.shape[1]))
-    np.add.at(sums, position[kept], embedded[kept])
+    sums, counts = sums_of(embedded, position, size)
     return sums / np.maximum(counts, 1)[:, None], counts > 0
 
 

@@ -8,7 +8,7 @@ from evaluation.extractors.base import Embedder
 from evaluation.intervals.bootstrap import mean_or_none, mean_over_speakers, speaker_means
 from evaluation.intervals.correlation import interval_holding, resampled_speakers
 from evaluation.metrics.base import Metric, score_items, skip
-from evaluation.real_faces.gallery import unit
+from evaluation.real_faces.gallery import sums_of, unit
 from evaluation.trial import Score, Trial
 
 NAME = "diversity"
@@ -101,9 +101,8 @@ def _to_own(units: np.ndarray, speaker: np.ndarray) -> np.ndarray:
 def _own_sums(units: np.ndarray, speaker: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The sum (N, E) and number (N,) of all faces of each face's speaker."""
     speakers, place = np.unique(speaker, return_inverse=True)
-    sums = np.zeros((len(speakers), units.shape[1]))
-    np.add.at(sums, place, units)
-    return sums[place], np.bincount(place, minlength=len(speakers))[place]
+    sums, counts = sums_of(units, place, len(speakers))
+    return sums[place], counts[place]
 
 
 def _mean_distance(units: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -26,10 +26,8 @@ class Gallery:
     def __init__(self, trial: Trial, extractor: Embedder, renormalise: bool = True):
         self._trial, self._extractor, self._renormalise = trial, extractor, renormalise
         self.speakers, self._owner = np.unique(trial.gallery_speaker, return_inverse=True)
-        self._counts = np.bincount(self._owner, minlength=len(self.speakers))
         self._units = self.embed(trial.gallery)
-        self._sums = np.zeros((len(self.speakers), extractor.dim))
-        np.add.at(self._sums, self._owner, self._units)
+        self._sums, self._counts = sums_of(self._units, self._owner, len(self.speakers))
         self.means = self._mean(self._sums, self._counts)
         self.note = f"gallery of {len(self.speakers)} speakers, {len(trial.gallery)} faces"
 
@@ -168,6 +166,13 @@ def rows_of(values: np.ndarray, known: np.ndarray) -> np.ndarray:
         return np.full(len(values), -1, dtype=np.int64)
     at = np.minimum(np.searchsorted(known, values), len(known) - 1)
     return np.where(known[at] == values, at, -1)
+
+
+def sums_of(vectors: np.ndarray, owner: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N, E) and whose, (N,) below `size`, -1 for nobody's -> everybody's sum, float64 (size, E), and number, (size,)."""
+    kept, sums = owner >= 0, np.zeros((size, vectors.shape[1]))
+    np.add.at(sums, owner[kept], vectors[kept])
+    return sums, np.bincount(owner[kept], minlength=size)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
@@ -67,12 +65,6 @@ class Names:
     def __init__(self, corpus: Corpus):
         self._corpus = corpus
 
-    @cached_property
-    def recordings(self) -> list[dict[str, str]]:
-        """The rows of recordings.csv, in recording number order: recording, speaker, split, source."""
-        with open(self._corpus.path / "recordings.csv", newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-
     def clip(self, clip: int, value: float, other: str = "") -> Item:
         split, speaker, recording = self._of(self._corpus.clips[clip])
         return Item(split, speaker, value, recording, clip=clip, other=other)
@@ -91,4 +83,4 @@ class Names:
         return self._corpus.speakers[number]["speaker"]
 
     def _of(self, row: np.void) -> tuple[str, str, str]:
-        return SPLITS[row["split"]], self.speaker(int(row["speaker"])), self.recordings[int(row["recording"])]["source"]
+        return SPLITS[row["split"]], self.speaker(int(row["speaker"])), self._corpus.recordings[int(row["recording"])]["source"]

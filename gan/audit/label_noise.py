@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evaluation.extractors.base import Embedder
+from evaluation.real_faces.gallery import sums_of, unit
 from gan.audit.base import Finding, Names
 from gan.build import build
 from gan.data.corpus import Corpus
@@ -31,15 +32,14 @@ def check(corpus: Corpus) -> Finding:
         return Finding(**question, skipped=f"no speaker has {FEWEST_FACES} faces")  # type: ignore[arg-type]
     embedder = build(Embedder, {"name": EMBEDDER}, "audit")
     size = max(corpus.face_sizes)
-    embedded = np.concatenate([_unit(embedder(corpus.pixels(rows, size), corpus.face_box).astype(np.float64)).astype(np.float32)
+    embedded = np.concatenate([unit(embedder(corpus.pixels(rows, size), corpus.face_box).astype(np.float64)).astype(np.float32)
                                for rows in np.array_split(np.arange(len(own)), -(-len(own) // BLOCK))])
-    sums = np.zeros((len(speakers), embedder.dim))
-    np.add.at(sums, own, embedded)
-    means = _unit(sums)
+    sums, _ = sums_of(embedded, own, len(speakers))
+    means = unit(sums)
     similarity, nearest, nearest_is = (np.zeros(len(judged)) for _ in range(3))
     for start in range(0, len(judged), BLOCK):
         rows, part = judged[start:start + BLOCK], slice(start, start + BLOCK)
-        similarity[part] = (_unit(sums[own[rows]] - embedded[rows]) * embedded[rows]).sum(axis=1)
+        similarity[part] = (unit(sums[own[rows]] - embedded[rows]) * embedded[rows]).sum(axis=1)
         to_others = embedded[rows] @ means.T
         to_others[np.arange(len(rows)), own[rows]] = -1
         nearest[part], nearest_is[part] = to_others.max(axis=1), to_others.argmax(axis=1)
@@ -56,7 +56,3 @@ def check(corpus: Corpus) -> Finding:
     if len(judged) < len(own):
         notes.append(f"{len(own) - len(judged)} faces of speakers with fewer than {FEWEST_FACES} were not judged.")
     return Finding(**question, checked=len(judged), items=items, notes=notes)  # type: ignore[arg-type]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -16,7 +16,7 @@ def check(corpus: Corpus) -> Finding:
     names = Names(corpus)
     items = []
     seen: dict[tuple[str, str], dict[str, None]] = {}
-    for row in names.recordings:
+    for row in corpus.recordings:
         if row["source"]:
             seen.setdefault((_plain(row["speaker"]), row["source"]), {}).setdefault(row["split"])
     for (speaker, source), splits in seen.items():
@@ -32,7 +32,7 @@ def check(corpus: Corpus) -> Finding:
     apart = paired[corpus.faces["split"][faces[paired]] != corpus.clips["split"][paired]]
     items += [names.clip(int(clip), 1, f"its face is in {SPLITS[corpus.faces['split'][faces[clip]]]}") for clip in apart]
     return Finding("shared_recording", "Is a recording, or a person, in several splits by name?", leak=True, things="recordings",
-                   unit="times", checked=len(names.recordings), items=items)
+                   unit="times", checked=len(corpus.recordings), items=items)
 
 
 def _plain(name: str) -> str:

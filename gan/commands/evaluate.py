@@ -54,7 +54,8 @@ def execute(args: argparse.Namespace) -> int:
     if args.faces is not None:
         if words or args.reference is None or args.corpus is not None or args.split or args.sheet is not None:
             raise ValueError("--faces: goes with --reference, and without runs, controls, --corpus, --split or --sheet.")
-        bad = evaluate_folders(args.faces, args.reference, args.training, args.face_box, args.protocol, overrides, args.out)
+        bad = evaluate_folders(args.faces, args.reference, training=args.training, face_box=args.face_box,
+                               protocol=args.protocol, overrides=overrides, out=args.out)
         for reason in bad:
             print(f"left out: {reason}", file=sys.stderr)
         return 1 if bad else 0
@@ -72,7 +73,8 @@ def execute(args: argparse.Namespace) -> int:
             raise ValueError(f"--sheet: {args.sheet} came. Allowed: the name of a .png file.")
         args.sheet.parent.mkdir(parents=True, exist_ok=True)    # now, not after hours, where it cannot be made
     runs = [load(word, args.device, args.allow_code) for word in words if word not in controls]
-    shown = evaluate_runs(runs, controls, overrides, args.corpus, args.split, not args.no_controls, args.out, args.protocol)
+    shown = evaluate_runs(runs, controls=controls, overrides=overrides, corpus_name=args.corpus, splits=args.split,
+                          add_controls=not args.no_controls, out=args.out, protocol=args.protocol)
     if args.sheet is not None:
         if not shown.columns:
             raise ValueError("--sheet: no picture, as no split has a speaker with clips and faces. The rows are written.")

@@ -31,5 +31,6 @@ def execute(args: argparse.Namespace) -> int:
     from gan.run import load
 
     run = load(args.run, args.device, args.allow_code)
-    perform(args.name, run, args.corpus, args.split, args.audio, args.speakers, args.seed, args.out)
+    perform(args.name, run, corpus_name=args.corpus, split=args.split, audio=args.audio, limit=args.speakers, seed=args.seed,
+            out=args.out)
     return 0

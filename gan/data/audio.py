@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
-SAMPLE_RATE_HZ = 16_000
+from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ
+
 SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 # Outside of these a header is damaged; inside, resampling to 16 kHz makes a file at most sixteen times longer.
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
@@ -104,7 +105,7 @@ def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int,
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:
     """float (S,) in [-1, 1] -> int16 (S,), rounded to nearest; what lies outside is clipped."""
-    return np.clip(np.rint(np.asarray(waveform, np.float64) * 32768), -32768, 32767).astype(np.int16)
+    return np.clip(np.rint(np.asarray(waveform, np.float64) / INT16_SCALE), -32768, 32767).astype(np.int16)
 
 
 def write_wav(path: str | Path, waveform: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:

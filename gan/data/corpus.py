@@ -27,6 +27,7 @@ from gan.files import sha256
 
 SCHEMA_VERSION = 1
 SAMPLE_RATE_HZ = 16_000
+INT16_SCALE = np.float32(1 / 32768)     # from stored samples to [-1, 1]
 SPLITS = ("train", "val_speech", "val_speaker", "unseen_speech", "unseen_speaker")
 SPEAKER_SPLITS = ("train", "val_speaker", "unseen_speaker")
 READABLE = "Let its owner run chmod -R a+rX on the corpus."

@@ -12,10 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gan.data.corpus import Corpus
+from gan.data.corpus import INT16_SCALE, Corpus
 from gan.data.faces import to_pixel_space
-
-INT16_SCALE = np.float32(1 / 32768)
 
 # Keys of the independent random streams. A stream never depends on how much another one was used.
 STREAM_BATCH, STREAM_VOICES, STREAM_FACES = range(3)

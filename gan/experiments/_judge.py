@@ -13,7 +13,7 @@ from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Embedder
 from evaluation.faces import FaceBox
 from evaluation.intervals.bootstrap import interval, mean_over_speakers, paired_difference
-from evaluation.real_faces.gallery import unit
+from evaluation.real_faces.gallery import sums_of, unit
 from gan.experiments._voice import Voice
 
 # What `likeness` measures, in a sheet's words.
@@ -44,10 +44,8 @@ class Judge:
         self.real = np.concatenate([voice.faces for voice in voices])
         self.owner = np.repeat(np.arange(len(voices)), [len(voice.faces) for voice in voices])
         self._units = self.embed(self.real)
-        self._sums = np.zeros((len(voices), embedder.dim))
-        np.add.at(self._sums, self.owner, self._units)
-        known = np.bincount(self.owner, minlength=len(voices)) > 0
-        self.means = np.where(known[:, None], unit(self._sums), np.nan)
+        self._sums, self._counts = sums_of(self._units, self.owner, len(voices))
+        self.means = np.where(self._counts[:, None] > 0, unit(self._sums), np.nan)
 
     def embed(self, faces: np.ndarray) -> np.ndarray:
         """uint8 (N, H, W, 3) -> float64 (N, E) of unit length."""
@@ -78,7 +76,7 @@ class Judge:
 
     def real_similarity(self) -> float:
         """What real faces score: each against the mean of the speaker's other real faces. NaN if nobody has two."""
-        counts = np.bincount(self.owner, minlength=len(self.means))[self.owner]
+        counts = self._counts[self.owner]
         without = unit(self._sums[self.owner] - self._units)
         return mean_over_speakers(np.where(counts > 1, (self._units * without).sum(axis=1), np.nan), self.owner)
 

@@ -13,8 +13,8 @@ from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Embedder
 from gan.build import build
 from gan.data.audio import SOUND, read_sound
-from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
-from gan.data.dataset import INT16_SCALE, BySpeaker, rng
+from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ, Corpus
+from gan.data.dataset import BySpeaker, rng
 from gan.data.media import UNREAD_SOUND, below, unread
 from gan.data.pictures import resize
 from gan.experiments._judge import Judge

@@ -69,7 +69,7 @@ def find(name: str) -> Experiment:
     return build(Experiment, {"name": name.replace("-", "_")}, "experiment")
 
 
-def perform(name: str, run: Run, corpus_name: str | None = None, split: str | None = None, audio: Sequence[Path] = (),
+def perform(name: str, run: Run, *, corpus_name: str | None = None, split: str | None = None, audio: Sequence[Path] = (),
             limit: int = 100, seed: int = 0, out: Path = Path()) -> tuple[Path, Path]:
     """Do an experiment; write out/NAME.png and out/NAME.csv, print the numbers as a Markdown table, and return the two paths.
 
@@ -77,12 +77,12 @@ def perform(name: str, run: Run, corpus_name: str | None = None, split: str | No
     """
     experiment = find(name)
     study = Study(run, open_corpus(corpus_name or run.config.data.corpus), split, audio, limit, seed)
-    finding = experiment(study)
+    outcome = experiment(study)
     voices = f"{len(audio)} of your sounds" if audio else f"{study.corpus.name}, {split or experiment.split}"
     title = f"{name}: {run.path.name}, step {run.step}, {voices}"
     out.mkdir(parents=True, exist_ok=True)
     picture, numbers = out / f"{name}.png", out / f"{name}.csv"
-    write_sheet(picture, title, finding.columns, finding.pictures, finding.notes)
-    write_atomically(numbers, csv_of(finding.rows))
-    print(f"### {title}", "", markdown(finding.rows), "", *finding.notes, *finding.legend, "", picture, numbers, sep="\n")
+    write_sheet(picture, title, outcome.columns, outcome.pictures, outcome.notes)
+    write_atomically(numbers, csv_of(outcome.rows))
+    print(f"### {title}", "", markdown(outcome.rows), "", *outcome.notes, *outcome.legend, "", picture, numbers, sep="\n")
     return picture, numbers

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from evaluation.real_faces.gallery import unit
+from evaluation.real_faces.gallery import sums_of, unit
 from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.experiments._judge import COLUMNS, likeness
 from gan.experiments._study import Study
@@ -56,8 +56,7 @@ class Windows(Experiment):
             common, _ = likeness(judge, faces, every, first)
             own, others = (judge.measure(values, owner) for values in judge.own_and_others(units, owner, judge.embed(faces)))
             rows.append({"drawn_from": way} | common | dict(within=own, between=others))
-        sums = np.zeros((len(voices), units.shape[1]))
-        np.add.at(sums, owner, units)
+        sums, _ = sums_of(units, owner, len(voices))
         to_own, to_others = judge.to_real(unit(sums), every)
         nothing = dict.fromkeys(common, math.nan)
         rows.append({"drawn_from": "mean of the windows' faces"} | nothing | dict(
@@ -80,9 +79,7 @@ class Windows(Experiment):
 
 def _agreement(units: np.ndarray, owner: np.ndarray, voices: int) -> tuple[np.ndarray, np.ndarray]:
     """units: (N, E) of unit length; owner: (N,) -> each voice's mean cosine of its faces to one another, and to others': (P,)."""
-    sums = np.zeros((voices, units.shape[1]))
-    np.add.at(sums, owner, units)
-    counts = np.bincount(owner, minlength=voices)
+    sums, counts = sums_of(units, owner, voices)
     squares = (sums ** 2).sum(axis=1)
     within = np.where(counts > 1, (squares - counts) / np.maximum(counts * (counts - 1), 1), np.nan)
     rest = len(units) - counts

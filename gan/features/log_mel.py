@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gan.data.corpus import INT16_SCALE
 from gan.features.base import Features, beyond, window_and_hop
-
-INT16_SCALE = 32768.0
 
 
 def mel_filters(num_mels: int, fft_size: int, sample_rate_hz: int) -> np.ndarray:
@@ -59,7 +58,7 @@ class LogMel(Features):
     @torch.autocast("cuda", enabled=False)
     def forward(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
         """As Features.forward; always float32, since bfloat16 cannot tell the bands of quiet speech apart."""
-        signal = waveform.float() * INT16_SCALE
+        signal = waveform.float() / float(INT16_SCALE)
         emphasised = signal.clone()
         emphasised[:, 1:] -= self.pre_emphasis * signal[:, :-1]
         # The sample after an item's end would echo its last one.

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gan.data.corpus import INT16_SCALE
 from gan.features.base import Features, beyond, repeated, window_and_hop
-
-INT16_SCALE = 32768.0
 
 
 def mel_filters(num_mels: int, fft_size: int, low_hz: float, high_hz: float, sample_rate_hz: int) -> np.ndarray:
@@ -91,7 +90,7 @@ class LogMelHamming(Features):
     @torch.autocast("cuda", enabled=False)
     def forward(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
         """As Features.forward; always float32, since bfloat16 cannot tell the bands of quiet speech apart."""
-        spectrum = torch.fft.rfft(self._windows(waveform.float() * INT16_SCALE, num_samples), n=self.fft_size)
+        spectrum = torch.fft.rfft(self._windows(waveform.float() / float(INT16_SCALE), num_samples), n=self.fft_size)
         power = spectrum.real.square() + spectrum.imag.square()                         # (B, F, fft_size / 2 + 1)
         log_mel = (power @ self.filters.T).clamp_min(self.floor).log().transpose(1, 2)
         num_frames = num_samples // self.hop + 1

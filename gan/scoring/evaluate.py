@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from gan.data.corpus import Corpus
 from gan.recipes import load, load_protocol, with_overrides
 from gan.run import Run
 from gan.scoring.preview import Shown
-from gan.scoring.requests import few_of_each, make_requests
+from gan.scoring.requests import Condition, few_of_each, make_requests
 from gan.scoring.rows import Evaluated, append, make_rows, trained_elsewhere
 from gan.scoring.systems import Drawn, System, make_systems, possible
 
@@ -60,13 +60,14 @@ def _with_assets(value: Any) -> Any:
     return str(assets.find(value.removeprefix(ASSET))) if isinstance(value, str) and value.startswith(ASSET) else value
 
 
-def evaluate_system(system: System, corpus: Corpus, settings: Evaluation, split: str, seconds: float,
-                    size: int | None = None, metrics: Mapping[str, Metric | str] | None = None) -> Evaluated:
-    """Draw the faces of a protocol and score them with every metric of settings.metrics.
+def evaluate_system(system: System, condition: Condition, size: int | None = None,
+                    metrics: Mapping[str, Metric | str] | None = None) -> Evaluated:
+    """Draw the faces of a protocol and score them with every metric of its settings.
 
     size: px at which faces are compared; default the system's own. metrics: those, where they are built already.
     An empty split gives skipped scores, with the reason.
     """
+    corpus, settings, split, seconds = condition
     metrics = build_metrics(settings) if metrics is None else metrics
     asked = make_requests(corpus, split, seconds, settings.runs, settings.seed)
     if not len(asked.speaker):
@@ -114,8 +115,25 @@ def _warnings(run: Run, corpus: Corpus, split: str) -> list[str]:
     return told
 
 
-def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Sequence[str], corpus_name: str | None,
-                  splits: Sequence[str] | None, add_controls: bool, out: Path, protocol: str | None = None) -> Shown:
+def evaluate_all(systems: Sequence[tuple[System, Run | None]], corpus: Corpus, settings: Evaluation, splits: Sequence[str],
+                 out: Path, size: int | None = None, metrics: Mapping[str, Metric | str] | None = None,
+                 ) -> Iterator[tuple[System, Run | None, Condition, Evaluated]]:
+    """Every system, beside the run it is of, on every split at every length of the protocol. The rows are appended to
+    out/results.jsonl as they come.
+    """
+    metrics = build_metrics(settings) if metrics is None else metrics
+    for split in splits:
+        for seconds in settings.seconds:
+            condition = Condition(corpus, settings, split, seconds)
+            for system, run in systems:
+                evaluated = evaluate_system(system, condition, size, metrics)
+                append(out, make_rows(evaluated, system, run, condition), evaluated)
+                yield system, run, condition, evaluated
+
+
+def evaluate_runs(runs: Sequence[Run], *, controls: Sequence[str] = (), overrides: Sequence[str] = (),
+                  corpus_name: str | None = None, splits: Sequence[str] | None = None, add_controls: bool = True,
+                  out: Path = Path(), protocol: str | None = None) -> Shown:
     """Score runs and controls under one protocol, the first run's, and append the rows to out/results.jsonl as they come.
 
     Returns some of the faces.
@@ -151,13 +169,9 @@ def evaluate_runs(runs: Sequence[Run], controls: Sequence[str], overrides: Seque
         for line in dict.fromkeys(line for split in chosen for line in _warnings(run, corpus, split)):
             print(line, file=sys.stderr)
     shown = Shown(corpus, settings, chosen)
-    for split in chosen:
-        for seconds in settings.seconds:
-            for system, of_run in entries:
-                evaluated = evaluate_system(system, corpus, settings, split, seconds, size, metrics)
-                append(out, make_rows(evaluated, system, of_run, corpus, settings, split, seconds), evaluated)
-                if evaluated.trial is not None:
-                    shown.add(system, of_run, evaluated.trial, split, seconds)
-                shown.scored += sum(not score.skipped for score in evaluated.scores)
-                print(f"{split}, {seconds:g} s, {system.name}: {said(evaluated.scores)}", flush=True)
+    for system, of_run, condition, evaluated in evaluate_all(entries, corpus, settings, chosen, out, size, metrics):
+        if evaluated.trial is not None:
+            shown.add(system, of_run, condition, evaluated.trial)
+        shown.scored += sum(not score.skipped for score in evaluated.scores)
+        print(f"{condition.split}, {condition.seconds:g} s, {system.name}: {said(evaluated.scores)}", flush=True)
     return shown

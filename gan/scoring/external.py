@@ -25,7 +25,7 @@ STREAM_TARGETS = 120
 Pictures = dict[str, list[Path]]
 
 
-def evaluate_folders(faces: Path, reference: Path, training: Path | None, face_box: Sequence[float], protocol: str | None,
+def evaluate_folders(faces: Path, reference: Path, *, training: Path | None, face_box: Sequence[float], protocol: str | None,
                      overrides: Sequence[str], out: Path) -> list[str]:
     """Append the rows of faces/<speaker>/* against reference/<speaker>/* to out/results.jsonl; the system has the folder's name.
 

@@ -11,6 +11,7 @@ from gan.config import Evaluation
 from gan.data.corpus import Corpus
 from gan.data.dataset import rng
 from gan.run import Run
+from gan.scoring.requests import Condition
 from gan.scoring.rows import label_of
 from gan.scoring.systems import Noise, System
 
@@ -34,9 +35,9 @@ class Shown:
         self.scored = 0
         self.title = f"{corpus.name}: faces from {self._seconds:g} s of speech, protocol {settings.protocol}"
 
-    def add(self, system: System, run: Run | None, trial: Trial, split: str, seconds: float) -> None:
+    def add(self, system: System, run: Run | None, condition: Condition, trial: Trial) -> None:
         """What a system drew, if it is among what is shown."""
-        if seconds != self._seconds:
+        if condition.seconds != self._seconds:
             return
         asked = np.flatnonzero(trial.run == 0)
         asked = asked[np.sort(rng(self._seed, STREAM_SHOWN, 0).permutation(len(asked))[:self._of_each])]
@@ -45,7 +46,7 @@ class Shown:
             rows[system.name if run is None else f"{system.name}, step {run.step}"] = trial.generated
             self._about[system.about] = None
         for caption, faces in rows.items():
-            self._faces.setdefault(caption, {}).update({(split, int(trial.speaker[at])): faces[at] for at in asked})
+            self._faces.setdefault(caption, {}).update({(condition.split, int(trial.speaker[at])): faces[at] for at in asked})
 
     @property
     def columns(self) -> list[str]:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
-from gan.data.dataset import INT16_SCALE, BySpeaker, rng
+from gan.config import Evaluation
+from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ, Corpus
+from gan.data.dataset import BySpeaker, rng
 
 STREAM_CROPS, STREAM_REFERENCE = 100, 105
+
+
+class Condition(NamedTuple):
+    """Under what systems are scored: of a split of a corpus, from speech of one length, under a protocol's settings."""
+
+    corpus: Corpus
+    settings: Evaluation
+    split: str
+    seconds: float
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from gan.data.corpus import Corpus
 from gan.data.overlap import overlap
 from gan.frozen_nets import networks
 from gan.run import Run
+from gan.scoring.requests import Condition
 from gan.scoring.systems import Drawn, System
 
 
@@ -38,10 +39,10 @@ def label_of(split: str) -> str:
     return "seen_speech" if split == "train" else split
 
 
-def make_rows(evaluated: Evaluated, system: System, run: Run | None, corpus: Corpus, settings: Evaluation, split: str,
-              seconds: float) -> list[dict[str, Any]]:
+def make_rows(evaluated: Evaluated, system: System, run: Run | None, condition: Condition) -> list[dict[str, Any]]:
     """Results rows, one a score, all that is needed to tell whether two may be compared."""
-    return with_scores(evaluated, settings, seconds, dict(
+    corpus, split = condition.corpus, condition.split
+    return with_scores(evaluated, condition.settings, condition.seconds, dict(
         system=system.name, recipe=system.name if run is None else _recipe(system, run),
         # A system that draws from the true face competes with none that hears.
         control=not (isinstance(system, Drawn) and system.generator.reads == "waveform"),

@@ -23,7 +23,7 @@ from gan.sweep.folder import DONE, PRUNED, place, speed
 from gan.sweep.plan import Plan, Task, in_one_line
 from gan.sweep.search import open_search
 from gan.training.loop import Trainer
-from gan.training.start import settle_networks
+from gan.training.start import settled
 
 MEASURED_STEPS = 2      # after one that does not count
 
@@ -109,9 +109,7 @@ def _like(config: Config) -> str:
 
 def measured(config: Config) -> tuple[float, float]:
     """Seconds a step takes here, and megabytes of the checkpoints that are kept."""
-    # A copy: settling writes into a config which network a loss takes.
-    alone = recipes.with_overrides(config, ["train.init_from=null", "train.init_modules=[]"])
-    settle_networks(alone)
+    alone = settled(recipes.with_overrides(config, ["train.init_from=null", "train.init_modules=[]"]))
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)
     trainer = Trainer(alone, open_corpus(config.data.corpus), Path(), choose_device(config.train.device))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from evaluation.tables.layout import layout_of
 from gan import checkpoint, recipes
 from gan import config as configuration
 from gan.build import arguments_of
-from gan.config import Config, Evaluation, nearest
+from gan.config import BESIDE_RESULTS, Config, Evaluation, digest, nearest, without
 from gan.data.corpora import content_of
 from gan.data.corpus import SPLITS
 from gan.launchers.base import Launcher
@@ -29,9 +28,6 @@ from gan.sweep.file import File, SearchSettings, check_count, check_seeds, read
 from gan.training.start import check, stage_of
 
 OF_SWEEP = ("protocol", "corpus")   # keys of `evaluate` beside those of a recipe's evaluation section
-# What changes where, how fast or with what log a task is done, not what comes out of it.
-NOT_IN_ID = ("logging", "data.corpus", "data.workers", "data.published_identities", "train.device", "train.threads",
-             "train.init_from", "train.save_every", "train.keep_last")
 
 
 @dataclass(frozen=True)
@@ -236,14 +232,7 @@ def controls_of(cell: Task) -> Task:
 
 def _id(config: Config, needs: Sequence[str], validated: bool = False) -> str:
     """validated: its validations decide, too, and so how they are scored."""
-    plain = asdict(config)
-    for key in (*NOT_IN_ID, *(() if validated else ("evaluation",)), *configuration.ADDED_LATER):
-        *parents, last = key.split(".")
-        section = plain
-        for parent in parents:
-            section = section.get(parent, {})
-        if key not in configuration.ADDED_LATER or section.get(last) == configuration.ADDED_LATER[key]:
-            section.pop(last, None)
+    plain = without(asdict(config), *BESIDE_RESULTS, *(() if validated else ("evaluation",)))
     # A stage goes by its task, a run by the weights it has now.
     initial = None if needs or config.train.init_from is None else _weights_of(Path(config.train.init_from))
     return digest(content_of(config.data.corpus), plain, list(needs), initial)
@@ -282,10 +271,3 @@ def in_one_line(error: Exception) -> str:
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in said:
         return f"out of memory; a smaller train.batch_size or model needs less ({said})"
     return said if isinstance(error, ValueError) else f"{type(error).__name__}: {said}"
-
-
-def digest(*content: Any) -> str:
-    text = json.dumps([configuration.RESULTS_VERSION, *content], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-

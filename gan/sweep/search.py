@@ -34,12 +34,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gan.config import MODES, VALIDATION_SPLITS, Config, at_least, nearest, one_of
+from gan.config import MODES, VALIDATION_SPLITS, Config, at_least, digest, nearest, one_of
 from gan.files import write_atomically
 from gan.lease import locked
 from gan.sweep.file import SearchSettings
 from gan.sweep.folder import DONE, FAILED, PRUNED, RUNNING, WAITING, Place, place
-from gan.sweep.plan import Cells, Plan, Task, controls_of, digest, in_one_line
+from gan.sweep.plan import Cells, Plan, Task, controls_of, in_one_line
 from gan.sweep.space import parameters
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from gan.data.corpora import open_corpus
 from gan.lease import TAKEN, Lease
 from gan.run import Run
 from gan.run import load as load_run
-from gan.scoring.evaluate import build_metrics, evaluate_system
-from gan.scoring.rows import append, make_rows, read_rows
-from gan.scoring.systems import System, make_systems, possible
+from gan.scoring.evaluate import evaluate_all
+from gan.scoring.rows import read_rows
+from gan.scoring.systems import make_systems, possible
 from gan.signals import Stopped
 from gan.sweep.folder import DONE, PRUNED, Place, find, speed
 from gan.sweep.plan import Task, in_one_line
@@ -106,17 +106,13 @@ def _initial(task: Task, folder: Path) -> checkpoint.Checkpoint | None:
 def _evaluate(place: Place, task: Task, run: Run | None) -> float:
     """Write results/: of a cell the run and the same faces shuffled, of controls all the corpus can have. Returns seconds."""
     started, settings = time.perf_counter(), task.config.evaluation
-    corpus, metrics = open_corpus(str(task.corpus)), build_metrics(settings)
+    corpus = open_corpus(str(task.corpus))
     names = ["shuffled"] if run is not None else possible(corpus, runs=False)
-    scored: list[System] = make_systems(run, names, corpus)
+    systems = [(system, run) for system in make_systems(run, names, corpus)]
     partial = place.path / "results.partial"
     shutil.rmtree(partial, ignore_errors=True)      # of a process that was stopped: a line may be cut, features are cached
-    for split in settings.splits:
-        for seconds in settings.seconds:
-            for system in scored:
-                evaluated = evaluate_system(system, corpus, settings, split, seconds, task.face_size, metrics)
-                append(partial, make_rows(evaluated, system, run, corpus, settings, split, seconds), evaluated)
-                print(f"evaluated {system.name} on {split}, {seconds:g} s", flush=True)
+    for system, _, condition, _ in evaluate_all(systems, corpus, settings, settings.splits, partial, task.face_size):
+        print(f"evaluated {system.name} on {condition.split}, {condition.seconds:g} s", flush=True)
     shutil.rmtree(place.results, ignore_errors=True)
     partial.rename(place.results)
     return round(time.perf_counter() - started, 1)

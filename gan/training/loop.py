@@ -28,6 +28,7 @@ from gan.frozen_nets import networks, training_landmarks
 from gan.lease import STALE_SECONDS, Lease, holder
 from gan.model import Model, build_losses, build_model, initialise_normal, names_people, pixel_space
 from gan.scoring.evaluate import evaluate_system
+from gan.scoring.requests import Condition
 from gan.scoring.systems import Drawn
 from gan.signals import Stopped, stop_signals
 from gan.training.logger import Logger
@@ -313,7 +314,7 @@ class Trainer:
         best, settings = self.config.train.best, self.config.evaluation
         chosen = replace(settings, metrics={name: settings.metrics[name] for name in self.config.train.validate_metrics})
         generator = self.average.generator if self.average is not None else self.model.generator
-        scores = evaluate_system(Drawn(generator), self.corpus, chosen, best.split, chosen.seconds[0]).scores
+        scores = evaluate_system(Drawn(generator), Condition(self.corpus, chosen, best.split, chosen.seconds[0])).scores
         values = {score.metric: score.value for score in scores if not score.skipped}
         logger.scalars(self.step, {f"metric/{name}": value for name, value in values.items()})
         if best.metric not in values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,12 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
     stays), Stopped after SIGINT or SIGTERM (a checkpoint is saved first).
     """
     with distributed.joined():
-        corpus = _prepare(config)
+        config, corpus, device = _prepared(config)
         initial = _initial(config, runs)
         run_hash = configuration.run_hash(config, corpus.checksum, None if initial is None else initial.weights_checksum)
         if not distributed.agree(int(run_hash, 16)):
             raise ValueError("train: processes see different corpora, weight files or runs to start from. Give them one disk.")
-        trainer = _trainer(config, corpus, runs / f"{recipe}-{run_hash}", initial)
+        trainer = _trainer(config, corpus, device, runs / f"{recipe}-{run_hash}", initial)
         trainer.train()
         trainer.tell_settings()
         return trainer.run
@@ -44,12 +45,26 @@ def train(config: Config, recipe: str, runs: Path = Path("runs")) -> Path:
 def train_at(config: Config, run: Path, initial: checkpoint.Checkpoint | None = None) -> Path:
     """The same in exactly that folder, from the parts of a checkpoint already at hand. Returns the folder."""
     with distributed.joined():
-        return _trainer(config, _prepare(config), run, initial).train()
+        return _trainer(*_prepared(config), run, initial).train()
 
 
-def _trainer(config: Config, corpus: Corpus, run: Path, initial: checkpoint.Checkpoint | None) -> Trainer:
+def _prepared(config: Config) -> tuple[Config, Corpus, torch.device]:
+    """Check a config, and settle what this machine decides of it: its networks, its corpus and the device."""
     device = distributed.own_device(choose_device(config.train.device))
+    if config.train.threads is not None:
+        torch.set_num_threads(config.train.threads)
+    if config.train.batch_size % distributed.size():
+        raise ValueError(f"train.batch_size: {config.train.batch_size} came with {distributed.size()} processes, which share it. "
+                         "Allowed: a multiple of their number.")
+    check(config)
     with distributed.first():
+        corpus = open_corpus(config.data.corpus)
+    return settled(config), corpus, device
+
+
+def _trainer(config: Config, corpus: Corpus, device: torch.device, run: Path,
+             initial: checkpoint.Checkpoint | None) -> Trainer:
+    with distributed.first():       # frozen nets are trained once
         return Trainer(config, corpus, run, device, initial)
 
 
@@ -59,7 +74,7 @@ def stage_of(config: Config) -> Config | None:
 
     Raises ValueError if it names nothing there is.
     """
-    name, own = config.train.init_from, config.train
+    name = config.train.init_from
     if name is None or Path(name).is_dir():
         return None
     if not (Path(name).is_file() and name.endswith((".yaml", ".yml"))) and name not in recipes.recipe_names():
@@ -67,7 +82,8 @@ def stage_of(config: Config) -> Config | None:
                          + nearest(name, recipes.recipe_names()))
     stage = recipes.load(name)
     stage.data.corpus, stage.data.workers = config.data.corpus, config.data.workers
-    stage.train.seed, stage.train.device, stage.train.threads = own.seed, own.device, own.threads
+    for key in ("seed", "device", "threads"):
+        setattr(stage.train, key, getattr(config.train, key))
     return stage
 
 
@@ -83,23 +99,11 @@ def _initial(config: Config, runs: Path) -> checkpoint.Checkpoint | None:
         raise ValueError(f"train.init_from: {error}") from None
 
 
-def _prepare(config: Config) -> Corpus:
-    """Check a config, and settle what this machine decides of it. Returns its corpus."""
-    choose_device(config.train.device)
-    if config.train.threads is not None:
-        torch.set_num_threads(config.train.threads)
-    if config.train.batch_size % distributed.size():
-        raise ValueError(f"train.batch_size: {config.train.batch_size} came with {distributed.size()} processes, which share it. "
-                         "Allowed: a multiple of their number.")
-    check(config)
-    with distributed.first():
-        corpus = open_corpus(config.data.corpus)
-    settle_networks(config)
-    return corpus
-
-
 def check(config: Config) -> Model:
-    """Build every part once without data, so that what a recipe gets wrong is said before a corpus is made or read."""
+    """Build every part without data, so that what a recipe gets wrong is said before a corpus is made or read.
+
+    The parts that are trained are built later: how many people they name, and what frozen nets have learned, is the corpus's.
+    """
     model = build_model(config, num_identities=2)
     losses = build_losses(config, model, num_identities=2, corpus=None)
     if not losses:
@@ -162,13 +166,13 @@ def _check_stage(config: Config, model: Model) -> None:
     _check_ends(name, stage)
     before = build_model(stage, num_identities=2)
     for part in config.train.init_modules:
-        own, its = ({key: list(tensor.shape) for key, tensor in m.part(part, "train.init_modules").state_dict().items()}
+        ours, theirs = ({key: list(tensor.shape) for key, tensor in m.part(part, "train.init_modules").state_dict().items()}
                     for m in (model, before))
-        if own != its:
+        if ours != theirs:
             section = part.partition(".")[0]
-            here, there = (_flat(configuration.to_dict(c).get(section, {}), section) for c in (config, stage))
-            differing = [f"{key}: {here.get(key, 'none')} came, {there.get(key, 'none')} there"
-                         for key in {**here, **there} if here.get(key) != there.get(key)]
+            asked, given = (_flat(configuration.to_dict(c).get(section, {}), section) for c in (config, stage))
+            differing = [f"{key}: {asked.get(key, 'none')} came, {given.get(key, 'none')} there"
+                         for key in {**asked, **given} if asked.get(key) != given.get(key)]
             raise ValueError(f"train.init_from: the {part} of {name} does not fit this recipe's. "
                              f"{'; '.join(differing) or f'{section} is the same, but not what it reads or draws from'}.")
 
@@ -190,16 +194,17 @@ def _flat(section: Any, key: str) -> dict[str, Any]:
     return {name: entry for inner, value in section.items() for name, entry in _flat(value, f"{key}.{inner}").items()}
 
 
-def settle_networks(config: Config) -> None:
-    """Write into the config which network each `auto` stands for here, so that run hash and saved config name it.
+def settled(config: Config) -> Config:
+    """The same, with the network that each `auto` stands for here, so that run hash and saved config name it.
 
-    Whose class has an attribute `networks` (what its key allows) has such a key.
+    A class with an attribute `networks` takes a key `network`; the attribute lists what it may say.
     """
-    families: tuple[tuple[type, str, Any], ...] = (
-        (Features, "features", config.features), *((Loss, f"losses.{name}", config.losses[name]) for name in config.losses))
-    for family, key, section in families:
+    def named(family: type, key: str, section: Any) -> Any:
         if not isinstance(section, dict) or not isinstance(section.get("name"), str):
-            continue        # build says what is wrong with it
+            return section      # build says what is wrong with it
         allowed = getattr(find(family, section["name"], key), "networks", None)
-        if allowed and section.get("network", "auto") == "auto":
-            section["network"] = settle_network("auto", allowed)
+        return section | {"network": settle_network("auto", allowed)} \
+            if allowed and section.get("network", "auto") == "auto" else section
+
+    return replace(config, features=named(Features, "features", config.features),
+                   losses={name: named(Loss, f"losses.{name}", section) for name, section in config.losses.items()})

@@ -8,8 +8,7 @@ import numpy as np
 
 from gan.config import Config
 from gan.data.audio import middle
-from gan.data.corpus import Corpus
-from gan.data.dataset import INT16_SCALE
+from gan.data.corpus import INT16_SCALE, Corpus
 from gan.model import Generator
 from gan.training.logger import Logger
 from gan.training.optimisers import Average

@@ -15,7 +15,7 @@ from gan.assets import assets_folder
 from gan.config import Config
 from gan.data.corpus import Corpus
 from gan.frozen_nets import OfFaces, picture_net, settle_network, vector_net, vectors
-from gan.training.start import settle_networks
+from gan.training.start import settled
 
 CPU = torch.device("cpu")
 
@@ -148,11 +148,10 @@ def test_auto_is_the_published_net_if_its_weights_were_added(
 
 def test_networks_are_settled_in_the_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     added(monkeypatch, tmp_path, "vgg_face_dag.pth")
-    config = Config(
+    config = settled(Config(
         features={"name": "face_net"},
         losses={"a": {"name": "feature_l1", "network": "auto", "weight": 1.0}, "b": {"name": "rendering_identity"},
-                "c": {"name": "distillation", "network": "corpus"}, "d": {"name": "l1", "weight": 1.0}})
-    settle_networks(config)
+                "c": {"name": "distillation", "network": "corpus"}, "d": {"name": "l1", "weight": 1.0}}))
     assert config.features == {"name": "face_net", "network": "vggface"}
     assert {name: section.get("network") for name, section in config.losses.items()} == {
         "a": "vggface", "b": "corpus", "c": "corpus", "d": None}

@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
+from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.data.toy.speakers import Speaker
 
-SAMPLE_RATE_HZ = 16_000
 HOP, FRAME, FFT = 160, 320, 512  # samples
 FRAMES_PER_SECOND = SAMPLE_RATE_HZ // HOP
 _CHUNK = 128  # frames filtered at once: few enough to stay in the processor's cache

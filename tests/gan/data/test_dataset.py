@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
-from gan.data.dataset import INT16_SCALE, Batch, Batches, _Permutations, identity_labels, loader
+from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ, Corpus
+from gan.data.dataset import Batch, Batches, _Permutations, identity_labels, loader
 from gan.data.faces import to_pixel_space
 from gan.data.writer import CorpusWriter
 from tests.properties import examples

@@ -11,7 +11,7 @@ from gan.frozen_nets import CHUNK
 from gan.losses import perceptual as module
 from gan.losses.perceptual import Perceptual
 from gan.recipes import load
-from gan.training.start import settle_networks
+from gan.training.start import settled
 from tests.gan.losses.cases import step
 
 
@@ -170,8 +170,8 @@ def test_without_room_nothing_is_kept(tiny: Corpus, loss: Perceptual) -> None:
 
 def test_auto_is_settled_in_the_config() -> None:
     config = load("sf2f-64")
-    settle_networks(config)
-    assert config.losses["perceptual"]["network"] == "corpus"
+    assert settled(config).losses["perceptual"]["network"] == "corpus"
+    assert config == load("sf2f-64")
 
 
 def test_facenet_without_weights_says_how_to_get_them(tiny: Corpus) -> None:

@@ -19,12 +19,11 @@ from gan.__main__ import main
 from gan.audit.base import Finding, Item
 from gan.audit.verdict import keep
 from gan.config import Evaluation
-from gan.data.corpus import SPLITS, Corpus
-from gan.data.dataset import INT16_SCALE
+from gan.data.corpus import INT16_SCALE, SPLITS, Corpus
 from gan.data.toy.speakers import AUDIBLE, INAUDIBLE, Speaker
 from gan.data.writer import CorpusWriter
 from gan.scoring.evaluate import evaluate_runs, evaluate_system
-from gan.scoring.requests import Requests, make_requests
+from gan.scoring.requests import Condition, Requests, make_requests
 from gan.scoring.rows import Evaluated, append, make_rows, read_rows, trained_against_all
 from gan.scoring.systems import (
     CONTROLS,
@@ -128,7 +127,8 @@ def test_an_unknown_split_is_named(tiny: Corpus, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no split named unseen"):
         make_requests(tiny, "unseen", 0.5, 1, 0)
     with pytest.raises(ValueError, match="no split named unseen"):
-        evaluate_runs([], ["prior"], ONLY_L1, "toy:tiny", ["unseen_speech", "unseen"], False, tmp_path)
+        evaluate_runs([], controls=["prior"], overrides=ONLY_L1, corpus_name="toy:tiny", splits=["unseen_speech", "unseen"],
+                      add_controls=False, out=tmp_path)
     assert not (tmp_path / "results.jsonl").exists()                            # said before anything is scored
 
 
@@ -212,7 +212,7 @@ def test_the_order_of_the_controls_is_as_it_must_be(tiny: Corpus) -> None:
         def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
             return super().draw(replace(requests, speaker=np.roll(requests.speaker, 1)), corpus, size, settings)
 
-    values = [evaluate_system(system, tiny, SETTINGS, "unseen_speech", 0.5, 64).scores[0].value
+    values = [evaluate_system(system, Condition(tiny, SETTINGS, "unseen_speech", 0.5), 64).scores[0].value
               for system in (OracleIdentity(), OracleVoice(), Wrong())]
     assert values == sorted(values)
 
@@ -234,7 +234,7 @@ def test_controls_by_name(tiny: Corpus, two_speakers: Corpus, runs: dict[str, Pa
 
 
 def test_the_trial_a_metric_sees(asked: Requests, tiny: Corpus) -> None:
-    found = evaluate_system(OracleIdentity(), tiny, SETTINGS, "unseen_speech", 0.5, 64)
+    found = evaluate_system(OracleIdentity(), Condition(tiny, SETTINGS, "unseen_speech", 0.5), 64)
     trial = found.trial
     assert trial is not None
     assert np.array_equal(trial.speaker, asked.speaker)
@@ -254,18 +254,18 @@ def test_a_system_is_scored_at_its_own_size_or_the_one_asked_for(runs: dict[str,
     for system, asked_for, settings, size in (
             (drawn, None, SETTINGS, 64), (Prior(), None, SETTINGS, 128), (drawn, 128, SETTINGS, 128),
             (Prior(), None, replace(SETTINGS, face_size=64), 64)):
-        trial = evaluate_system(system, tiny, settings, "unseen_speaker", 0.3, asked_for).trial
+        trial = evaluate_system(system, Condition(tiny, settings, "unseen_speaker", 0.3), asked_for).trial
         assert trial is not None
         assert trial.generated.shape[1:] == trial.gallery.shape[1:] == (size, size, 3)
     with pytest.raises(ValueError, match="32 px are not stored"):
-        evaluate_system(drawn, tiny, SETTINGS, "unseen_speaker", 0.3, 32)
+        evaluate_system(drawn, Condition(tiny, SETTINGS, "unseen_speaker", 0.3), 32)
 
 
 def test_an_empty_split_is_skipped_with_the_reason(two_speakers: Corpus) -> None:
     settings = replace(SETTINGS, metrics={"l1": {"name": "pixels"}, "recall": {"name": "recall", "k": [1, 5],
                                                                                      "extractor": {"name": "dlib"}}})
-    found = evaluate_system(Prior(), two_speakers, settings, "unseen_speaker", 0.3)
-    made = make_rows(found, Prior(), None, two_speakers, settings, "unseen_speaker", 0.3)
+    found = evaluate_system(Prior(), Condition(two_speakers, settings, "unseen_speaker", 0.3))
+    made = make_rows(found, Prior(), None, Condition(two_speakers, settings, "unseen_speaker", 0.3))
     assert [row["metric"] for row in made] == ["l1", "recall"]
     for row in made:
         assert set(row) == FIELDS
@@ -278,8 +278,8 @@ def test_an_empty_split_is_skipped_with_the_reason(two_speakers: Corpus) -> None
 def test_rows_say_everything_and_are_json(runs: dict[str, Path], tiny: Corpus) -> None:
     run = gan.load(runs["wav2pix-64"])
     for system, of_run in ((Drawn(run.generator, run.path.name), run), (Prior(), None)):
-        found = evaluate_system(system, tiny, SETTINGS, "unseen_speech", 0.3, 64)
-        (row,) = make_rows(found, system, of_run, tiny, SETTINGS, "unseen_speech", 0.3)
+        found = evaluate_system(system, Condition(tiny, SETTINGS, "unseen_speech", 0.3), 64)
+        (row,) = make_rows(found, system, of_run, Condition(tiny, SETTINGS, "unseen_speech", 0.3))
         assert set(row) == FIELDS
         assert json.loads(json.dumps(row, allow_nan=False)) == row
         assert row["protocol"] \
@@ -295,7 +295,7 @@ def test_few_faces_a_speaker_are_the_gallery_and_are_said(tiny: Corpus) -> None:
     found = {}
     for count in (None, 1):
         settings = replace(SETTINGS, faces_per_speaker=count)
-        trials = [evaluate_system(system, tiny, settings, "unseen_speech", seconds, 64).trial
+        trials = [evaluate_system(system, Condition(tiny, settings, "unseen_speech", seconds), 64).trial
                   for system, seconds in ((Prior(), 0.5), (OracleIdentity(), 0.3))]
         assert trials[0] is not None
         assert trials[1] is not None
@@ -311,8 +311,8 @@ def test_few_faces_a_speaker_are_the_gallery_and_are_said(tiny: Corpus) -> None:
 def test_rows_older_than_faces_per_speaker_are_tabled_with_new_ones(tiny: Corpus) -> None:
     def made(count: int | None, system: str) -> dict:
         settings = replace(SETTINGS, faces_per_speaker=count)
-        (row,) = make_rows(evaluate_system(Prior(), tiny, settings, "unseen_speech", 0.3, 64), Prior(), None, tiny, settings,
-                      "unseen_speech", 0.3)
+        (row,) = make_rows(evaluate_system(Prior(), Condition(tiny, settings, "unseen_speech", 0.3), 64), Prior(), None,
+                           Condition(tiny, settings, "unseen_speech", 0.3))
         return row | dict(system=system)
 
     before = made(None, "before")
@@ -331,22 +331,22 @@ def test_rows_older_than_faces_per_speaker_are_tabled_with_new_ones(tiny: Corpus
 def test_rows_name_the_net_that_was_trained_against(runs: dict[str, Path], tiny: Corpus) -> None:
     run = gan.load(runs["sf2f-64"])
     system = Drawn(run.generator, run.path.name)
-    found = evaluate_system(system, tiny, SETTINGS, "unseen_speaker", 0.3)
+    found = evaluate_system(system, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
     for losses, named in (({}, []), ({"perceptual": {"name": "perceptual", "network": "corpus", "weight": 1.0}}, ["corpus"])):
         run.config.losses = losses
-        assert make_rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == named
-    assert make_rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)[0]["trained_against"] == []
+        assert make_rows(found, system, run, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))[0]["trained_against"] == named
+    assert make_rows(found, Prior(), None, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))[0]["trained_against"] == []
 
 
 def test_a_recipe_is_the_same_for_every_training_seed(runs: dict[str, Path], tiny: Corpus) -> None:
-    found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speaker", 0.3)
+    found = evaluate_system(Prior(), Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
 
     def recipe(system: str = "", **changes: object) -> str:
         """Of a run whose training differed so."""
         run = gan.load(runs["sf2f-64"])
         run.config = replace(run.config, train=replace(run.config.train, **changes))    # type: ignore[arg-type]
         drawn = Drawn(run.generator, run.path.name)
-        (row,) = make_rows(found, Shuffled(drawn) if system else drawn, run, tiny, SETTINGS, "unseen_speaker", 0.3)
+        (row,) = make_rows(found, Shuffled(drawn) if system else drawn, run, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
         return row["recipe"]
 
     assert re.fullmatch("sf2f-64-[0-9a-f]{8}", recipe())
@@ -355,7 +355,7 @@ def test_a_recipe_is_the_same_for_every_training_seed(runs: dict[str, Path], tin
               recipe(init_from="runs/b", init_modules=["encoder"], seed=1)]
     assert len({recipe(), *others}) == 5
     assert recipe("shuffled") == recipe("shuffled", seed=1) == f"shuffled {recipe()}"
-    (row,) = make_rows(found, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)
+    (row,) = make_rows(found, Prior(), None, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
     assert row["recipe"] == "prior"
 
 
@@ -366,8 +366,8 @@ def test_seeds_of_a_recipe_share_a_line_of_the_table(runs: dict[str, Path], tiny
         run.path = run.path.with_name(f"sf2f-64-{seed:08x}")
         run.config = replace(run.config, train=replace(run.config.train, seed=seed))
         system = Drawn(run.generator, run.path.name)
-        found = evaluate_system(system, tiny, replace(SETTINGS, seed=seed), "unseen_speaker", 0.3)
-        made += make_rows(found, system, run, tiny, SETTINGS, "unseen_speaker", 0.3)
+        found = evaluate_system(system, Condition(tiny, replace(SETTINGS, seed=seed), "unseen_speaker", 0.3))
+        made += make_rows(found, system, run, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
         values.append(found.scores[0].value)
     table = markdown(made)
     assert f"| {made[0]['recipe']}, 3 seeds |" in table
@@ -375,9 +375,9 @@ def test_seeds_of_a_recipe_share_a_line_of_the_table(runs: dict[str, Path], tiny
 
 
 def test_what_is_not_a_number_becomes_null(tiny: Corpus) -> None:
-    found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speaker", 0.3, 64)
+    found = evaluate_system(Prior(), Condition(tiny, SETTINGS, "unseen_speaker", 0.3), 64)
     odd = Evaluated([Score("odd", 1.0, (math.nan, math.nan), chance=math.nan, upper=None)], found.trial)
-    (row,) = make_rows(odd, Prior(), None, tiny, SETTINGS, "unseen_speaker", 0.3)
+    (row,) = make_rows(odd, Prior(), None, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
     assert (row["value"], row["interval"], row["chance"], row["upper"]) == (1.0, [None, None], None, None)
 
 
@@ -385,8 +385,8 @@ def test_what_is_not_a_number_becomes_null(tiny: Corpus) -> None:
 
 
 def test_scores_lie_beside_the_rows(tiny: Corpus, tmp_path: Path) -> None:
-    found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speech", 0.3, 64)
-    made = make_rows(found, Prior(), None, tiny, SETTINGS, "unseen_speech", 0.3)
+    found = evaluate_system(Prior(), Condition(tiny, SETTINGS, "unseen_speech", 0.3), 64)
+    made = make_rows(found, Prior(), None, Condition(tiny, SETTINGS, "unseen_speech", 0.3))
     append(tmp_path / "out", made, found)
     append(tmp_path / "out", made, found)
     first, again = read_rows(tmp_path / "out" / "results.jsonl")
@@ -404,10 +404,10 @@ def test_scores_lie_beside_the_rows(tiny: Corpus, tmp_path: Path) -> None:
 
 
 def test_what_else_a_metric_tells_is_stored_too(tiny: Corpus, tmp_path: Path) -> None:
-    found = evaluate_system(Prior(), tiny, SETTINGS, "unseen_speech", 0.3, 64)
+    found = evaluate_system(Prior(), Condition(tiny, SETTINGS, "unseen_speech", 0.3), 64)
     taken_for = np.arange(36) % 5
     detailed = Evaluated([replace(found.scores[0], details={"taken_for": taken_for})], found.trial)
-    made = make_rows(detailed, Prior(), None, tiny, SETTINGS, "unseen_speech", 0.3)
+    made = make_rows(detailed, Prior(), None, Condition(tiny, SETTINGS, "unseen_speech", 0.3))
     append(tmp_path, made, detailed)
     (row,) = read_rows(tmp_path / "results.jsonl")
     with np.load(row["scores"]) as scores:
@@ -490,7 +490,7 @@ def test_two_runs_beside_every_control(runs: dict[str, Path], tiny: Corpus, tmp_
                                        capsys: pytest.CaptureFixture[str]) -> None:
     loaded = [gan.load(path) for path in runs.values()]
     a, b = (path.name for path in runs.values())
-    evaluate_runs(loaded, [], ONLY_L1, None, ["unseen_speech", "unseen_speaker"], True, tmp_path)
+    evaluate_runs(loaded, overrides=ONLY_L1, splits=["unseen_speech", "unseen_speaker"], out=tmp_path)
     found = read_rows(tmp_path / "results.jsonl")
     names = [a, f"shuffled {a}", b, f"shuffled {b}", "noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identity"]
     assert [row["system"] for row in found] == 2 * names
@@ -513,14 +513,14 @@ def test_what_is_shown_is_what_was_scored(runs: dict[str, Path], tiny: Corpus, t
                                           monkeypatch: pytest.MonkeyPatch) -> None:
     run, scored = gan.load(runs["sf2f-64"]), {}
 
-    def keep(system: System, *rest: Any) -> Evaluated:
-        found = evaluate_system(system, *rest)
-        scored[(system.name, *rest[2:4])] = found.trial
+    def keep(system: System, condition: Condition, *rest: Any) -> Evaluated:
+        found = evaluate_system(system, condition, *rest)
+        scored[(system.name, *condition[2:])] = found.trial
         return found
 
     monkeypatch.setattr(gan.scoring.evaluate, "evaluate_system", keep)
     two_lengths = [*ONLY_L1, "evaluation.seconds=[0.6,0.3]"]
-    shown = evaluate_runs([run], [], two_lengths, None, ["train", "unseen_speaker"], True, tmp_path)
+    shown = evaluate_runs([run], overrides=two_lengths, splits=["train", "unseen_speaker"], out=tmp_path)
     name = run.path.name
     captions = {"true face": name} | {f"{one}, step 30": one for one in (name, f"shuffled {name}")} \
         | {one: one for one in ("prior", "attribute-oracle", "oracle-voice", "oracle-identity")}
@@ -540,7 +540,8 @@ def test_what_is_shown_is_what_was_scored(runs: dict[str, Path], tiny: Corpus, t
 
 def test_an_empty_split_shows_nothing(two_speakers: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["prior", "--no-controls", "--corpus", str(two_speakers.path), *ONLY_L1, "--out", str(tmp_path), "--sheet"]
-    both = evaluate_runs([], ["prior"], ONLY_L1, str(two_speakers.path), ["unseen_speech", "unseen_speaker"], False, tmp_path)
+    both = evaluate_runs([], controls=["prior"], overrides=ONLY_L1, corpus_name=str(two_speakers.path),
+                         splits=["unseen_speech", "unseen_speaker"], add_controls=False, out=tmp_path)
     assert [caption.split("\n")[0] for caption in both.columns] == 2 * ["unseen speech"]
     capsys.readouterr()
     assert main(["evaluate", *words, str(tmp_path / "x.png"), "--split", "unseen_speaker"]) == 2
@@ -562,7 +563,8 @@ def test_what_was_not_scored_says_why(two_speakers: Corpus, tmp_path: Path, caps
 
 
 def test_the_training_split_is_labelled_seen_speech(runs: dict[str, Path], tiny: Corpus, tmp_path: Path) -> None:
-    evaluate_runs([gan.load(runs["sf2f-64"])], [], [*ONLY_L1, "evaluation.runs=1"], None, ["train"], False, tmp_path)
+    evaluate_runs([gan.load(runs["sf2f-64"])], overrides=[*ONLY_L1, "evaluation.runs=1"], splits=["train"], add_controls=False,
+                  out=tmp_path)
     (row,) = read_rows(tmp_path / "results.jsonl")
     assert row["split"] == "seen_speech"
 
@@ -570,7 +572,7 @@ def test_the_training_split_is_labelled_seen_speech(runs: dict[str, Path], tiny:
 def test_another_corpus_is_noted_and_has_no_oracles(runs: dict[str, Path], tiny: Corpus, two_speakers: Corpus,
                                                     tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = gan.load(runs["sf2f-64"])
-    evaluate_runs([run], [], ONLY_L1, str(two_speakers.path), None, True, tmp_path)
+    evaluate_runs([run], overrides=ONLY_L1, corpus_name=str(two_speakers.path), out=tmp_path)
     said = capsys.readouterr().err
     assert "was trained on toy-tiny" in said
     assert "Note: 2 of 2 speakers of unseen_speech were not trained on." in said
@@ -584,7 +586,8 @@ def test_another_corpus_is_noted_and_has_no_oracles(runs: dict[str, Path], tiny:
     assert [(row["system"], row["split"], row["value"] is None) for row in found] \
         == [(n, "unseen_speech", False) for n in names] + [(n, "unseen_speaker", True) for n in names]
     with pytest.raises(ValueError, match="oracle-voice: only the toy world") as error:
-        evaluate_runs([run], ["oracle-voice"], ONLY_L1, str(two_speakers.path), None, False, tmp_path)
+        evaluate_runs([run], controls=["oracle-voice"], overrides=ONLY_L1, corpus_name=str(two_speakers.path), add_controls=False,
+                      out=tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -599,14 +602,14 @@ def test_a_corpus_whose_people_were_trained_on_leaks(runs: dict[str, Path], tiny
             writer.add_clip(recording, np.full(8_000, 99, np.int16))
             writer.add_face(recording, np.full((64, 64, 3), 99, np.uint8))
     run = gan.load(runs["sf2f-64"])
-    evaluate_runs([run], [], ONLY_L1, str(tmp_path / "other"), ["unseen_speaker"], True, tmp_path)
+    evaluate_runs([run], overrides=ONLY_L1, corpus_name=str(tmp_path / "other"), splits=["unseen_speaker"], out=tmp_path)
     assert "Warning: LEAKS, going by names: 2 of 3 speakers of unseen_speaker were trained on." in capsys.readouterr().err
     found = read_rows(tmp_path / "results.jsonl")
     table = markdown(found, Path(), [(run.path.name, "prior")])
     assert "trained on toy-tiny; LEAKS, going by names: 2 of 3 speakers of unseen_speaker were trained on" in table
 
     run.corpora = [{"name": "gone", "checksum": "0", "path": str(tmp_path / "nowhere")}]
-    (gone,) = make_rows(Evaluated([Score("l1", 1.0)], None), Drawn(run.generator), run, tiny, SETTINGS, "train", 0.5)
+    (gone,) = make_rows(Evaluated([Score("l1", 1.0)], None), Drawn(run.generator), run, Condition(tiny, SETTINGS, "train", 0.5))
     assert gone["trained_on"] == [{"corpus": "gone", "checksum": "0", "unchecked":
                                    "gone is not where it was, so what they share is not known"}]     # no path of this machine
 
@@ -618,7 +621,8 @@ def test_a_corpus_nobody_audited_or_that_leaks_is_warned_of(two_speakers: Corpus
 
     def warned(corpus: str) -> str:
         capsys.readouterr()
-        evaluate_runs([], ["prior"], [*ONLY_L1, "evaluation.runs=1"], corpus, ["unseen_speech"], False, tmp_path)
+        evaluate_runs([], controls=["prior"], overrides=[*ONLY_L1, "evaluation.runs=1"], corpus_name=corpus,
+                      splits=["unseen_speech"], add_controls=False, out=tmp_path)
         return capsys.readouterr().err
 
     def finding(leak: bool, faulty: int) -> Finding:
@@ -641,7 +645,7 @@ def test_a_run_without_faces_is_named_before_others_are_scored(runs: dict[str, P
     good, other = gan.load(runs["sf2f-64"]), gan.load(runs["sf2f-64"])
     other.generator.decoder, other.path = None, Path("speaker-encoder")
     with pytest.raises(ValueError, match="speaker-encoder: it has no decoder and draws no faces"):
-        evaluate_runs([good, other], [], [*ONLY_L1, "evaluation.face_size=64"], None, ["unseen_speech"], True, tmp_path)
+        evaluate_runs([good, other], overrides=[*ONLY_L1, "evaluation.face_size=64"], splits=["unseen_speech"], out=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -653,7 +657,8 @@ def test_a_run_without_faces_is_named_before_others_are_scored(runs: dict[str, P
 ])
 def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_path: Path) -> None:
     with pytest.raises(ValueError) as error:
-        evaluate_runs([], ["prior"], [*ONLY_L1, *overrides], "toy:tiny", ["unseen_speech"], False, tmp_path)
+        evaluate_runs([], controls=["prior"], overrides=[*ONLY_L1, *overrides], corpus_name="toy:tiny", splits=["unseen_speech"],
+                      add_controls=False, out=tmp_path)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -662,6 +667,6 @@ def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_p
 def test_the_judge_names_real_faces_it_never_saw(tiny: Corpus) -> None:
     """After the steps it is given by itself, which are fitted to the number of faces."""
     settings = replace(Evaluation(runs=1), metrics={"identity_accuracy": {"name": "identity_accuracy"}})
-    (score,) = evaluate_system(Prior(), tiny, settings, "unseen_speech", 1.0).scores
+    (score,) = evaluate_system(Prior(), Condition(tiny, settings, "unseen_speech", 1.0)).scores
     assert score.upper == 1.0
     assert score.chance == 1 / 12

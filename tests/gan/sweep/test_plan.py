@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan import config as configuration
+from gan.config import BESIDE_RESULTS, digest
 from gan.recipes import load as load_recipe
 from gan.sweep import plan as planning
-from gan.sweep.plan import NOT_IN_ID, Plan, load
+from gan.sweep.plan import Plan, load
 from tests.properties import examples
 
 Quick = Callable[..., Plan]
@@ -172,7 +173,7 @@ def test_controls_stand_once_beside_cells_scored_alike(quick: Quick) -> None:
 def test_an_id_is_the_same_in_every_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration, "RESULTS_VERSION", 1)
     for content in ({"b": 0.1, "a": [1, None, "é"]}, {"a": [1, None, "é"], "b": 0.1}):
-        assert planning.digest("toy", content) == "a8498f44"
+        assert digest("toy", content) == "a8498f44"
 
 
 def test_an_id_knows_no_label_no_order_and_no_machine(quick: Quick) -> None:
@@ -214,7 +215,7 @@ def leaves(values: dict[str, Any], under: str = "") -> Iterator[tuple[str, Any]]
 
 RECIPE = load_recipe("sf2f-64-tiny", ["data.corpus=toy:tiny"])
 TINY = asdict(RECIPE)
-HASHED = [(key, value) for key, value in leaves(TINY) if not any(f"{key}.".startswith(f"{left_out}.") for left_out in NOT_IN_ID)]
+HASHED = [(key, value) for key, value in leaves(TINY) if not any(f"{key}.".startswith(f"{other}.") for other in BESIDE_RESULTS)]
 OTHERS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=4),
                    st.lists(st.integers() | st.text(max_size=2), max_size=3))
 
