@@ -10,13 +10,13 @@ import gan
 from evaluation.tables.table import markdown
 from gan import checkpoint
 from gan.__main__ import main
-from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.data.pictures import read_face, write_face
 from gan.recipes import load, recipe_names
 from gan.scoring.evaluate import evaluate_runs
 from gan.scoring.rows import read_rows, trained_against_all
 from gan.training.start import train
+from tests.sound import write_wav
 
 TINY = [recipe for recipe in recipe_names() if recipe.endswith("-tiny")]
 DEMO = ["encoder={channels: [8], embedding_dim: 16}", "decoder.width=32", "discriminators.image.width=4",

@@ -16,7 +16,6 @@ from evaluation.cache import cached_features
 from evaluation.real_faces.sets import fit_once
 from gan import checkpoint
 from gan.__main__ import main
-from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 
 MADE = Path(__file__).parent / "fixtures" / "33ff0c6"
@@ -50,7 +49,6 @@ def test_every_file_has_the_mode_the_umask_allows(umask: int, tmp_path: Path, mo
                     "evaluate runs --out results --sheet sheet.png", "generate runs recordings --out drawn"):
         words = [next(str(run) for run in Path("runs").iterdir()) if word == "runs" else word for word in command.split()]
         assert main(words) in (0, 1), command       # 1: the audit finds those few sounds wanting
-    write_wav(Path("sound.wav"), np.zeros(100, np.int16))
     assert {path.name for path in Path("cache").iterdir()} >= {"audits", "face_nets", "features"}
     written = [path for path in tmp_path.rglob("*") if "recordings" not in path.parts]
     assert len(written) > 50

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gan.__main__ import main
-from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.data.pictures import read_face
+from tests.sound import write_wav
 
 Voxface = Callable[[list[str]], tuple[int, str]]
 ROOT = Path(__file__).parent.parent

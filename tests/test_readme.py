@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gan.__main__ import main
-from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.data.pictures import write_face
 from gan.recipes import recipe_names
+from tests.sound import write_wav
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

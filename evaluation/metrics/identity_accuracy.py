@@ -35,7 +35,7 @@ class IdentityAccuracy(Metric):
     a GPU.
     It knows training speakers only; on a split without them (unseen speakers) the metric is skipped. chance: one
     over their number. upper: its accuracy on the real held-out faces, over the same speakers. details: `predicted`, the
-    speaker each drawn face was taken for: evaluation.confusion.
+    speaker each drawn face was taken for; evaluation/confusion.py draws it.
     Source: Wav2Pix's fine-tuned VGG-Face.
     """
 

@@ -39,21 +39,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where results.jsonl goes (default: here)")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png",
                         help="also draw a picture: some voices of each split, their true faces and every system's below")
+    parser.add_argument("--confusion", type=Path, metavar="DIR",
+                        help="also draw, for each system, split and clip length that identity_accuracy scores, whom each "
+                             "speaker's faces are taken for, DIR/<system>, <split>, <seconds>.png")
     add_device(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
+    from gan.data.pictures import png
+    from gan.files import write_atomically
     from gan.run import load
     from gan.scoring.evaluate import evaluate_runs
     from gan.scoring.external import evaluate_folders
     from gan.scoring.systems import CONTROLS
-    from gan.sheets import write_sheet
+    from gan.sheets import MARK, write_sheet
 
     overrides = [word for word in args.systems if "=" in word and not os.path.lexists(word.partition("=")[0])]
     words = [word for word in args.systems if word not in overrides]
     if args.faces is not None:
-        if words or args.reference is None or args.corpus is not None or args.split or args.sheet is not None:
-            raise ValueError("--faces: goes with --reference, and without runs, controls, --corpus, --split or --sheet.")
+        if words or args.reference is None or args.corpus is not None or args.split or args.sheet or args.confusion:
+            raise ValueError("--faces: goes with --reference, and without runs, controls, --corpus, --split, --sheet or "
+                             "--confusion.")
         bad = evaluate_folders(args.faces, args.reference, training=args.training, face_box=args.face_box,
                                protocol=args.protocol, overrides=overrides, out=args.out)
         for reason in bad:
@@ -72,6 +78,8 @@ def execute(args: argparse.Namespace) -> int:
         if args.sheet.suffix.lower() != ".png":
             raise ValueError(f"--sheet: {args.sheet} came. Allowed: the name of a .png file.")
         args.sheet.parent.mkdir(parents=True, exist_ok=True)    # now, not after hours, where it cannot be made
+    if args.confusion is not None:
+        args.confusion.mkdir(parents=True, exist_ok=True)
     runs = [load(word, args.device, args.allow_code) for word in words if word not in controls]
     shown = evaluate_runs(runs, controls=controls, overrides=overrides, corpus_name=args.corpus, splits=args.split,
                           add_controls=not args.no_controls, out=args.out, protocol=args.protocol)
@@ -80,6 +88,13 @@ def execute(args: argparse.Namespace) -> int:
             raise ValueError("--sheet: no picture, as no split has a speaker with clips and faces. The rows are written.")
         write_sheet(args.sheet, shown.title, shown.columns, shown.pictures, shown.notes)
         print(args.sheet)
+    if args.confusion is not None:
+        pictures = dict(shown.confusions())
+        if not pictures:
+            raise ValueError("--confusion: no picture, as identity_accuracy scored nothing. The rows are written.")
+        for name, picture in pictures.items():
+            write_atomically(args.confusion / f"{name}.png", png(picture, MARK))
+            print(args.confusion / f"{name}.png")
     if not shown.scored:
         print("evaluate: nothing was scored; the lines above say why.", file=sys.stderr)
     return 0 if shown.scored else 1

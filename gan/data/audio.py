@@ -1,4 +1,4 @@
-"""Sound files <-> waveforms. Everything behind this file is mono, and 16 kHz unless it says otherwise.
+"""Sound files -> waveforms. Everything behind this file is mono, and 16 kHz unless it says otherwise.
 
 Files are read with libsndfile (soundfile), which carries its own wav, flac, ogg, opus and mp3 decoders: no system FFmpeg is
 needed. Resampling is scipy's polyphase filter, whose cost stays small at odd pairs of rates too.
@@ -7,7 +7,6 @@ needed. Resampling is scipy's polyphase filter, whose cost stays small at odd pa
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -106,19 +105,6 @@ def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int,
 def to_int16(waveform: np.ndarray) -> np.ndarray:
     """float (S,) in [-1, 1] -> int16 (S,), rounded to nearest; what lies outside is clipped."""
     return np.clip(np.rint(np.asarray(waveform, np.float64) / INT16_SCALE), -32768, 32767).astype(np.int16)
-
-
-def write_wav(path: str | Path, waveform: np.ndarray, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
-    """int16 (S,), or float (S,) in [-1, 1] -> a mono 16-bit wav file. A reader sees the whole file or none."""
-    path = Path(path)
-    samples = waveform if waveform.dtype == np.int16 else to_int16(waveform)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:     # opened by libsndfile, only its owner might write it, whatever the umask
-            soundfile.write(file, samples, sample_rate_hz, format="WAV", subtype="PCM_16")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def middle(waveform: np.ndarray, seconds: float) -> np.ndarray:

@@ -170,8 +170,6 @@ def evaluate_runs(runs: Sequence[Run], *, controls: Sequence[str] = (), override
             print(line, file=sys.stderr)
     shown = Shown(corpus, settings, chosen)
     for system, of_run, condition, evaluated in evaluate_all(entries, corpus, settings, chosen, out, size, metrics):
-        if evaluated.trial is not None:
-            shown.add(system, of_run, condition, evaluated.trial)
-        shown.scored += sum(not score.skipped for score in evaluated.scores)
+        shown.add(system, of_run, condition, evaluated)
         print(f"{condition.split}, {condition.seconds:g} s, {system.name}: {said(evaluated.scores)}", flush=True)
     return shown

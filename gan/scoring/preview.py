@@ -1,18 +1,20 @@
-"""Some faces of an evaluation for a person to look at: what `voxface evaluate --sheet` shows."""
+"""What an evaluation shows a person: some faces (`voxface evaluate --sheet`), and whom they were taken for (`--confusion`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from PIL import Image
 
-from evaluation.trial import Trial
+from evaluation.confusion import confusion, draw_confusion
+from evaluation.trial import Score
 from gan.config import Evaluation
 from gan.data.corpus import Corpus
 from gan.data.dataset import rng
 from gan.run import Run
 from gan.scoring.requests import Condition
-from gan.scoring.rows import label_of
+from gan.scoring.rows import Evaluated, label_of
 from gan.scoring.systems import Noise, System
 
 STREAM_SHOWN = 106
@@ -32,11 +34,18 @@ class Shown:
         self._of_each = min(MOST, max(FEWEST, SHOWN // len(splits)))
         self._faces: dict[str, dict[tuple[str, int], np.ndarray]] = {"true face": {}}
         self._about: dict[str, None] = {}
+        self._taken: list[tuple[str, np.ndarray, Score]] = []
         self.scored = 0
         self.title = f"{corpus.name}: faces from {self._seconds:g} s of speech, protocol {settings.protocol}"
 
-    def add(self, system: System, run: Run | None, condition: Condition, trial: Trial) -> None:
-        """What a system drew, if it is among what is shown."""
+    def add(self, system: System, run: Run | None, condition: Condition, evaluated: Evaluated) -> None:
+        """What a system drew, and whom its faces were taken for, if that is among what is shown."""
+        self.scored += sum(not score.skipped for score in evaluated.scores)
+        trial = evaluated.trial
+        if trial is None:
+            return
+        of = f"{system.name}, {label_of(condition.split)}, {condition.seconds:g} s"
+        self._taken += [(of, trial.speaker, score) for score in evaluated.scores if "predicted" in score.details]
         if condition.seconds != self._seconds:
             return
         asked = np.flatnonzero(trial.run == 0)
@@ -64,3 +73,11 @@ class Shown:
                  for split in splits]
         return [f"Voices drawn by seed {self._seed}, one face of each, from the first run. {'; '.join(heard)}.",
                 *(f"{about}." for about in self._about if about)]
+
+    def confusions(self) -> Iterator[tuple[str, Image.Image]]:
+        """For whom a classifier took each speaker's faces: a picture for each time that a metric asked one, and whose it is."""
+        for of, speaker, score in self._taken:
+            assert score.items is not None
+            speakers, matrix = confusion(speaker, score.details["predicted"], score.items)
+            names = [self._corpus.speakers[number]["speaker"] for number in speakers]
+            yield of, draw_confusion(names, matrix, f"{of}: {score.extractor}")

@@ -6,13 +6,7 @@ from gan.data.corpus import Corpus
 from gan.recipes import load
 from gan.training.start import train
 from tests.conftest import Once
-from tests.gan.training.test_step import SMALL
-
-# Long enough that batch norm's running statistics let the voice through to the face.
-TRAINED = {"wav2pix-64": [*SMALL["wav2pix-64"], "train.initialisation=default", "train.ema_decay=0.8"],
-           "sf2f-64": SMALL["sf2f-64"]}
-QUICK = ["data.corpus=toy:tiny", "train.batch_size=8", "train.steps=30", "train.save_every=20", "train.device=cpu",
-         "optimizer.generator.learning_rate=0.005", "logging.num_images=2", "logging.embeddings=0"]
+from tests.recipes import QUICK, TRAINED
 
 
 @pytest.fixture(scope="session")

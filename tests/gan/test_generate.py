@@ -14,7 +14,7 @@ import gan
 from decoders.deconv import Deconv
 from gan import checkpoint
 from gan.checkpoint import part
-from gan.data.audio import resample, write_wav
+from gan.data.audio import resample
 from gan.data.corpus import Corpus
 from gan.data.faces import to_uint8
 from gan.data.pictures import MARK, read_face
@@ -23,7 +23,8 @@ from gan.model import Generator, Source
 from gan.recipes import load as load_config
 from gan.run import Run
 from gan.training.start import train
-from tests.gan.conftest import QUICK, TRAINED
+from tests.recipes import QUICK, TRAINED
+from tests.sound import write_wav
 
 FAMILIES = sorted(TRAINED)
 

@@ -9,7 +9,7 @@ from gan.inspect import inspect, table
 from gan.losses.base import Loss
 from gan.model import Source, build_model
 from gan.recipes import load, recipe_names
-from tests.gan.training.test_step import SMALL
+from tests.recipes import SMALL
 
 FIELDS = {"path", "class", "parameters", "shapes", "buffers", "flops"}
 

@@ -15,11 +15,10 @@ from PIL import Image
 import gan.training.loop
 import gan.training.start
 from gan.__main__ import DESCRIPTION, VERBS, main
-from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.recipes import recipe_names
-from tests.gan.conftest import QUICK, TRAINED
-from tests.gan.scoring.test_evaluate import ONLY_L1
+from tests.recipes import ONLY_L1, QUICK, TRAINED
+from tests.sound import write_wav
 
 ROOT = Path(__file__).parents[2]
 # What a user can find in each verb's help.
@@ -32,8 +31,8 @@ HELP = {
     "train": ["key=value", "--runs", "runs/<recipe>-<hash>", *recipe_names()],
     "generate": ["run", "audio", "--out", "--seed", "--device", "--allow-code", "flac"],
     "evaluate": ["--corpus", "--split", "unseen_speaker", "--no-controls", "--protocol", "--faces", "--reference", "--training",
-                 "--face-box", "--out", "--sheet", "noise", "prior", "shuffled", "attribute-oracle", "oracle-voice",
-                 "oracle-identity", "sf2f-paper", "evaluation.runs"],
+                 "--face-box", "--out", "--sheet", "--confusion", "noise", "prior", "shuffled", "attribute-oracle",
+                 "oracle-voice", "oracle-identity", "sf2f-paper", "evaluation.runs"],
     "table": ["results.jsonl", "--compare", "--format", "latex", "--layout", "--plots"],
     "sweep": ["run", "status", "log", "task"],
     "sweep run": ["key=value", "--dry-run", "--retry", "--out"],

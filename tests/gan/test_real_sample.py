@@ -13,8 +13,7 @@ from gan.__main__ import main
 from gan.data.corpus import SPLITS, Corpus
 from gan.data.pictures import read_face
 from gan.scoring.rows import read_rows
-from tests.gan.scoring.test_evaluate import ONLY_L1
-from tests.gan.training.test_step import SMALL
+from tests.recipes import ONLY_L1, SMALL
 
 SAMPLE = os.environ.get("VOXFACE_REAL_SAMPLE")
 

@@ -8,8 +8,9 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.data.audio import OPPOSITE, SOUND, read_sound, read_waveform, to_int16, write_wav
+from gan.data.audio import OPPOSITE, SOUND, read_sound, read_waveform, to_int16
 from tests.properties import examples
+from tests.sound import write_wav
 
 RATES = [8_000, 11_025, 16_000, 22_050, 44_100, 48_000]
 
@@ -180,11 +181,3 @@ def test_sizes_that_a_pipe_left_open(tmp_path):
 def test_to_int16_rounds_and_clips():
     given_samples = np.array([0, 1, -1, 2, -2, 0.5, 1.4 / 32768])
     assert to_int16(given_samples).tolist() == [0, 32767, -32768, 32767, -32768, 16384, 1]
-
-
-def test_write_wav_leaves_no_part_behind(tmp_path):
-    write_wav(tmp_path / "a.wav", np.zeros(10, np.float32))
-    with pytest.raises(FileNotFoundError):
-        (tmp_path / "b.wav").read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
-    assert soundfile.info(tmp_path / "a.wav").subtype == "PCM_16"

@@ -1,9 +1,9 @@
 import numpy as np
 
-from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.experiments.audio_length import AudioLength
 from tests.gan.experiments.conftest import Painter, paint, study
+from tests.sound import write_wav
 
 
 def test_lengths_of_the_same_speech_inside_one_another(painter: Painter, tiny: Corpus) -> None:

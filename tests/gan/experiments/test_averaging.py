@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from gan.data.audio import write_wav
 from gan.data.corpus import Corpus
 from gan.experiments.averaging import Averaging
 from tests.gan.experiments.conftest import Painter, paint, study
+from tests.sound import write_wav
 
 
 def test_one_clip_is_the_plain_face_and_several_their_mean(painter: Painter, tiny: Corpus) -> None:

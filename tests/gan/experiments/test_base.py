@@ -13,7 +13,6 @@ from encoders.fusers.base import Fuser
 from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Embedder
 from evaluation.faces import FaceBox
-from gan.data.audio import write_wav
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
 from gan.experiments import _study, base
@@ -24,6 +23,7 @@ from gan.experiments.base import perform
 from gan.run import Run
 from gan.sheets import SMALLEST_CELL
 from tests.gan.experiments.conftest import Painter, study
+from tests.sound import write_wav
 
 FAMILIES = ("fixed", "free")
 SHARED = {"speakers", "faces", "similarity", "similarity_low", "similarity_high", "to_others", "change", "real_similarity",

@@ -40,7 +40,7 @@ def test_two_voices_are_one_pair_without_a_third(painter: Painter, tiny: Corpus)
 
 
 def test_the_shorter_voice_decides_the_length(painter: Painter, tiny: Corpus, tmp_path) -> None:
-    from gan.data.audio import write_wav
+    from tests.sound import write_wav
 
     write_wav(tmp_path / "short.wav", tiny.waveform(0)[:3000])
     write_wav(tmp_path / "long.wav", tiny.waveform(1))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from discriminators.base import Discriminator, Judgement
 from gan.data.dataset import Batch
@@ -26,6 +26,21 @@ def step(real: float | Tensor = 1.0, fake: float | Tensor = 0.0, mismatched: flo
     data = Batch(torch.zeros(batch, 8), torch.full((batch,), 8), face, torch.empty(0), labels, labels, torch.arange(batch))
     return Step(data, torch.zeros(batch, 6), {size: face}, {size: drawn},
                 {"real": judged(real), "fake": judged(fake), "mismatched": judged(mismatched)})
+
+
+class Linear(Discriminator):
+    """Scores are slope times the sum of a face's values."""
+
+    image_size = 2
+
+    def __init__(self, slope: float, patches: bool = False):
+        super().__init__()
+        self.slope, self.patches = nn.Parameter(torch.tensor(slope)), patches
+
+    def forward(self, face: Tensor, embedding: Tensor) -> Judgement:
+        if self.patches:
+            return Judgement(realness=self.slope * face.sum(1, keepdim=True))
+        return Judgement(realness=self.slope * face.sum((1, 2, 3)))
 
 
 def differentiable_step(discriminators: Mapping[str, Discriminator], faces: Tensor | None = None,

@@ -15,7 +15,7 @@ from discriminators.image import Image
 from discriminators.shared_trunk import SharedTrunk
 from gan.losses.gradient_penalty import GradientPenalty, face_gradient
 from gan.losses.r1 import R1
-from tests.gan.losses.cases import differentiable_step
+from tests.gan.losses.cases import Linear, differentiable_step
 
 KINDS: dict[str, Callable[[], Discriminator]] = {
     "conditional": lambda: Conditional(6, image_size=8, width=4),
@@ -28,21 +28,6 @@ KINDS: dict[str, Callable[[], Discriminator]] = {
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
 both_losses = pytest.mark.parametrize("loss", [GradientPenalty(["d"]), R1(["d"])], ids=["gradient_penalty", "r1"])
-
-
-class Linear(Discriminator):
-    """Scores are slope times the sum of a face's values."""
-
-    image_size = 2
-
-    def __init__(self, slope: float, patches: bool = False):
-        super().__init__()
-        self.slope, self.patches = nn.Parameter(torch.tensor(slope)), patches
-
-    def forward(self, face: Tensor, embedding: Tensor) -> Judgement:
-        if self.patches:
-            return Judgement(realness=self.slope * face.sum(1, keepdim=True))
-        return Judgement(realness=self.slope * face.sum((1, 2, 3)))
 
 
 def test_by_hand() -> None:

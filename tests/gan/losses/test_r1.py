@@ -5,8 +5,7 @@ import torch
 
 from gan.losses.base import Losses
 from gan.losses.r1 import R1
-from tests.gan.losses.cases import differentiable_step
-from tests.gan.losses.test_gradient_penalty import Linear
+from tests.gan.losses.cases import Linear, differentiable_step
 
 
 def test_by_hand() -> None:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import gan
-from gan.config import Evaluation
-from gan.data.corpus import Corpus
+import gan.scoring.systems
+from gan.data.corpus import SPLITS, Corpus
+from gan.data.toy.speakers import AUDIBLE, INAUDIBLE, Speaker
 from gan.data.writer import CorpusWriter
-from gan.scoring.requests import Requests, few_of_each, make_requests
+from gan.scoring.requests import Requests, make_requests
 from gan.scoring.systems import (
+    CONTROLS,
     AttributeOracle,
     Drawn,
     Noise,
@@ -22,14 +24,9 @@ from gan.scoring.systems import (
     make_systems,
     possible,
 )
+from tests.gan.scoring.cases import SETTINGS
 
-SETTINGS = Evaluation(runs=3, batch_size=10)
 Speakers = dict[str, tuple[str, dict[str, str]]]      # name -> split, attributes
-
-
-@pytest.fixture(scope="module")
-def asked(tiny: Corpus) -> Requests:
-    return make_requests(tiny, "unseen_speech", 0.3, 3, 0)
 
 
 @pytest.fixture
@@ -193,19 +190,90 @@ def test_controls_drawn_again(system: System, noisy: bool, asked: Requests, tiny
 # -- the faces that drawn ones are held against -----------------------------------------------------------------------
 
 
-def test_few_of_each() -> None:
-    speaker = np.array([3, 1, 3, 3, 1, 7, 3, 3])
-    assert np.array_equal(few_of_each(speaker, None, 0), np.arange(8))
-    kept = [few_of_each(speaker, count, 0) for count in (1, 2, 4, 9)]
-    assert [np.bincount(speaker[rows])[[1, 3, 7]].tolist() for rows in kept] == [[1, 1, 1], [2, 2, 1], [2, 4, 1], [2, 5, 1]]
-    assert all((np.diff(rows) > 0).all() for rows in kept)
-    assert all(set(fewer) < set(more) for fewer, more in zip(kept[:-1], kept[1:], strict=True))
-    assert len(few_of_each(speaker[:0], 2, 0)) == 0
+class Numbered:
+    """Stands in for a generator: the face of the n-th request is all n, so that it is seen where a face went."""
+
+    image_sizes, reads = (8,), "waveform"
+
+    def draw(self, waveforms: list[np.ndarray], seed: int = 0) -> np.ndarray:
+        numbers = np.arange(seed, seed + len(waveforms), dtype=np.uint8)
+        return np.broadcast_to(numbers[:, None, None, None], (len(waveforms), 8, 8, 3)).copy()
 
 
-def test_few_of_each_hang_on_the_seed_and_not_on_who_else_is_there() -> None:
-    speaker = np.repeat([1, 2, 3], 30)
-    kept = few_of_each(speaker, 4, 0)
-    assert np.array_equal(few_of_each(speaker[30:], 4, 0) + 30, kept[4:])
-    assert not np.array_equal(kept[:4], kept[4:8] - 30)
-    assert not np.array_equal(few_of_each(speaker, 4, 1), kept)
+def test_a_generator_is_given_the_waveforms_in_order(asked: Requests, tiny: Corpus) -> None:
+    heard: list[np.ndarray] = []
+
+    class Listening(Numbered):
+        def draw(self, waveforms: list[np.ndarray], seed: int = 0) -> np.ndarray:
+            heard.extend(waveforms)
+            return super().draw(waveforms, seed)
+
+    faces = Drawn(Listening()).draw(asked, tiny, 8, replace(SETTINGS, batch_size=5))    # type: ignore[arg-type]
+    assert np.array_equal(faces[:, 0, 0, 0], np.arange(36))
+    assert all(a is b for a, b in zip(heard, asked.waveforms, strict=True))
+    assert Drawn(Numbered()).draw(asked, tiny, 4, SETTINGS).shape == (36, 4, 4, 3)      # type: ignore[arg-type]
+
+
+def test_shuffled_hands_every_face_to_another_speaker_of_the_same_run(asked: Requests, tiny: Corpus) -> None:
+    system = Shuffled(Drawn(Numbered(), "m"))                                                  # type: ignore[arg-type]
+    whose = system.draw(asked, tiny, 8, SETTINGS)[:, 0, 0, 0].astype(int)
+    assert system.name == "shuffled m"
+    assert sorted(whose) == list(range(36))
+    assert (asked.speaker[whose] != asked.speaker).all()
+    assert (asked.run[whose] == asked.run).all()
+    orders = {tuple(asked.speaker[whose][asked.run == run]) for run in range(3)}
+    assert len(orders) == 3                                                             # another order in every run
+    assert np.array_equal(whose, system.draw(asked, tiny, 8, SETTINGS)[:, 0, 0, 0])
+
+
+def test_prior_is_the_mean_training_face(asked: Requests, tiny: Corpus) -> None:
+    faces = Prior().draw(asked, tiny, 64, SETTINGS)
+    training = np.flatnonzero(tiny.faces["split"] == SPLITS.index("train"))
+    mean = np.stack([tiny.pixels([face], 64)[0] for face in training]).astype(float).mean(axis=0)
+    assert faces.shape == (36, 64, 64, 3)
+    assert (faces == faces[0]).all()
+    assert np.abs(faces[0] - mean).max() <= 0.5
+
+
+@pytest.mark.parametrize("system", [OracleIdentity(), OracleVoice()])
+def test_oracles_know_what_they_should(system: OracleIdentity, asked: Requests, tiny: Corpus,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[Speaker] = []
+
+    def render(speaker: Speaker, picture: object, size: int) -> np.ndarray:
+        rendered.append(speaker)
+        return np.zeros((size, size, 3), np.uint8)
+
+    monkeypatch.setattr(gan.scoring.systems, "render_face", render)
+    assert system.draw(asked, tiny, 64, SETTINGS).shape == (36, 64, 64, 3)
+    true = [Speaker.from_row(tiny.speakers[speaker]) for speaker in asked.speaker]
+    if isinstance(system, OracleVoice):
+        for speaker, drawn in zip(true, rendered, strict=True):
+            assert all(getattr(drawn, name) == getattr(speaker, name) for name in AUDIBLE)      # coupling 1
+        assert all(a.skin_tone != b.skin_tone for a, b in zip(true, rendered, strict=True))
+        assert len({tuple(getattr(s, name) for name in INAUDIBLE) for s in rendered}) == 36     # drawn anew each time
+    else:
+        assert rendered == true
+
+
+def test_oracle_identity_draws_fresh_pictures_of_the_right_person(asked: Requests, tiny: Corpus) -> None:
+    first = replace(asked, speaker=asked.speaker[[0, 12]], run=asked.run[[0, 12]])              # one speaker, two runs
+    a, b = OracleIdentity().draw(first, tiny, 64, SETTINGS)
+    assert not np.array_equal(a, b)
+    again = OracleIdentity().draw(first, tiny, 64, SETTINGS)
+    assert np.array_equal(again, [a, b])
+    stored = tiny.pixels(tiny.in_split(tiny.faces, "train"), 64)
+    assert (np.abs(stored.astype(int) - a).mean(axis=(1, 2, 3)) > 0).all()                      # no copy of a stored one
+
+
+def test_controls_by_name(tiny: Corpus, two_speakers: Corpus, runs: dict[str, Path]) -> None:
+    run = gan.load(runs["sf2f-64"])
+    assert [system.name for system in make_systems(run, CONTROLS, tiny)] \
+        == [run.path.name, "noise", "prior", f"shuffled {run.path.name}", "attribute-oracle", "oracle-voice", "oracle-identity"]
+    for name in ("oracle-voice", "oracle-identity"):
+        with pytest.raises(ValueError, match=f"{name}: only the toy world knows true attributes; two is none"):
+            make_systems(None, [name], two_speakers)
+    with pytest.raises(ValueError, match="shuffled: name a run too"):
+        make_systems(None, ["shuffled"], tiny)
+    with pytest.raises(ValueError, match="oracle: no such system"):
+        make_systems(None, ["oracle"], tiny)

@@ -18,7 +18,7 @@ from gan.recipes import load
 from gan.signals import Stopped
 from gan.training.loop import Diverged, Trainer
 from gan.training.start import train
-from tests.gan.training.test_step import SMALL
+from tests.recipes import SMALL
 
 
 def config(recipe: str = "wav2pix-64", *overrides: str) -> Config:

@@ -7,13 +7,7 @@ from gan.model import Model
 from gan.recipes import load
 from gan.training.loop import Trainer
 from gan.training.step import discriminator_half, frozen, gan_step, generator_half
-
-SMALL = {
-    "wav2pix-64": ["encoder={name: segan, num_samples: 4096, channels: [4, 8], hidden: [8]}", "data.clip_seconds=[0.256, 0.256]",
-                   "decoder.width=4", "discriminators.conditional.width=4"],
-    "sf2f-64": ["encoder={name: inception1d, channels: [8], embedding_dim: 16}", "data.clip_seconds=[0.3, 0.4]",
-                "decoder.width=16", "discriminators.image.width=4", "discriminators.identity.width=4", "losses.perceptual=null"],
-}
+from tests.recipes import SMALL
 
 
 def trainer(recipe: str, tiny: Corpus, tmp_path, *overrides: str) -> tuple[Trainer, Batch]:

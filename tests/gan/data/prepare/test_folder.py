@@ -10,10 +10,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-from gan.data.audio import write_wav
 from gan.data.corpus import SPLITS, Corpus
 from gan.data.prepare import folder
 from gan.data.prepare.folder import prepare_folder, read_square_face
+from tests.sound import write_wav
 
 
 def add_sound(path, seed, size=1_600):

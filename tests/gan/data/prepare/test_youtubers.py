@@ -11,10 +11,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-from gan.data.audio import write_wav
 from gan.data.corpus import SPLITS, Corpus
 from gan.data.prepare import youtubers
 from gan.data.prepare.youtubers import prepare_youtubers
+from tests.sound import write_wav
 
 CLIP = 2_000  # samples; the real clips have 16,000
 SAMPLE = os.environ.get("VOXFACE_REAL_SAMPLE")
