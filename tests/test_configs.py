@@ -14,6 +14,7 @@ from gan.sweep.plan import load
 SWEEPS = sorted((Path(__file__).parent.parent / "configs" / "sweeps").glob("*.yaml"), key=lambda path: path.name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes.recipe_names())
 def test_recipe_builds(recipe: str) -> None:
     config = recipes.load(recipe)
@@ -34,6 +35,7 @@ def test_recipe_keys_are_words(recipe: str) -> None:
     walk(yaml.safe_load(recipes.shipped()[recipe].read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_sweep_is_planned(path: Path) -> None:
     """Every cell builds; the table has a line for each, and what a paper printed stands in columns that are there."""

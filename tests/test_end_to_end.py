@@ -18,6 +18,8 @@ from gan.scoring.rows import read_rows, trained_against_all
 from gan.training.start import train
 from tests.sound import write_wav
 
+# One of each: what the oldest versions of dependencies are tried on.
+FAMILIES = ("wav2pix-64-tiny", "voice2face-tiny", "sf2f-128-fuser-tiny", "speech2face-tiny", "cole-tiny")
 TINY = [recipe for recipe in recipe_names() if recipe.endswith("-tiny")]
 DEMO = ["encoder={channels: [8], embedding_dim: 16}", "decoder.width=32", "discriminators.image.width=4",
         "data.clip_seconds=[0.3, 0.4]", "train.batch_size=3", "evaluation.seconds=[0.3]"]
@@ -46,7 +48,9 @@ def trained(recipe: str, folder: Path, *overrides: str) -> Path:
     return run
 
 
-@pytest.mark.parametrize("recipe", [r for r in TINY if load(r).decoder])
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [pytest.param(r, marks=[pytest.mark.floor] if r in FAMILIES else []) for r in TINY
+                                    if load(r).decoder])
 def test_from_speech_to_a_table(recipe: str, tiny: Corpus, tmp_path: Path) -> None:
     run = trained(recipe, tmp_path)
     loaded = gan.load(run)
@@ -69,6 +73,7 @@ def test_from_speech_to_a_table(recipe: str, tiny: Corpus, tmp_path: Path) -> No
     assert f"| {run.name} − prior |" in table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [r for r in TINY if not load(r).decoder])
 def test_a_stage_that_draws_no_faces_trains_and_says_so(recipe: str, tiny: Corpus, tmp_path: Path,
                                                         capsys: pytest.CaptureFixture[str]) -> None:

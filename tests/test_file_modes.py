@@ -36,6 +36,8 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     os.umask(before)
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_every_file_has_the_mode_the_umask_allows(umask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A corpus, a run, the cache, results, and what is drawn."""
     monkeypatch.chdir(tmp_path)

@@ -18,7 +18,7 @@ SMALL = ["data.corpus=toy:tiny", "data.clip_seconds=[0.256, 0.256]", "encoder={n
          "decoder.width=4", "discriminators.conditional.width=4", "train.steps=1", "train.batch_size=2", "train.device=cpu",
          "logging.num_images=1", "logging.embeddings=0"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.floor]
 
 
 @pytest.fixture(scope="module")

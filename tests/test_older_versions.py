@@ -42,6 +42,8 @@ def test_a_run_draws_the_very_face_it_drew() -> None:
     assert np.abs(now - before).max() <= 1      # of 255: another CPU sums in another order
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_a_run_is_found_by_its_command_and_prolonged(capsys: pytest.CaptureFixture) -> None:
     assert main(["train", "recipe.yaml", "--runs", "trained", "train.steps=4"]) == 0
     assert f"Going on with {RUN}: step 2 of 4" in capsys.readouterr().out

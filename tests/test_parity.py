@@ -24,6 +24,7 @@ def test_segan_at_every_published_length(seconds: float, parameters: int, capsys
     assert modules["encoder"]["parameters"] == parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "decoder", "vectors", "discriminator", "d_vectors", "generator"), [
     ("wav2pix-64", 3_804_160, 16_496, 2_765_824, 8_176, 15_327_814),
     ("wav2pix-128", 13_241_344, 33_904, 11_162_624, 17_392, 24_764_998)])
@@ -84,6 +85,7 @@ def test_sf2f_64(capsys: pytest.CaptureFixture[str]) -> None:
         *stack_shapes(64), [1024, 256], [1024], [1, 1024], [1], [3230, 1024], [3230]]
 
 
+@pytest.mark.slow
 def test_sf2f_128(capsys: pytest.CaptureFixture[str]) -> None:
     modules = inspected(capsys, "sf2f-128", "--identities", "100")
     assert modules["decoder"]["parameters"] == 11_577_734
@@ -124,6 +126,7 @@ def test_roldan(capsys: pytest.CaptureFixture[str]) -> None:
     assert "losses.embedding_identity" not in modules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "stage_1", "total"), [
     ("sf2f-64-fuser", "sf2f-64", 17_200_707), ("sf2f-128-fuser", "sf2f-128", 17_212_358)])
 def test_sf2f_fuser(recipe: str, stage_1: str, total: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +143,7 @@ def test_every_published_fuser(fuser: str, shapes: list[list[int]], capsys: pyte
     assert inspected(capsys, "sf2f-64-fuser", f"fuser={{name: {fuser}}}")["fuser"]["shapes"] == shapes
 
 
+@pytest.mark.slow
 def test_sf2f_v2f_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     modules = inspected(capsys, "sf2f-v2f-baseline", "--identities", "100")
     assert modules["encoder"]["shapes"] == cnn1d_shapes(40, 512)
@@ -150,6 +154,7 @@ def test_sf2f_v2f_baseline(capsys: pytest.CaptureFixture[str]) -> None:
         [32, 3, 1, 1], [64, 32, 4, 4], [128, 64, 4, 4], [256, 128, 4, 4], [512, 256, 4, 4], [1024, 512], [1, 1024], [100, 1024])
 
 
+@pytest.mark.slow
 def test_sf2f_deconv_with_batch_norm(capsys: pytest.CaptureFixture[str]) -> None:
     modules = inspected(capsys, "sf2f-v2f-baseline", "decoder.batch_norm=true")
     plain, (*hidden, last, last_bias) = [], deconv_shapes(512)
@@ -159,6 +164,7 @@ def test_sf2f_deconv_with_batch_norm(capsys: pytest.CaptureFixture[str]) -> None
     assert modules["decoder"]["parameters"] == 19_535_875
 
 
+@pytest.mark.slow
 def test_voice2face(capsys: pytest.CaptureFixture[str]) -> None:
     modules = inspected(capsys, "voice2face")
     assert modules["encoder"]["parameters"] == 2_670_720

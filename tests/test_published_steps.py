@@ -158,6 +158,8 @@ def test_sf2f_v2f_baseline(tiny: Corpus, tmp_path) -> None:
     check("sf2f-v2f-baseline-tiny", tiny, tmp_path, by_hand)
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 @pytest.mark.parametrize(("recipe", "sizes", "pixel_weight"), [
     ("sf2f-64-tiny", [64], 10), ("sf2f-128-tiny", [64, 128], 10), ("sf2f-128-released-tiny", [64, 128], 100)])
 def test_sf2f(recipe: str, sizes: list[int], pixel_weight: int, nets: dict[str, nn.Module], tiny: Corpus, tmp_path) -> None:

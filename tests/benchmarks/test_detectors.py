@@ -38,6 +38,7 @@ def test_those_that_disagree_are_refused() -> None:
         detectors.seconds({"a": Counting(), "b": Counting(False)}, detectors.distinct_faces(1, 64), repetitions=1)
 
 
+@pytest.mark.slow
 def test_one_row(tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
     detectors.main(["--detector", "dlib_hog", "--faces", "3", "--face-size", "64", "--processes", "1", "--repetitions", "1",

@@ -18,6 +18,7 @@ def rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_speed_at_both_sizes(tiny: Corpus, tmp_path: Path) -> None:
     loader.main(["--corpus", "toy:tiny", "--repetitions", "2", "--results", str(tmp_path / "results.jsonl")])
     written = rows(tmp_path / "results.jsonl")
@@ -42,6 +43,7 @@ def test_a_synthetic_corpus_is_a_corpus(tmp_path: Path) -> None:
     assert sum(path.stat().st_blocks for path in tmp_path.rglob("*.npy")) * 512 < 5 << 20       # sparse
 
 
+@pytest.mark.slow
 def test_opening_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     loader.main(["--million", "--clips", "1000", "--speakers", "50", "--results", str(tmp_path / "results.jsonl")])
     row, = rows(tmp_path / "results.jsonl")

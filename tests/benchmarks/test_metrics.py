@@ -83,6 +83,7 @@ def test_the_real_faces_are_of_recordings_nobody_else_has(tiny: Corpus, split: s
         assert [owner[face.tobytes()] for face in faces] == trial.speaker.tolist()
 
 
+@pytest.mark.slow
 def test_the_page_is_renewed_between_its_markers(tiny: Corpus, tmp_path: Path) -> None:
     page = tmp_path / "metrics.md"
     page.write_text(f"# Mine\n\n{metrics.BEGIN}\nstale\n{metrics.END}\n\nMy conclusions.\n")

@@ -76,6 +76,7 @@ def test_sf2f_reference_equals_the_own_step(tiny: Corpus) -> None:
     assert face_net.stem[0].weight.grad is not None         # as published, and for nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "overrides", "contenders"), [("wav2pix-64", WAV2PIX, 3), ("sf2f-64", SF2F, 7)])
 def test_one_row_a_contender(recipe: str, overrides: list[str], contenders: int, tiny: Corpus, tmp_path: Path,
                              monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ def test_fails():
 """
 
 
+@pytest.mark.slow
 def test_processor_time_by_test_and_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                             capsys: pytest.CaptureFixture[str]) -> None:
     """In a folder with the hooks of tests/conftest.py alone; what a test starts counts with it; the code is handed on."""

@@ -47,6 +47,7 @@ def test_rows_and_single_scores_are_compared_but_not_how_long_it_took(tmp_path: 
     assert sweep.differences(first, short) == ["2 rows against 1"]
 
 
+@pytest.mark.slow
 def test_a_sweep_is_killed_with_all_below_it_at_moments_that_a_restart_does_not_change(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, kills_left = tmp_path / "killed", [3]

@@ -76,6 +76,7 @@ def plain(encoder: Spectrogram2d, features: Tensor) -> Tensor:
     return encoder.out(torch.relu(encoder.hidden(x.flatten(1))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [*range(387, 451, 7), 451])
 def test_each_of_a_batch_is_the_plain_network_alone(frames: int) -> None:
     """Lengths over one full stride of 64: every pool meets even and odd counts, and the mean one to four time steps."""

@@ -58,6 +58,7 @@ VALUES = st.one_of(
                      "1e400", "!!python/object:os.system x", "!!binary x", "9" * 5000]))
 
 
+@pytest.mark.slow
 @examples(40)
 @given(key=KEYS, value=VALUES)
 @example(key="data.clip_seconds", value="&a [*a]")
@@ -74,6 +75,7 @@ def test_whatever_comes_is_taken_or_refused_in_one_line(key: str, value: str) ->
     assert len(str(refused).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_run_hash_stands_for_what_decides_the_numbers() -> None:
     def digest(*overrides: str, corpus: str = "c") -> str:
         return run_hash(load("wav2pix-64", overrides), corpus)

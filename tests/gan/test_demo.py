@@ -11,6 +11,7 @@ BRIEF = ["data.corpus=toy:tiny", "train.steps=2", "train.batch_size=4", "train.d
          "evaluation.metrics.identity_accuracy.steps=5", "logging.num_images=2", "logging.embeddings=0"]
 
 
+@pytest.mark.slow
 def test_demo_leaves_a_picture_and_a_table_and_runs_again(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                           capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(demo, "load", lambda name: recipes.load(name, BRIEF))

@@ -199,6 +199,8 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.mark.floor
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_step_as_one(name: str, together: Path, one_thread: None) -> None:
     """Gradients, logs, weights and statistics, noise included; and what the two hold is the same to the bit."""
@@ -217,6 +219,7 @@ def largest_of(gradients: dict[str, torch.Tensor], half: str) -> float:
     return max(float(gradient.abs().max()) for key, gradient in gradients.items() if key.startswith(f"{half}, "))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_processes(together: Path, tmp_path: Path, one_thread: None) -> None:
     """Two processes, then one, then two: as one all through."""
     (run,) = (together / "runs").iterdir()

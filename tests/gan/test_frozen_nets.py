@@ -173,10 +173,10 @@ def test_what_is_missing_is_said_in_one_line(get: Callable, said: str, tiny: Cor
 @pytest.mark.slow
 def test_the_corpus_nets_name_its_training_faces(tiny: Corpus, full_training_of_face_nets: Callable,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some of the steps they are given outside tests; those who judge are tested whole, with the metric."""
     from evaluation.trained.face_net import name_faces
 
-    """After a fifth of the steps they are given outside tests; those who judge are tested whole, with the metric."""
-    monkeypatch.setattr(frozen_nets, "_trained", partial(full_training_of_face_nets, steps=60))
+    monkeypatch.setattr(frozen_nets, "_trained", partial(full_training_of_face_nets, steps=120))
     monkeypatch.setattr(frozen_nets, "_shared", WeakValueDictionary())
     faces = tiny.in_split(tiny.faces, "train")
     for net in (vector_net("corpus", tiny, 16), picture_net("corpus", tiny)):

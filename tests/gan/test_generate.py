@@ -114,6 +114,7 @@ def test_any_length_gives_a_face(samples: int, run: Run) -> None:
     assert run.generate(sound).shape == run.generate(np.zeros(samples)).shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 def test_load_says_where_the_run_comes_from(runs: dict[str, Path], tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     path = runs["sf2f-64"]
     run = gan.load(path)
@@ -181,6 +182,7 @@ class Foreign(Deconv):
     """A class from outside voxface's packages."""
 
 
+@pytest.mark.slow
 def test_foreign_code_in_a_saved_config_needs_leave(tiny: Corpus, tmp_path: Path, voices: np.ndarray) -> None:
     foreign = f"decoder={{name: {__name__}.Foreign, width: 4}}"
     path = train(load_config("wav2pix-64", [*TRAINED["wav2pix-64"], *QUICK, foreign, "train.steps=1"]), "foreign", tmp_path)

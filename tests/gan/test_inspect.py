@@ -68,6 +68,7 @@ def test_the_table_is_for_people_and_the_list_is_json() -> None:
     assert f"| {sum(entry['parameters'] for entry in entries):,} |" in lines[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_every_recipe_can_be_inspected(recipe: str) -> None:
     config = load(recipe)

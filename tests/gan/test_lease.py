@@ -67,6 +67,7 @@ def contend(path: Path, rounds: int, found: "multiprocessing.Queue[tuple[int, in
     found.put((had, both))
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_holds_it_at_a_time(path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     found: multiprocessing.Queue[tuple[int, int]] = context.Queue()

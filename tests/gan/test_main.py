@@ -134,6 +134,7 @@ def test_help_goes_without_torch() -> None:
 SMALL = [*TRAINED["wav2pix-64"], *QUICK, "train.steps=1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "said"), [
     (["train", "wav2pix-46"], ["wav2pix-46", "no shipped recipe", "Did you mean wav2pix-64?"]),
     (["train", "wav2pix-64", "train.stepz=1"], ["train.stepz: no such key", "Did you mean steps?"]),
@@ -199,6 +200,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words: list[str], said: list[str]
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == before           # nothing half made is left
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_recipe_is_said_before_a_corpus_is_made(voxface, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOXFACE_CACHE", str(tmp_path / "cache"))
     for override in ("encoder.name=segam", "losses.pixel.kind=l2", "discriminators.conditional.image_size=128"):
@@ -247,6 +249,7 @@ def test_our_own_mistakes_are_not_hidden(voxface, monkeypatch: pytest.MonkeyPatc
 # -- other exit codes -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_training_that_diverges_exits_with_1(voxface, tiny: Corpus) -> None:
     said = voxface("train", "wav2pix-64", *SMALL, "train.steps=5", "losses.pixel.weight=1e39")
     assert said.code == 1
@@ -254,6 +257,7 @@ def test_training_that_diverges_exits_with_1(voxface, tiny: Corpus) -> None:
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_training_saves_and_tells_its_signal(number: int, code: int, voxface, tiny: Corpus, tmp_path: Path,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,6 +297,7 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["encoders", "evaluation", "configs"])
 def test_a_package_that_stands_in_the_way_is_named(family: str, tmp_path: Path) -> None:
     (tmp_path / family).mkdir()
@@ -309,6 +314,8 @@ def test_a_package_that_stands_in_the_way_is_named(family: str, tmp_path: Path) 
 # -- the verbs at work ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.floor
+@pytest.mark.slow
 def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) -> None:
     trained = voxface("train", "sf2f-64", *TRAINED["sf2f-64"], *QUICK, "train.steps=3")
     assert trained.code == 0
@@ -398,6 +405,7 @@ def test_assets(voxface, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "12 bytes" in refused.one_line_on_stderr()
 
 
+@pytest.mark.slow
 def test_prepare_toy(voxface, tiny: Corpus, tmp_path: Path) -> None:
     said = voxface("prepare", "toy", "tiny")
     assert said.code == 0

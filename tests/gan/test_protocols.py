@@ -71,6 +71,7 @@ def test_every_key_is_its_components(name: str) -> None:
             assert (unknown, missing) == (set(), set()), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", protocol_names())
 def test_metrics_build_or_tell_which_weight_file_they_need(name: str) -> None:
     settings = load_protocol(name)
@@ -106,7 +107,8 @@ def test_a_misspelt_weight_file_is_a_mistake() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", protocol_names())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.floor] if name == "default" else [])
+                                  for name in protocol_names()])
 def test_a_protocol_runs(name: str, tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = load_protocol(name)
     brief = [f"evaluation.metrics.{metric}.steps=5" for metric, section in settings.metrics.items()

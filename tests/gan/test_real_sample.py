@@ -68,6 +68,7 @@ def test_faces_of_held_out_speech(here: Path, run: str) -> None:
     assert len({face.tobytes() for face in faces}) == 6
 
 
+@pytest.mark.slow
 def test_the_published_files_can_be_drawn_too(here: Path, run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", run, f"{SAMPLE}/test", "--out", "published"]) == 0
     expected = {path.relative_to(f"{SAMPLE}/test").with_suffix(".png") for path in Path(f"{SAMPLE}/test").rglob("*.wav")}
@@ -83,6 +84,7 @@ def test_other_real_voices(here: Path, run: str) -> None:
     assert {path.stem for path in (here / "others").iterdir()} == {path.stem for path in voices.glob("*.wav")}
 
 
+@pytest.mark.slow
 def test_evaluation_with_what_two_people_allow(here: Path, run: str, capsys: pytest.CaptureFixture[str]) -> None:
     name = Path(run).name
     assert main(["evaluate", run, "--out", "scored", *ONLY_L1]) == 0
@@ -106,6 +108,7 @@ def test_evaluation_with_what_two_people_allow(here: Path, run: str, capsys: pyt
     assert re.search(r"- skipped: l1: \S+ has no speaker with clips and faces in unseen_speaker", table)
 
 
+@pytest.mark.floor
 @pytest.mark.slow
 def test_every_metric_on_real_faces(here: Path, run: str) -> None:
     """Scored or skipped with a reason, never an error, with two speakers and a handful of held-out clips."""

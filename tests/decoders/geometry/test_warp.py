@@ -163,6 +163,7 @@ def test_regularisation_lowers_the_bending_energy(order: int) -> None:
     assert 0 == misses[0] < misses[1] < misses[2] < misses[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("shared", [True, False])
 def test_gradients_equal_finite_differences(order: int, shared: bool) -> None:

@@ -31,11 +31,15 @@ def faces(request):
     return np.stack([render_face(draw_speaker(0, index), draw_picture(rng), request.param) for index in range(6)])
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 @pytest.mark.parametrize("name", DETECTORS)
 def test_faces_are_found(name, detector, faces):
     assert detector[name](faces).sum() >= 5
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 @pytest.mark.parametrize("name", DETECTORS)
 @pytest.mark.parametrize("size", [4, 8, 64])
 def test_nothing_is_found_where_nothing_is(name, size, detector):
@@ -61,6 +65,8 @@ def test_label_says_what_decides(name, detector):
     assert "\n" not in detector[name].label
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 @pytest.mark.parametrize("kind", [DlibHog, DlibCnn])
 def test_dlib_needs_a_doubling_at_64_px(kind):
     rng = np.random.default_rng(0)
@@ -68,6 +74,8 @@ def test_dlib_needs_a_doubling_at_64_px(kind):
     assert kind(upsampling=1)(faces).sum() > kind(upsampling=0)(faces).sum()
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_thresholds_change_label_and_finds():
     rng = np.random.default_rng(0)
     faces = np.stack([render_face(draw_speaker(0, index), draw_picture(rng), 64) for index in range(2)])
@@ -91,6 +99,8 @@ class Lit(Detector):
         return images[:, 2, 2, 0] > 127
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_worker_processes_find_the_same_once_each(tmp_path, monkeypatch):
     monkeypatch.setenv("VOXFACE_CACHE", str(tmp_path / "cache"))
     images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), dtype=np.uint8)
@@ -107,6 +117,8 @@ def test_worker_processes_find_the_same_once_each(tmp_path, monkeypatch):
     assert Lit(1, tmp_path)(images).tolist() == found[:9].tolist()
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 @pytest.mark.parametrize("kind", [DlibHog, DlibCnn])
 def test_dlib_can_be_handed_to_a_worker(kind, faces):
     first = kind(processes=2)

@@ -14,6 +14,7 @@ def embedder():
     return Dlib()
 
 
+@pytest.mark.slow
 def test_equals_dlib_itself(embedder):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, 150, 150, 3), dtype=np.uint8)

@@ -31,6 +31,7 @@ def reference(weights, faces):
         return net((F.interpolate(planar, (140, 140), mode="bilinear", align_corners=True) - 127.5) / 128).numpy()
 
 
+@pytest.mark.slow
 def test_equals_facenet_pytorch_on_the_published_box(weights):
     faces = np.concatenate([person(one, 1, size=64) for one in range(3)])
     found = FacenetEmbedder(str(weights)).embed(faces, BOX)
@@ -38,6 +39,7 @@ def test_equals_facenet_pytorch_on_the_published_box(weights):
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_taps_gradient_and_logits(weights):
     net = InceptionResnet(str(weights))
     assert net.num_identities == 7

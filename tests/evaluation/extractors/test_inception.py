@@ -31,6 +31,7 @@ def embedder(weights):
     return InceptionV3(str(weights))
 
 
+@pytest.mark.slow
 def test_equals_pytorch_fid_on_the_whole_picture(weights, embedder, monkeypatch):
     from pytorch_fid import inception as published
 

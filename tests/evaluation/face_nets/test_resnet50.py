@@ -19,6 +19,7 @@ def test_published_size():
     assert net.vector_dim == 2048
 
 
+@pytest.mark.slow
 def test_it_is_torchvisions_with_caffes_strides_and_pooling():
     torch.manual_seed(0)
     ours, theirs = Resnet50(None, num_identities=7).eval(), ResNet(Bottleneck, [3, 4, 6, 3], num_classes=7).eval()

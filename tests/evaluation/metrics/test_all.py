@@ -50,6 +50,7 @@ def same(a, b):
     return a == b or (math.isnan(a) and math.isnan(b))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_are_whole(name):
     shown = trial()
@@ -77,6 +78,7 @@ def test_right_faces_are_not_worse_than_wrong_ones(name):
             assert abs(wrong.value - right.chance) < 0.5 * abs(right.value - right.chance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_same_trial_same_scores_and_nothing_is_changed(name):
     shown = trial(speakers=6)
@@ -121,6 +123,7 @@ def test_empty_galleries_do_not_break_it(name):
         assert score.note if score.skipped else math.isfinite(score.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("speakers", [1, 2])
 def test_one_or_two_speakers_do_not_break_it(name, speakers):
@@ -128,6 +131,7 @@ def test_one_or_two_speakers_do_not_break_it(name, speakers):
         assert score.note if score.skipped else math.isfinite(score.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_unseen_speakers_are_scored_or_skipped_with_a_reason(name):
     for score in build(name)(trial(seen=False)):

@@ -26,6 +26,8 @@ def test_speaker_numbers_need_not_be_0_to_n():
     assert score.value == 1
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_faces_of_strangers_are_left_out():
     shown = trial(speakers=6)
     kept = shown.training_speaker != 5
@@ -52,6 +54,8 @@ class Narrow(VggFace):
             self._load(Path(weights))
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_vgg_face_tuned_on_the_corpus(tmp_path, monkeypatch):
     monkeypatch.setattr("evaluation.metrics.identity_accuracy.VggFace", Narrow)
     monkeypatch.setattr("evaluation.metrics.identity_accuracy.FINE_TUNING_RATE", 3e-3)  # its start is random here
@@ -81,6 +85,8 @@ def test_bad_keys(keys, said):
         IdentityAccuracy(**keys)
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_missing_weight_file():
     with pytest.raises(ValueError, match=r"absent\.pth: .*voxface assets add vgg-face"):
         IdentityAccuracy("vgg_face", "absent.pth")(trial(speakers=3))

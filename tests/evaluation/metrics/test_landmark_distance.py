@@ -57,6 +57,7 @@ def test_in_eye_distances_of_the_true_face(monkeypatch):
     assert score.value == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_toy_faces_are_nearer_to_their_own(tiny: Corpus):
     """Drawn: another real face of the person."""
     faces = tiny.in_split(tiny.faces, "unseen_speaker")

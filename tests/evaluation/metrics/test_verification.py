@@ -77,6 +77,7 @@ def test_one_face_for_everybody_scores_chance_exactly(matched):
     assert (auc.value, eer.value) == pytest.approx((0.5, 0.5))  # with groups of eight and four as well
 
 
+@pytest.mark.slow
 def test_permuted_labels_score_chance():
     values = [[score.value for score in Verification(Pooled())(trial(shift=shift))] for shift in range(1, 12)]
     assert np.mean(values, axis=0) == pytest.approx(0.5, abs=0.06)

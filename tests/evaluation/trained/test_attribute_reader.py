@@ -23,6 +23,7 @@ def said():
     return {"light": light, "kind": ["dark" if one < 5 else "bright" for one in SPEAKERS]}
 
 
+@pytest.mark.slow
 def test_numbers_and_classes_of_new_people(faces, said):
     reader = AttributeReader(faces, SPEAKERS, said, BOX)
     new = np.full((2, 32, 32, 3), 0, np.uint8) + np.array([51, 171], np.uint8)[:, None, None, None]
@@ -94,6 +95,7 @@ def test_what_does_not_fit_is_refused(faces, said):
         AttributeReader(person(0, 1) / 255, SPEAKERS[:1], {"light": ["1"]}, BOX)
 
 
+@pytest.mark.slow
 def test_toy_people(tiny: Corpus):
     """Twelve training speakers are enough for sex and skin."""
     train, new = (tiny.in_split(tiny.faces, split) for split in ("train", "unseen_speaker"))

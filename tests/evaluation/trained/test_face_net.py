@@ -23,6 +23,8 @@ def labels():
     return np.repeat([11, 3, 7, 20, 5], 4)
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 @pytest.mark.parametrize("kind", [Vgg, Residual])
 def test_new_pictures_are_named(kind, faces, labels):
     net, _ = trained_face_net(kind, faces, labels, steps=STEPS, width=8)
@@ -32,6 +34,8 @@ def test_new_pictures_are_named(kind, faces, labels):
     assert not any(parameter.requires_grad for parameter in net.parameters())
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_seed_decides_everything(faces, labels):
     def weights(seed, noise):
         torch.manual_seed(noise)
@@ -55,6 +59,8 @@ def test_torch_state_is_left_alone(faces, labels):
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_kept_by_content(faces, labels, tmp_path, monkeypatch):
     monkeypatch.setenv("VOXFACE_CACHE", str(tmp_path))
 
@@ -96,6 +102,8 @@ def tune(start, faces, labels, **changes):
     return trained_face_net(VggFace, faces, labels, **(given | changes))
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_last_layers_are_tuned_and_the_others_stay(start, faces, labels):
     before, (net, checksum) = torch.load(start), tune(start, faces, labels)
     assert net.fc8.bias.shape == (5,)
@@ -108,6 +116,8 @@ def test_last_layers_are_tuned_and_the_others_stay(start, faces, labels):
     assert tune(start, faces, labels)[1] == checksum
 
 
+@pytest.mark.slow
+@pytest.mark.floor
 def test_a_weight_file_counts_by_its_content(start, faces, labels):
     checksum = tune(start, faces, labels)[1]
     moved = start.rename(start.with_name("elsewhere.pth"))

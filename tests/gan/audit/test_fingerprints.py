@@ -29,6 +29,7 @@ DAMAGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_cut_is_found_and_nothing_else(damage: str, tiny: Corpus) -> None:
     clips = [tiny.waveform(clip)[:32_000] for clip in range(0, 60, 2)]
@@ -40,6 +41,7 @@ def test_a_damaged_cut_is_found_and_nothing_else(damage: str, tiny: Corpus) -> N
     assert np.median([match.seconds for match in found]) > 1
 
 
+@pytest.mark.slow
 def test_voices_that_say_different_things_have_nothing_in_common(tiny: Corpus) -> None:
     assert not matches([tiny.waveform(clip) for clip in range(60)], np.arange(60))
 

@@ -1,10 +1,13 @@
 from pathlib import Path
 
+import pytest
+
 from gan.audit.label_noise import check
 from gan.data.corpus import Corpus
 from tests.gan.audit.planted import Planted
 
 
+@pytest.mark.slow
 def test_a_face_under_another_name(planted: Planted, tiny: Corpus, tmp_path: Path) -> None:
     """One of somebody else in the corpus, and one of nobody in it."""
     planted.faces[2, 1] = tiny.pixels([1], 128)[0]          # another picture of s0

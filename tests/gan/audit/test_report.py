@@ -23,6 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.floor
 @pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_toy_world_is_sound(quick: bool, tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                 capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,6 +37,7 @@ def test_the_toy_world_is_sound(quick: bool, tiny: Corpus, tmp_path: Path, monke
     assert str(verdict_of(tiny)).startswith("SOUND: no leak between splits, no flaw.")
 
 
+@pytest.mark.slow
 def test_everything_at_once(planted: Planted, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A fault of every kind, each found by its check and by no other."""
     random = np.random.default_rng(0)
@@ -89,6 +91,7 @@ def test_a_few_flaws_are_tolerated_and_listed(planted: Planted, here: Path) -> N
     assert verdict(findings).startswith("FLAWED: silent 1 of 22 clips.")
 
 
+@pytest.mark.slow
 def test_a_corpus_without_faces(planted: Planted, here: Path) -> None:
     planted.faces.clear()
     findings = examine(planted.write(here / "c"))
@@ -102,6 +105,7 @@ def test_no_such_corpus(here: Path) -> None:
     assert not list(here.glob("audit*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SAMPLE, reason="VOXFACE_REAL_SAMPLE does not name the youtubers sample")
 @pytest.mark.parametrize("keep_split", [True, False])
 def test_the_published_split_leaks_and_ours_does_not(keep_split: bool, here: Path) -> None:

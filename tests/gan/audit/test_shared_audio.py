@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from gan.audit.shared_audio import check
 from tests.gan.audit.planted import Planted
@@ -65,6 +66,7 @@ def test_clips_too_short_for_anything(planted: Planted, tmp_path: Path) -> None:
     assert not check(planted.write(tmp_path / "c")).items
 
 
+@pytest.mark.slow
 def test_a_jingle_everyone_begins_with_names_every_clip_but_not_every_pair(planted: Planted, tmp_path: Path) -> None:
     jingle = planted.clips[0, 0][:16_000].copy()
     for clip in planted.clips.values():

@@ -12,6 +12,7 @@ from gan.data.toy.speakers import draw_speaker
 SEED = 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detector", ["dlib_hog", "mtcnn"])
 def test_detectors_find_the_faces(detector):
     faces, _ = toy_world.draw_faces(SEED, 10, 2)
@@ -20,6 +21,7 @@ def test_detectors_find_the_faces(detector):
     assert toy_world.share_found(detector, small) >= 0.95
 
 
+@pytest.mark.slow
 def test_the_nearest_face_is_of_the_same_person():
     faces, speaker = toy_world.draw_faces(SEED, 12, 3)
     assert toy_world.nearest_is_same(toy_world.embed(faces), speaker) >= 0.94
@@ -32,10 +34,12 @@ def test_voices_are_called_speech():
     assert inside < outside
 
 
+@pytest.mark.slow
 def test_the_voice_tells_who_speaks():
     assert toy_world.recognised(SEED, 20, 3) >= 0.8
 
 
+@pytest.mark.slow
 def test_the_face_is_heard_at_coupling_one_and_at_chance_at_zero():
     people, train = 400, 300
     features = np.stack([toy_world.mel_statistics(toy_world.draw_clip(SEED, index, 0, 4.0)) for index in range(people)])
@@ -53,6 +57,7 @@ def test_the_face_is_heard_at_coupling_one_and_at_chance_at_zero():
         assert share(name, 1.0) < 0.1
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_processor():
     same, features = toy_world.checksum_without_cpu_features(SEED, 2)
     assert same == toy_world.checksum(SEED, 2), f"other bytes without {features}"

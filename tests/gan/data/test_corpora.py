@@ -68,6 +68,7 @@ def test_what_else_goes_wrong_is_not_hidden(tmp_path: Path, monkeypatch: pytest.
         open_corpus("toy:tiny")
 
 
+@pytest.mark.slow
 def test_a_textured_world_is_the_same_but_for_what_is_behind_the_heads(tiny: Corpus) -> None:
     textured = open_corpus("toy:tiny-textured")
     assert textured.speakers == tiny.speakers

@@ -24,6 +24,7 @@ def equal(a, b) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
+@pytest.mark.slow
 @examples(50)
 @given(size=st.integers(1, 9), start=st.integers(0, 60), count=st.integers(1, 40))
 def test_permutations_are_addressable_anywhere(size: int, start: int, count: int) -> None:
@@ -56,6 +57,7 @@ def test_shares_make_up_the_batch(changes: dict, count: int, tiny: Corpus, monke
     assert len(read) <= 8 // count * changes.get("segments", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segments", [1, 4])
 def test_worker_processes_change_nothing(segments: int, tiny: Corpus) -> None:
     source = batches(tiny, segments=segments)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from gan.data.corpus import Corpus
 from gan.experiments.audio_length import AudioLength
@@ -6,6 +7,7 @@ from tests.gan.experiments.conftest import Painter, paint, study
 from tests.sound import write_wav
 
 
+@pytest.mark.slow
 def test_lengths_of_the_same_speech_inside_one_another(painter: Painter, tiny: Corpus) -> None:
     own = study(painter, tiny, limit=3)
     found = AudioLength()(own)
@@ -20,6 +22,7 @@ def test_lengths_of_the_same_speech_inside_one_another(painter: Painter, tiny: C
         assert np.array_equal(painter.drawn[2][number], whole[24_000:40_000])
 
 
+@pytest.mark.slow
 def test_what_the_encoder_and_the_speech_allow(tiny: Corpus, tmp_path) -> None:
     """An encoder of 0.9 s: shorter clips, and its own length; it says what becomes of them."""
     found = AudioLength()(study(Painter(0.9, input_frames=14_400), tiny, limit=2))

@@ -7,6 +7,7 @@ from tests.gan.experiments.conftest import Painter, paint, study
 from tests.sound import write_wav
 
 
+@pytest.mark.slow
 def test_one_clip_is_the_plain_face_and_several_their_mean(painter: Painter, tiny: Corpus) -> None:
     own = study(painter, tiny, limit=3)
     voices = own.voices("unseen_speech")
@@ -25,6 +26,7 @@ def test_one_clip_is_the_plain_face_and_several_their_mean(painter: Painter, tin
     assert found.rows[1]["change"].value == pytest.approx(found.rows[1]["similarity"].value - found.rows[0]["similarity"].value)
 
 
+@pytest.mark.slow
 def test_voices_with_too_few_clips_drop_out(painter: Painter, tiny: Corpus, tmp_path) -> None:
     """Half a second each: one clip, three clips, eight."""
     for name, samples in (("one", 8000), ("three", 24_000), ("eight", 64_000)):

@@ -74,6 +74,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 # -- every experiment on trained runs ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", sorted(COLUMNS))
 def test_a_sheet_and_numbers(name: str, family: str, loaded: dict[str, Run], tmp_path: Path,
@@ -112,6 +113,7 @@ def test_every_experiment_is_tested_and_explained() -> None:
         assert f"voxface experiment {name} RUN" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COLUMNS))
 def test_sound_files_of_ones_own(name: str, loaded: dict[str, Run], tiny: Corpus, tmp_path: Path) -> None:
     """A file is a voice, a folder one voice; what needs real faces is left empty."""
@@ -144,6 +146,7 @@ class First(Fuser):
         return -embeddings[:, 0]
 
 
+@pytest.mark.slow
 def test_a_run_with_a_fuser(loaded: dict[str, Run], tmp_path: Path) -> None:
     run = gan.load(loaded["free"].path, "cpu")
     run.generator.fuser = First()

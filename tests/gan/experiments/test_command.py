@@ -6,6 +6,7 @@ from gan.__main__ import main
 from gan.run import Run
 
 
+@pytest.mark.slow
 def test_the_command(loaded: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     run = str(loaded["free"].path)
     options = ["--speakers", "2", "--seed", "3", "--out", str(tmp_path), "--device", "cpu"]

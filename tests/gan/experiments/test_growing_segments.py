@@ -10,6 +10,7 @@ from gan.run import Run
 from tests.gan.experiments.conftest import study
 
 
+@pytest.mark.slow
 def test_ever_more_of_the_same_speech(loaded: dict[str, Run], tiny: Corpus) -> None:
     run = loaded["free"]
     own = study(run, tiny, limit=2)
@@ -25,6 +26,7 @@ def test_ever_more_of_the_same_speech(loaded: dict[str, Run], tiny: Corpus) -> N
             assert np.abs(picture.astype(int) - run.generate(speech[:(count - 1) * hop + window])).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_fuser_that_takes_the_mean_is_the_mean(loaded: dict[str, Run], tiny: Corpus) -> None:
     run = gan.load(loaded["free"].path, "cpu")
     run.generator.fuser = build(Fuser, {"name": "mean"}, "fuser", embedding_dim=run.generator.encoder.embedding_dim)
@@ -36,6 +38,7 @@ def test_the_fuser_that_takes_the_mean_is_the_mean(loaded: dict[str, Run], tiny:
         assert fused["similarity"].value == pytest.approx(mean["similarity"].value, abs=1e-3)       # a pixel rounds differently
 
 
+@pytest.mark.slow
 def test_one_fixed_length_is_joined_by_its_mean_embedding(loaded: dict[str, Run], tiny: Corpus) -> None:
     found = GrowingSegments()(study(loaded["fixed"], tiny, limit=2))
     assert {row["joined_by"] for row in found.rows} == {"mean embedding"}

@@ -7,6 +7,7 @@ from gan.experiments.interpolation import WEIGHTS, Interpolation
 from tests.gan.experiments.conftest import Painter, paint, study
 
 
+@pytest.mark.slow
 def test_the_ends_are_the_plain_faces_and_the_middle_is_the_mixture(painter: Painter, tiny: Corpus) -> None:
     own = study(painter, tiny, limit=5)
     voices = own.voices("unseen_speech")
@@ -39,6 +40,7 @@ def test_two_voices_are_one_pair_without_a_third(painter: Painter, tiny: Corpus)
     assert all(row["pairs"] == 1 and np.isnan(row["to_others"].value) for row in found.rows)
 
 
+@pytest.mark.slow
 def test_the_shorter_voice_decides_the_length(painter: Painter, tiny: Corpus, tmp_path) -> None:
     from tests.sound import write_wav
 

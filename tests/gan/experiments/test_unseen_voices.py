@@ -9,6 +9,7 @@ from gan.experiments.unseen_voices import CROPS, UnseenVoices, _agreement, _spre
 from tests.gan.experiments.conftest import Painter, paint, study
 
 
+@pytest.mark.slow
 def test_seen_and_unseen_people_in_equal_numbers(painter: Painter, tiny: Corpus) -> None:
     found = UnseenVoices()(study(painter, tiny))
     assert [(row["voices"], row["speakers"], row["faces"]) for row in found.rows] == [("seen", 4, 20), ("unseen", 4, 20)]
@@ -42,6 +43,7 @@ def test_a_corpus_the_run_was_not_trained_on(painter: Painter, tiny: Corpus) -> 
         UnseenVoices()(study(painter, tiny))
 
 
+@pytest.mark.slow
 def test_people_of_another_corpus_whom_the_own_one_trains_on_are_told(painter: Painter, tiny: Corpus, tmp_path: Path) -> None:
     toy.prepare_toy(tmp_path / "other", "tiny", background="textured")        # the same people
     found = UnseenVoices()(study(painter, Corpus(tmp_path / "other"), split="unseen_speech"))

@@ -23,6 +23,7 @@ def test_a_face_for_each_window(loaded: dict[str, Run], tiny: Corpus) -> None:
             assert np.abs(picture.astype(int) - run.generate(heard)).max() <= 1
 
 
+@pytest.mark.slow
 def test_one_fixed_length_has_no_whole(loaded: dict[str, Run], tiny: Corpus) -> None:
     found = Windows()(study(loaded["fixed"], tiny, limit=2))
     assert [row["drawn_from"] for row in found.rows] == ["one window", "mean embedding", "mean of the windows' faces"]

@@ -32,6 +32,7 @@ def pictures(corpus: Corpus, rows: list[int]) -> Tensor:
     return torch.from_numpy(corpus.pixels(rows, 64)).movedim(-1, 1) / 255
 
 
+@pytest.mark.slow
 def test_one_frame_of_the_nets_vector(tiny: Corpus) -> None:
     front, faces = built(tiny, relu=False), pictures(tiny, [4, 1])
     features, frames = front(faces, torch.tensor([-1, -1]))

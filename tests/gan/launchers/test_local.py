@@ -121,6 +121,7 @@ def test_one_job_is_asked_to_stop_once_however_often_it_is_said(tmp_path: Path) 
     launcher.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is told of its parent's end by Linux alone")
 def test_jobs_save_and_end_with_a_killed_sweep(tmp_path: Path) -> None:
     job = python(tmp_path, "a", SAVES, tmp_path / "saved")

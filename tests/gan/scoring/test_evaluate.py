@@ -38,6 +38,7 @@ def test_an_unknown_split_is_named(tiny: Corpus, tmp_path: Path) -> None:
     assert not (tmp_path / "results.jsonl").exists()                            # said before anything is scored
 
 
+@pytest.mark.slow
 def test_the_order_of_the_controls_is_as_it_must_be(tiny: Corpus) -> None:
     """By pixels alone, at coupling 1: the true person, then the audible person, then somebody else."""
     class Wrong(OracleIdentity):
@@ -91,6 +92,7 @@ def test_an_empty_split_is_skipped_with_the_reason(two_speakers: Corpus) -> None
     assert "- skipped: l1: two has no speaker" in markdown(made)
 
 
+@pytest.mark.slow
 def test_two_runs_beside_every_control(runs: dict[str, Path], tiny: Corpus, tmp_path: Path,
                                        capsys: pytest.CaptureFixture[str]) -> None:
     loaded = [gan.load(path) for path in runs.values()]
@@ -134,6 +136,7 @@ def test_the_training_split_is_labelled_seen_speech(runs: dict[str, Path], tiny:
     assert row["split"] == "seen_speech"
 
 
+@pytest.mark.slow
 def test_another_corpus_is_noted_and_has_no_oracles(runs: dict[str, Path], tiny: Corpus, two_speakers: Corpus,
                                                     tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = gan.load(runs["sf2f-64"])
@@ -156,6 +159,7 @@ def test_another_corpus_is_noted_and_has_no_oracles(runs: dict[str, Path], tiny:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_corpus_whose_people_were_trained_on_leaks(runs: dict[str, Path], tiny: Corpus, tmp_path: Path,
                                                      capsys: pytest.CaptureFixture[str]) -> None:
     """Another corpus that holds back whom this one trains on, under the same names."""
@@ -179,6 +183,7 @@ def test_a_corpus_whose_people_were_trained_on_leaks(runs: dict[str, Path], tiny
                                    "gone is not where it was, so what they share is not known"}]     # no path of this machine
 
 
+@pytest.mark.slow
 def test_a_corpus_nobody_audited_or_that_leaks_is_warned_of(two_speakers: Corpus, tiny: Corpus, tmp_path: Path,
                                                             monkeypatch: pytest.MonkeyPatch,
                                                             capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,7 @@ def test_rows_say_what_they_are_of(real: Faces, tmp_path: Path, capsys: pytest.C
     assert "| a − b |" in table
 
 
+@pytest.mark.slow
 def test_the_checksum_is_of_the_reference_faces(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     faces = folder(tmp_path / "drawn", real)
     changed = {name: pictures.copy() for name, pictures in real.items()}
@@ -133,6 +134,7 @@ def test_the_checksum_is_of_the_reference_faces(real: Faces, tmp_path: Path, cap
     assert first == same != other
 
 
+@pytest.mark.slow
 def test_training_faces_let_a_judge_be_trained(tiny: Corpus, real: Faces, tmp_path: Path,
                                                capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--faces", str(folder(tmp_path / "drawn", real)), "--reference", str(folder(tmp_path / "true", real)), *L1,
@@ -146,6 +148,7 @@ def test_training_faces_let_a_judge_be_trained(tiny: Corpus, real: Faces, tmp_pa
     assert trained["chance"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.slow
 def test_a_protocol_is_taken(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluated(capsys, "--faces", str(folder(tmp_path / "drawn", real)), "--reference",
                      str(folder(tmp_path / "true", real)), "--protocol", "voice2face-paper",

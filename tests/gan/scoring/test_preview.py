@@ -19,6 +19,7 @@ from gan.scoring.systems import (
 from tests.recipes import ONLY_L1
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_what_was_scored(runs: dict[str, Path], tiny: Corpus, tmp_path: Path,
                                           monkeypatch: pytest.MonkeyPatch) -> None:
     run, scored = gan.load(runs["sf2f-64"]), {}

@@ -43,6 +43,7 @@ def test_rows_say_everything_and_are_json(runs: dict[str, Path], tiny: Corpus) -
         assert row["weights"] == (None if of_run is None else run.weights_checksum)
 
 
+@pytest.mark.slow
 def test_few_faces_a_speaker_are_the_gallery_and_are_said(tiny: Corpus) -> None:
     found = {}
     for count in (None, 1):
@@ -90,6 +91,7 @@ def test_rows_name_the_net_that_was_trained_against(runs: dict[str, Path], tiny:
     assert make_rows(found, Prior(), None, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))[0]["trained_against"] == []
 
 
+@pytest.mark.slow
 def test_a_recipe_is_the_same_for_every_training_seed(runs: dict[str, Path], tiny: Corpus) -> None:
     found = evaluate_system(Prior(), Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
 
@@ -111,6 +113,7 @@ def test_a_recipe_is_the_same_for_every_training_seed(runs: dict[str, Path], tin
     assert row["recipe"] == "prior"
 
 
+@pytest.mark.slow
 def test_seeds_of_a_recipe_share_a_line_of_the_table(runs: dict[str, Path], tiny: Corpus) -> None:
     made, values = [], []
     for seed in (0, 1, 2):
@@ -185,6 +188,7 @@ for number in range(25):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_append_at_once_and_lose_nothing(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", APPEND, who, str(tmp_path)], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[3], text=True)

@@ -180,6 +180,7 @@ def test_again_differs_where_the_decoder_has_noise(recipe: str, noisy: bool, run
     assert np.array_equal(first, drawn.draw(asked, tiny, 64, SETTINGS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("system", "noisy"), [(Noise(), True), (Prior(), False), (AttributeOracle(), True),
                                                (OracleVoice(), True), (OracleIdentity(), True)])
 def test_controls_drawn_again(system: System, noisy: bool, asked: Requests, tiny: Corpus) -> None:

@@ -35,6 +35,7 @@ def test_rows_go_by_the_labels_of_their_cells(two: Plan, tmp_path: Path) -> None
     assert {row["train_seconds"] for row in found[1:]} == {7.0}
 
 
+@pytest.mark.slow
 def test_rows_stand_in_the_order_of_the_file_whatever_was_done_first(two: Plan, tmp_path: Path) -> None:
     for folder, tasks in ((tmp_path / "a", two.tasks), (tmp_path / "b", random.Random(3).sample(two.tasks, len(two.tasks)))):
         for task in tasks:
@@ -73,6 +74,7 @@ def test_what_is_missing_says_why(two: Plan, tmp_path: Path) -> None:
         ("no L1", 0, "running", False), ("no L1", 1, "waiting", False)]
 
 
+@pytest.mark.slow
 def test_a_failed_stage_is_the_reason_of_all_its_cells(quick: Quick, tmp_path: Path) -> None:
     plan = quick(base="sf2f-64-fuser-tiny", grid={"train.batch_size": [4, 6]}, seeds=[0, 1])
     stage = next(task for task in plan.tasks if task.kind == "stage" and task.seed == 1)

@@ -26,6 +26,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     return found
 
 
+@pytest.mark.slow
 def test_each_kind_of_cell_is_measured_once(quick: Quick, tmp_path: Path, measured: list[Config]) -> None:
     plan = quick(grid={"train.batch_size": [4, 6], "optimizer.generator.learning_rate": [1e-3, 1e-4], "train.steps": [6, 30]},
                  seeds=[0, 1])
@@ -51,6 +52,7 @@ def test_steps_that_are_done_are_not_counted(quick: Quick, tmp_path: Path, measu
     assert estimates(plan, tmp_path, plan.cells)[plan.cells[0].id] == (2.0, 500.0)
 
 
+@pytest.mark.slow
 def test_a_cell_that_others_start_from_counts_once_and_what_is_trained_no_more(
         quick: Quick, tmp_path: Path, measured: list[Config], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -64,6 +66,7 @@ def test_a_cell_that_others_start_from_counts_once_and_what_is_trained_no_more(
     assert estimates(plan, tmp_path, list(plan.tasks))[plan.cells[0].id][0] == 0.0
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept(quick: Quick, tmp_path: Path, measured: list[Config]) -> None:
     check_budget(quick(seeds=[0, 1]), tmp_path)
     assert not measured                                                 # nobody asked
@@ -99,6 +102,7 @@ def test_a_cell_that_cannot_be_measured_is_named(quick: Quick, tmp_path: Path, m
         overview(quick(), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_step_is_measured(quick: Quick, tmp_path: Path) -> None:
     plan = quick()
     minutes, megabytes = estimates(plan, tmp_path, plan.cells)[plan.cells[0].id]

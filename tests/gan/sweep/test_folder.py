@@ -21,6 +21,7 @@ def here(quick: Quick, tmp_path: Path) -> Place:
     return made
 
 
+@pytest.mark.slow
 def test_a_task_is_read_back_as_it_was_planned(quick: Quick, tmp_path: Path) -> None:
     plan = quick(base="sf2f-64-fuser-tiny", variants={"../ü: x": {"train.batch_size": 5}},
                  evaluate={"corpus": "toy:tiny-textured"})

@@ -28,6 +28,7 @@ def titles(plan: Plan) -> list[str]:
 # -- which cells, in which order ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_value_of_a_grid_comes_with_every_other(quick: Quick) -> None:
     plan = quick(grid={**SIZES, "train.steps": [5, 7]}, seeds=[1, 0])
     assert titles(plan) == [f"batch_size {size}, steps {steps}, seed {seed}" for size in (4, 6) for steps in (5, 7)
@@ -42,6 +43,7 @@ def test_zip_goes_through_its_lists_together(quick: Quick) -> None:
     assert titles(plan) == ["batch_size 4, steps 5, seed 0", "batch_size 6, steps 7, seed 0"]
 
 
+@pytest.mark.slow
 def test_variants_stand_first_then_zip_then_grid(quick: Quick) -> None:
     plan = quick(grid={"train.steps": [5, 7]}, zip=SIZES, variants={"full": {}, "no L1": {"losses.pixel": None}})
     assert [cell.label for cell in plan.cells] == [f"{variant}, batch_size {size}, steps {steps}" for variant in ("full", "no L1")
@@ -125,6 +127,7 @@ def test_a_protocol_beside_the_sweep_replaces_the_recipe_s(quick: Quick, tmp_pat
 # -- what is shared -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_stage_a_seed_serves_all_cells_that_start_from_it(quick: Quick) -> None:
     plan = quick(base="sf2f-64-fuser-tiny", grid=SIZES, seeds=[0, 1])
     assert [task.kind for task in plan.tasks] == ["controls", "stage", "stage", "cell", "cell", "cell", "cell"]
@@ -134,6 +137,7 @@ def test_one_stage_a_seed_serves_all_cells_that_start_from_it(quick: Quick) -> N
     assert stages[0].title == "sf2f-64-tiny, seed 0"
 
 
+@pytest.mark.slow
 def test_stages_may_have_stages(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)         # where a recipe's own init_from is looked for
     write_recipe(tmp_path / "second.yaml", "base: sf2f-64-tiny\ntrain: {init_from: first.yaml, init_modules: [encoder]}\n")
@@ -159,6 +163,7 @@ def test_a_cell_that_others_start_from_is_trained_once(quick: Quick, tmp_path: P
     assert (first.needs, second.needs) == ((), (first.id,))
 
 
+@pytest.mark.slow
 def test_controls_stand_once_beside_cells_scored_alike(quick: Quick) -> None:
     assert [task.kind for task in quick(grid=SIZES, seeds=[0, 1]).tasks].count("controls") == 1
     two = quick(grid={"data.corpus": ["toy:tiny", "toy:tiny-textured"]}, set={"losses.perceptual": None})
@@ -176,6 +181,7 @@ def test_an_id_is_the_same_in_every_python(monkeypatch: pytest.MonkeyPatch) -> N
         assert digest("toy", content) == "a8498f44"
 
 
+@pytest.mark.slow
 def test_an_id_knows_no_label_no_order_and_no_machine(quick: Quick) -> None:
     plan = quick(variants={"full": {}, "no L1": {"losses.pixel": None}}, seeds=[0, 1])
     same = quick(variants={"ohne": {"losses.pixel": None}, "alles": {"train.steps": 6}}, seeds=[1, 0], set={
@@ -185,6 +191,7 @@ def test_an_id_knows_no_label_no_order_and_no_machine(quick: Quick) -> None:
     assert plan.tasks[0].id == same.tasks[0].id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"runs": 2}, {"corpus": "toy:tiny-textured"}, {"face_size": 128}])
 def test_another_protocol_another_scoring_but_the_same_training(quick: Quick, change: dict[str, Any]) -> None:
     one, other = (quick(base="sf2f-64-fuser-tiny", evaluate=evaluate) for evaluate in ({}, change))
@@ -358,6 +365,7 @@ def test_a_mistake_is_named(quick: Quick, sections: dict[str, Any], words: list[
     assert all(word in text for word in words), text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changes", "words"), [
     ({"losses.pixel": {"name": "l3"}}, ["losses.pixel.name: no file gan/losses/l3.py", "Did you mean l1?"]),
     ({"encoder": {"name": "cnn1d", "embedding": 8}}, ["encoder.embedding: cnn1d takes no such argument", "embedding_dim"]),
@@ -374,6 +382,7 @@ def test_a_bad_cell_is_reported_with_its_axes(quick: Quick, changes: dict[str, A
     assert all(word in text for word in words), text
 
 
+@pytest.mark.slow
 def test_a_stage_is_checked_whole(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_recipe(tmp_path / "first.yaml", "base: sf2f-64-tiny\nlosses: {pixel: {name: l3}}\n")
@@ -400,6 +409,7 @@ def test_as_many_cells_as_the_budget_allows(quick: Quick) -> None:
     assert "2 cells came, 1 are allowed" in said(quick, grid=SIZES, budget={"cells": 1})
 
 
+@pytest.mark.slow
 def test_a_run_to_start_from_counts_by_its_weights(quick: Quick, runs: dict[str, Path], tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(runs["sf2f-64"], run)
@@ -421,6 +431,7 @@ def test_a_run_to_start_from_counts_by_its_weights(quick: Quick, runs: dict[str,
 LABELS = ["../x", "/", "..", "~", "C:\\", "a/b", "x\u2028y", "Ünï", "語", "*?[", "-", ".", "CON", "%s", "${x}", "v" * 300]
 
 
+@pytest.mark.slow
 def test_labels_are_said_as_they_are_and_never_leave_the_folder(quick: Quick, tmp_path: Path) -> None:
     labels = [label for label in LABELS if label == " ".join(label.split())]
     plan = quick(variants={label: {"train.steps": 5 + number} for number, label in enumerate(labels)})
@@ -468,6 +479,7 @@ def written(folder: Path, text: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_labels_may_look_like_numbers_or_words_of_yaml(tiny: None, tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + "variants: {0.3: {}, 7: {train.steps: 4}, yes: {train.steps: 5}, no: {train.steps: 6}}\n"
                                     "exclude: [{variant: 7}, {variant: no}]\n")

@@ -73,6 +73,7 @@ def fail(folder: Path, task: Task) -> int:
     return 1
 
 
+@pytest.mark.slow
 def test_all_is_done_so_many_at_a_time(quick: Quick, tmp_path: Path, play) -> None:
     plan = quick(seeds=[0, 1, 2])
     failed, launcher = play(plan)
@@ -83,12 +84,14 @@ def test_all_is_done_so_many_at_a_time(quick: Quick, tmp_path: Path, play) -> No
     assert play(plan)[1].started == []
 
 
+@pytest.mark.slow
 def test_cells_wait_for_their_stage(quick: Quick, tmp_path: Path, play) -> None:
     plan = quick(base="sf2f-64-fuser-tiny", grid={"train.batch_size": [4, 6]})
     _, launcher = play(plan, parallel=8)
     assert launcher.started == [["controls", "sf2f-64-tiny, seed 0"], ["batch_size 4, seed 0", "batch_size 6, seed 0"]]
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_hides_no_other(quick: Quick, tmp_path: Path, play, capsys: pytest.CaptureFixture[str]) -> None:
     plan = quick(seeds=[0, 1, 2])
     failed, _ = play(plan, {"sf2f-64-tiny, seed 1": fail})
@@ -100,6 +103,7 @@ def test_a_cell_that_fails_hides_no_other(quick: Quick, tmp_path: Path, play, ca
     assert {row["training_seed"] for row in rows if row["system"] == "sf2f-64-tiny" and "value" in row} == {0, 2}
 
 
+@pytest.mark.slow
 def test_a_failed_stage_is_waited_for_by_nobody(quick: Quick, tmp_path: Path, play) -> None:
     plan = quick(base="sf2f-64-fuser-tiny", seeds=[0, 1])
     failed, launcher = play(plan, {"sf2f-64-tiny, seed 0": fail})
@@ -108,6 +112,7 @@ def test_a_failed_stage_is_waited_for_by_nobody(quick: Quick, tmp_path: Path, pl
     assert "its stage sf2f-64-tiny failed: no disk" in (tmp_path / "table.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_what_has_failed_is_tried_again_when_asked(quick: Quick, tmp_path: Path, play) -> None:
     plan = quick(seeds=[0, 1])
     play(plan, {"sf2f-64-tiny, seed 1": fail})
@@ -117,6 +122,7 @@ def test_what_has_failed_is_tried_again_when_asked(quick: Quick, tmp_path: Path,
     assert (failed, launcher.started) == (0, [["sf2f-64-tiny, seed 1"]])
 
 
+@pytest.mark.slow
 def test_a_changed_cell_is_done_anew_and_the_others_are_not(quick: Quick, tmp_path: Path, play) -> None:
     play(quick(grid={"train.batch_size": [4, 6]}))
     _, launcher = play(quick(grid={"train.batch_size": [4, 5]}))
@@ -159,6 +165,7 @@ def test_a_process_that_ends_without_a_word_has_failed(quick: Quick, tmp_path: P
     assert place(tmp_path, plan.cells[0]).reason() == "ended with exit code 1: ImportError: no torch"
 
 
+@pytest.mark.slow
 def test_a_sweep_asked_to_stop_stops_its_jobs(quick: Quick, tmp_path: Path, play) -> None:
     def interrupt(folder: Path, task: Task) -> int:
         os.kill(os.getpid(), signal.SIGTERM)

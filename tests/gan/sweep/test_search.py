@@ -149,6 +149,7 @@ def test_a_sweep_without_one_needs_no_optuna(quick: Callable[..., Plan], planned
 # -- what is asked ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_trials_are_cells_of_the_space_scored_on_the_validation_split_only(opened: Callable[..., Search]) -> None:
     search = opened()
     search.step(3)
@@ -165,6 +166,7 @@ def test_trials_are_cells_of_the_space_scored_on_the_validation_split_only(opene
     assert len({task.config.optimizer.generator.learning_rate for task in found}) == 3
 
 
+@pytest.mark.slow
 def test_choices_may_be_named_changes_and_sections(opened: Callable[..., Search]) -> None:
     search = opened(trials=1, parameters={"width": {"choices": {"narrow": {WIDTH: 4, BATCH: 4}}},
                                           "optimizer.generator.epsilon": {"low": 1e-9, "high": 1e-8},
@@ -175,6 +177,7 @@ def test_choices_may_be_named_changes_and_sections(opened: Callable[..., Search]
     assert list(task.axes) == ["trial", "width", "optimizer.generator.epsilon", "optimizer.discriminator.epsilon"]
 
 
+@pytest.mark.slow
 def test_a_study_taken_up_again_asks_what_it_would_have(opened: Callable[..., Search], tmp_path: Path) -> None:
     whole = opened(tmp_path / "whole")
     for number in range(3):
@@ -189,6 +192,7 @@ def test_a_study_taken_up_again_asks_what_it_would_have(opened: Callable[..., Se
     assert [task.id for task in trials(again)] == [task.id for task in trials(whole)]
 
 
+@pytest.mark.slow
 def test_another_space_is_another_study_and_more_trials_are_the_same(opened: Callable[..., Search]) -> None:
     search = opened()
     search.step(3)
@@ -197,6 +201,7 @@ def test_another_space_is_another_study_and_more_trials_are_the_same(opened: Cal
     assert asked(opened(seed=1)) == []
 
 
+@pytest.mark.slow
 def test_processes_on_one_folder_share_the_trials(opened: Callable[..., Search]) -> None:
     searches = [opened(trials=6, parameters={RATE: SPACE[RATE]}) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
@@ -206,6 +211,7 @@ def test_processes_on_one_folder_share_the_trials(opened: Callable[..., Search])
         assert asked(search) == asked(searches[0])
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_asking(opened: Callable[..., Search], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     undisturbed = opened(tmp_path / "undisturbed")
     undisturbed.step(1)
@@ -226,6 +232,7 @@ def test_killed_in_the_middle_of_asking(opened: Callable[..., Search], tmp_path:
     assert asked(again) == asked(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_journal_line_cut_short_is_taken_off(opened: Callable[..., Search], tmp_path: Path) -> None:
     opened().step(1)
     with open(tmp_path / "search.jsonl", "a") as file:
@@ -238,6 +245,7 @@ def test_a_journal_line_cut_short_is_taken_off(opened: Callable[..., Search], tm
 # -- what comes out -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_best_becomes_the_cell_and_more_trials_may_follow(opened: Callable[..., Search], tmp_path: Path) -> None:
     search = opened()
     search.step(3)
@@ -259,6 +267,7 @@ def test_the_best_becomes_the_cell_and_more_trials_may_follow(opened: Callable[.
     assert f"Best l1 on val_speech of 3 of 3 trials: 40, {best.label}." in said
 
 
+@pytest.mark.slow
 def test_one_that_falls_behind_is_given_up_after_its_warm_up(opened: Callable[..., Search], tmp_path: Path) -> None:
     search = opened(prune={"warmup_steps": 4, "startup_trials": 1})
     search.step(2)
@@ -286,6 +295,7 @@ def test_one_that_falls_behind_is_given_up_after_its_warm_up(opened: Callable[..
     assert [row["state"] for row in table(tmp_path)] == [DONE, PRUNED]
 
 
+@pytest.mark.slow
 def test_a_failed_one_is_reported_and_asked_again_on_demand(opened: Callable[..., Search], tmp_path: Path) -> None:
     search = opened(trials=1)
     search.step(1)
@@ -306,6 +316,7 @@ def test_a_failed_one_is_reported_and_asked_again_on_demand(opened: Callable[...
     assert [row["state"] for row in table(tmp_path)] == ["done"]
 
 
+@pytest.mark.slow
 def test_values_that_come_again_are_not_trained_again(opened: Callable[..., Search], tmp_path: Path) -> None:
     search = opened(trials=4, parameters={WIDTH: {"choices": [4, 8]}})
     while not (plan := search.step(1)).cells:
@@ -318,6 +329,7 @@ def test_values_that_come_again_are_not_trained_again(opened: Callable[..., Sear
     assert len(table(tmp_path)) == 4
 
 
+@pytest.mark.slow
 def test_a_combination_that_cannot_be_built_is_a_failed_trial(opened: Callable[..., Search], tmp_path: Path,
                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     search = opened(trials=1, parameters={RATE: SPACE[RATE]})
@@ -359,6 +371,8 @@ class Here(Launcher):
         pass
 
 
+@pytest.mark.floor
+@pytest.mark.slow
 def test_a_whole_search(planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                         capsys: pytest.CaptureFixture[str]) -> None:
     plan = planned(trials=2)
@@ -392,6 +406,7 @@ def test_a_whole_search(planned: Callable[..., Plan], tmp_path: Path, monkeypatc
         status.log(plan, tmp_path, [f"trial={best['trial']}"])
 
 
+@pytest.mark.slow
 def test_the_scheduler_stops_what_was_given_up(planned: Callable[..., Plan], tmp_path: Path) -> None:
     class Endless(Here):
         def __init__(self) -> None:

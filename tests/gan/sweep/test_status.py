@@ -52,6 +52,7 @@ def test_a_line_a_task_and_why_one_failed(three: Plan, tmp_path: Path) -> None:
         "Best l1 so far on unseen_speech, 0.5 s: 0.25, full, batch_size 4, of 1."]
 
 
+@pytest.mark.slow
 def test_the_best_is_a_mean_over_seeds_by_the_better_end(quick: Quick, tmp_path: Path) -> None:
     plan = quick(variants={"full": {}, "no L1": {"losses.pixel": None}}, seeds=[0, 1])
     for cell, value in zip(plan.cells, (0.1, 0.9, 0.4, 0.5), strict=True):
@@ -93,6 +94,7 @@ def test_status_is_renewed_on_a_terminal_while_anything_runs(three: Plan, tmp_pa
 # -- logs ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_log_is_reached_by_axis_values(quick: Quick, tmp_path: Path) -> None:
     plan = quick(variants={"full": {}, "a=b": {"losses.pixel": None}}, grid={"train.batch_size": [4, 6]}, seeds=[0, 1])
     cell = next(cell for cell in plan.cells if cell.title == "a=b, batch_size 6, seed 1")

@@ -47,6 +47,7 @@ def started(folder: Path, task: Task, before: str = "") -> subprocess.Popen[byte
 # -- done ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_cell_is_trained_and_scored(quick: Quick, tmp_path: Path) -> None:
     plan = quick(variants={"full": {}}, seeds=[3])
     cell = plan.cells[0]
@@ -74,6 +75,7 @@ def test_a_task_that_is_done_is_not_done_again(quick: Quick, tmp_path: Path, mon
     perform(tmp_path, cell.id)
 
 
+@pytest.mark.slow
 def test_under_another_protocol_a_cell_is_scored_again_and_not_trained(quick: Quick, tmp_path: Path,
                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = (quick(variants={"full": {}}, evaluate={"splits": ["unseen_speaker"], "runs": runs}) for runs in (1, 2))
@@ -222,6 +224,7 @@ def failed(folder: Path, task: Task, error: type[Exception]) -> str:
     return here.reason()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite(quick: Quick, tmp_path: Path) -> None:
     plan = quick(variants={"hot": {"optimizer.generator.learning_rate": 1e30}})
     reason = failed(tmp_path, plan.cells[0], ValueError)
@@ -296,6 +299,7 @@ def test_a_failed_task_may_be_done_again(quick: Quick, tmp_path: Path, monkeypat
     assert os.listdir(here.path).count("failed.json") == 0
 
 
+@pytest.mark.slow
 def test_tensorboard_holds_a_cells_axes_beside_its_scores(quick: Quick, tmp_path: Path) -> None:
     cell = quick(variants={"full": {}}, seeds=[3]).cells[0]
     here = put(tmp_path, cell)

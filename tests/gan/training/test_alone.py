@@ -56,6 +56,7 @@ def until(what) -> None:
     assert what()
 
 
+@pytest.mark.slow
 def test_the_second_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     lease = Lease.take(RUN / "lease.json")
     assert lease is not None
@@ -73,6 +74,7 @@ def test_the_second_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -
     assert not left()
 
 
+@pytest.mark.slow
 def test_of_two_that_start_together_one_trains() -> None:
     shutil.rmtree(RUN)
     both = [started("train.steps=40") for _ in range(2)]
@@ -85,6 +87,7 @@ def test_of_two_that_start_together_one_trains() -> None:
     assert not left()
 
 
+@pytest.mark.slow
 def test_a_killed_one_is_gone_on_with_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     process = started("train.steps=1000000", "train.save_every=5")
     until(lambda: len(list(RUN.glob("checkpoints/step-*"))) > 1 or process.poll() is not None)
@@ -125,6 +128,7 @@ def test_train_at_holds_its_folder_too() -> None:
     assert not left()
 
 
+@pytest.mark.slow
 def test_several_processes_are_one_training() -> None:
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3")
     lease = Lease.take(RUN / "lease.json")

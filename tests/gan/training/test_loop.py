@@ -49,6 +49,8 @@ def broken_at(step: int, monkeypatch: pytest.MonkeyPatch, action) -> None:
     monkeypatch.setattr(Trainer, "one_step", one_step)
 
 
+@pytest.mark.floor
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "overrides"), [
     ("wav2pix-64", ["train.ema_decay=0.9"]),
     ("sf2f-64", ["optimizer.decay_from=2", "train.freeze_norm_from=4", "train.initialisation=normal"])])
@@ -85,6 +87,7 @@ train(config(), "r", Path({runs!r}))
 """
 
 
+@pytest.mark.floor
 @pytest.mark.slow
 def test_kill_9_and_resume(tiny: Corpus, tmp_path: Path) -> None:
     whole = train(config("wav2pix-64", f"train.threads={torch.get_num_threads()}"), "r", tmp_path / "whole")
@@ -96,6 +99,7 @@ def test_kill_9_and_resume(tiny: Corpus, tmp_path: Path) -> None:
     assert same(whole, resumed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_save_and_stop(number: signal.Signals, tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(number)
@@ -110,6 +114,7 @@ def test_signals_save_and_stop(number: signal.Signals, tiny: Corpus, tmp_path: P
     assert same(whole, train(config(), "r", tmp_path / "stopped"))
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tiny: Corpus, tmp_path: Path,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     original = Trainer.one_step
@@ -129,6 +134,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tiny: Corpus
     assert all(w.isfinite().all() for w in saved.weights.values())
 
 
+@pytest.mark.slow
 def test_more_steps_go_on_and_the_same_steps_do_nothing(tiny: Corpus, tmp_path: Path,
                                                         capsys: pytest.CaptureFixture[str]) -> None:
     short = train(config("wav2pix-64", "train.steps=3"), "r", tmp_path)
@@ -139,6 +145,8 @@ def test_more_steps_go_on_and_the_same_steps_do_nothing(tiny: Corpus, tmp_path: 
     assert "Already at step 7" in capsys.readouterr().out
 
 
+@pytest.mark.floor
+@pytest.mark.slow
 def test_what_a_run_leaves(tiny: Corpus, tmp_path: Path) -> None:
     run = train(config("wav2pix-64", "train.ema_decay=0.9", "train.validate_every=4",
                        "evaluation.runs=1", "train.keep_last=1"), "r", tmp_path)
@@ -180,6 +188,7 @@ def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_p
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("overrides", "steps", "factors"), [
     ([], [0, 1, 6, 99], [1, 1, 1, 1]),
     # From step 2 of 10 down to a fifth: each step a tenth less.
@@ -239,6 +248,7 @@ def test_fast_paths_learn_the_same(recipe: str, key: str, tiny: Corpus, tmp_path
     assert losses(key) == pytest.approx(losses(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_overfits_four_pairs(tiny: Corpus, tmp_path: Path) -> None:
     """The machinery learns: pixel loss on a handful of speakers falls far below its start."""
     run = train(config("sf2f-64", "train.steps=60", "train.save_every=60", "logging.images_every=60", "decoder.width=64",
@@ -247,6 +257,7 @@ def test_overfits_four_pairs(tiny: Corpus, tmp_path: Path) -> None:
     assert lines[-1]["loss/g/pixel"] < 0.6 * lines[0]["loss/g/pixel"]
 
 
+@pytest.mark.slow
 def test_a_step_is_validated_before_it_is_saved(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in between, a run that went on from it would have no value of it."""
     def killed(*_: object) -> None:

@@ -39,6 +39,7 @@ def start_from(run: str | Path, corpus: str, *modules: str) -> Path:
                                       f"train.init_modules=[{','.join(modules)}]"]), "next", Path("runs"))
 
 
+@pytest.mark.slow
 def test_other_people_of_the_same_number_are_refused(corpus) -> None:
     before = train(load("recipe.yaml"), "first", Path("runs"))
     for others in (corpus("others", "anna", "bert"), corpus("reordered", "speaker-1", "speaker-0")):
@@ -54,11 +55,13 @@ def test_other_people_of_the_same_number_are_refused(corpus) -> None:
         shutil.rmtree(next(Path("runs").glob("next-*")))
 
 
+@pytest.mark.slow
 def test_the_same_people_in_another_corpus_are_taken(corpus) -> None:
     before = train(load("recipe.yaml"), "first", Path("runs"))
     assert checkpoint.of_run(start_from(before, corpus("more"), "encoder", "discriminators")).step == 2
 
 
+@pytest.mark.slow
 def test_an_older_checkpoint_goes_by_its_corpus(corpus) -> None:
     with pytest.raises(ValueError, match=r"corpus people; .*data\.corpus"):
         start_from(OLD, corpus("more"), "discriminators")

@@ -35,6 +35,7 @@ def only(folder: Path, recipe: str) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_a_stage_named_by_recipe_is_trained_first_and_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stage_1 = only(folder, "sf2f-64-tiny")
     assert run_of("sf2f-64-fuser-tiny", folder) == only(folder, "sf2f-64-fuser-tiny")
@@ -42,6 +43,7 @@ def test_a_stage_named_by_recipe_is_trained_first_and_once(folder: Path, capsys:
     assert only(folder, "sf2f-64-tiny") == stage_1
 
 
+@pytest.mark.slow
 def test_a_stage_may_be_a_recipe_of_ones_own(folder: Path, tiny: Corpus, tmp_path: Path) -> None:
     """The same stage under another name gives the same run after it; train_at puts either where it is told to."""
     own = tmp_path / "mine.yaml"
@@ -103,6 +105,7 @@ def test_frozen_batch_norm_stays_in_evaluation_mode_while_pictures_are_drawn(fol
     assert trained == {id(p) for p in generator.fuser.parameters()}
 
 
+@pytest.mark.slow
 def test_the_hash_knows_the_weights_a_run_starts_from(folder: Path, tmp_path: Path) -> None:
     stage_1 = only(folder, "sf2f-64-tiny")
     fuser = only(folder, "sf2f-64-fuser-tiny")
@@ -112,6 +115,7 @@ def test_the_hash_knows_the_weights_a_run_starts_from(folder: Path, tmp_path: Pa
     assert run_of("sf2f-64-fuser-tiny", tmp_path, f"train.init_from={other}").name != fuser.name
 
 
+@pytest.mark.slow
 def test_fine_tuning_takes_the_moving_average_where_there_is_one(tiny: Corpus, tmp_path: Path) -> None:
     first = run_of("sf2f-64-tiny", tmp_path, "train.ema_decay=0.5")
     config = load("sf2f-64-tiny", [*QUICK, "train.ema_decay=0.5", f"train.init_from={first}",
@@ -166,6 +170,7 @@ def test_what_does_not_fit_is_said_before_training(recipe: str, overrides: list[
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "overrides"), [
     ("roldan-tiny", []), ("voice2face-speaker-tiny", []),      # their batch norm sees maps
     ("sf2f-64-tiny", ["train.freeze_norm_from=0", "optimizer.decay_from=null", "losses.perceptual=null"])])
@@ -204,6 +209,7 @@ def test_mixtures_of_faces_in_bfloat16(tiny: Corpus, tmp_path: Path) -> None:
     assert trainer.one_step(trainer.batches[0], measure=False)["loss/d/penalty"].isfinite()
 
 
+@pytest.mark.slow
 def test_a_run_remembers_what_its_stages_were_trained_against_and_on(tiny: Corpus, tmp_path: Path) -> None:
     def run(name: str, network: str, initial: checkpoint.Checkpoint | None) -> checkpoint.Checkpoint:
         config = load("sf2f-64-tiny", [*QUICK, f"data.corpus=corpora/{name}"])

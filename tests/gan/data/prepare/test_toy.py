@@ -17,6 +17,7 @@ def minute(monkeypatch):
     monkeypatch.setitem(SIZES, "minute", Size(train=2, val_speaker=1, unseen_speaker=1, clip_seconds=0.5))
 
 
+@pytest.mark.slow
 def test_a_corpus_holds_the_world(tmp_path):
     prepare_toy(tmp_path / "toy", "minute", seed=4, coupling=0.5)
     corpus = Corpus(tmp_path / "toy")
@@ -33,12 +34,14 @@ def test_a_corpus_holds_the_world(tmp_path):
     assert corpus.info["extra"]["toy"]["coupling"] == 0.5
 
 
+@pytest.mark.slow
 def test_the_corpus_does_not_depend_on_the_number_of_processes(tmp_path):
     for processes in (1, 2):
         prepare_toy(tmp_path / str(processes), "minute", processes=processes)
     assert Corpus(tmp_path / "1").checksum == Corpus(tmp_path / "2").checksum
 
 
+@pytest.mark.slow
 def test_the_bytes_of_a_world_are_those_of_its_version(tiny, tmp_path):
     """A cache goes by the version alone: worlds that were rendered before would be taken for the new ones."""
     prepare_toy(tmp_path / "toy", "minute", background="textured")
@@ -47,6 +50,7 @@ def test_the_bytes_of_a_world_are_those_of_its_version(tiny, tmp_path):
         "092ac5227381a75da452f2a62b2f2344578e8a8424462ef32aff646698fe1127"), "raise WORLD_VERSION when this changes"
 
 
+@pytest.mark.slow
 def test_seed_coupling_and_background_change_the_corpus(tmp_path):
     settings = [{}, {"seed": 1}, {"coupling": 0.0}, {"background": "textured"}]
     for number, setting in enumerate(settings):

@@ -227,6 +227,7 @@ def test_an_existing_corpus_is_replaced_only_when_asked(layout, tmp_path):
         prepare_youtubers(layout, layout, overwrite=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SAMPLE, reason="VOXFACE_REAL_SAMPLE does not name the youtubers sample")
 def test_real_sample(tmp_path):
     report = prepare_youtubers(Path(SAMPLE or ""), tmp_path / "out")
