@@ -33,8 +33,9 @@ def distinct_faces(count: int, size: int) -> np.ndarray:
     return np.stack([render_face(draw_speaker(0, one), draw_picture(random), size) for one in range(count)])
 
 
-def seconds(detectors: dict[str, Detector], faces: np.ndarray,
-            repetitions: int) -> tuple[dict[str, list[float]], dict[str, float]]:
+def seconds(
+    detectors: dict[str, Detector], faces: np.ndarray, repetitions: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
     """By the clock, one figure a repetition, interleaved, with an empty cache; and processor seconds in all, workers included.
 
     Raises ValueError if they do not all find the same.
@@ -81,8 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     record(
         "detectors",
         dict(
-            detector=options.detector, faces=options.faces, face_size=options.face_size, processes=options.processes,
-            repetitions=options.repetitions, times_faster=ratios(clock, of=many, to="one process"),
+            detector=options.detector,
+            faces=options.faces,
+            face_size=options.face_size,
+            processes=options.processes,
+            repetitions=options.repetitions,
+            times_faster=ratios(clock, of=many, to="one process"),
             seconds={name: quartiles(values) for name, values in clock.items()},
             processor_seconds={name: float(f"{total / options.repetitions:.3g}") for name, total in processor.items()},
         ),

@@ -52,7 +52,7 @@ from gan.scoring.systems import Drawn, Prior
 # Where pictures reach nets: each of these modules took evaluation.cache's cached_features.
 ASKING = ("evaluation.extractors.base", "evaluation.detectors.base", "evaluation.landmarks", "evaluation.metrics.vggface_score")
 FIRST, BAR = "one picture at a time", "every picture once"
-TOLERANCE = 0.01    # between scores: a batch's faces may differ from single ones by a grey level, and nets in the last digits
+TOLERANCE = 0.01  # between scores: a batch's faces may differ from single ones by a grey level, and nets in the last digits
 
 Compute = Callable[[np.ndarray], np.ndarray]
 Features = Callable[[np.ndarray, Compute, int, int], np.ndarray]
@@ -66,7 +66,7 @@ def singly(images: np.ndarray, compute: Compute, dim: int, batch_size: int) -> n
 
 def in_batches(images: np.ndarray, compute: Compute, dim: int, batch_size: int) -> np.ndarray:
     """In place of cached_features: every picture, batch by batch."""
-    parts = [compute(images[start:start + batch_size]) for start in range(0, len(images), batch_size)]
+    parts = [compute(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
     return np.concatenate([np.zeros((0, dim), np.float32), *parts]).astype(np.float32)
 
 
@@ -167,10 +167,12 @@ class Bench:
 
     def drawn(self, generator: Generator) -> tuple[int, int]:
         """Faces that a generator is asked for, and how many of them are unlike."""
-        asked = [make_requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
-                 for split in self.settings.splits for seconds in self.settings.seconds]
-        faces = [face.tobytes() for one in asked
-                 for face in Drawn(generator).draw(one, self.corpus, self.size, self.settings)]
+        asked = [
+            make_requests(self.corpus, split, seconds, self.settings.runs, self.settings.seed)
+            for split in self.settings.splits
+            for seconds in self.settings.seconds
+        ]
+        faces = [face.tobytes() for one in asked for face in Drawn(generator).draw(one, self.corpus, self.size, self.settings)]
         return len(faces), len(set(faces))
 
     @contextmanager
@@ -178,8 +180,9 @@ class Bench:
         """Within, the evaluation works as a rung says. Yields the counts of pictures that nets were given."""
         count: list[int] = []
 
-        def features(images: np.ndarray, label: str, compute: Compute, dim: int, batch_size: int = 64,
-                     progress: str = "") -> np.ndarray:
+        def features(
+            images: np.ndarray, label: str, compute: Compute, dim: int, batch_size: int = 64, progress: str = ""
+        ) -> np.ndarray:
             def counted(batch: np.ndarray) -> np.ndarray:
                 count.append(len(batch))
                 return compute(batch)
@@ -267,14 +270,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         drawn, unlike = bench.drawn(generator)
     before: Cost | None = None
     for name, cost in costs.items():
-        record("evaluation", dict(
-            model=run.path.name if run else "demo, untrained", corpus=corpus.name, splits=settings.splits, runs=settings.runs,
-            speech_seconds=settings.seconds, metrics=list(bench.metrics), drawn=drawn, drawn_unlike=unlike, rung=name,
-            processor_seconds=round(cost.seconds, 2), pictures=cost.pictures,
-            times_faster=round(costs[FIRST].seconds / cost.seconds, 2),
-            times_faster_than_before=None if before is None else round(before.seconds / cost.seconds, 2),
-            scores=sum(not math.isnan(value) for value in cost.scores.values()),
-            largest_difference=None if LADDER[name].another else difference(cost.scores, costs[FIRST].scores)), options.results)
+        record(
+            "evaluation",
+            dict(
+                model=run.path.name if run else "demo, untrained",
+                corpus=corpus.name,
+                splits=settings.splits,
+                runs=settings.runs,
+                speech_seconds=settings.seconds,
+                metrics=list(bench.metrics),
+                drawn=drawn,
+                drawn_unlike=unlike,
+                rung=name,
+                processor_seconds=round(cost.seconds, 2),
+                pictures=cost.pictures,
+                times_faster=round(costs[FIRST].seconds / cost.seconds, 2),
+                times_faster_than_before=None if before is None else round(before.seconds / cost.seconds, 2),
+                scores=sum(not math.isnan(value) for value in cost.scores.values()),
+                largest_difference=None if LADDER[name].another else difference(cost.scores, costs[FIRST].scores),
+            ),
+            options.results,
+        )
         before = cost
 
 

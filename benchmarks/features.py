@@ -29,8 +29,9 @@ def front_ends(only: Sequence[str] = ()) -> dict[str, Features]:
 
 
 @torch.no_grad()
-def times_real_time(fronts: dict[str, Features], batch_size: int, clip_seconds: float,
-                    repetitions: int) -> dict[str, dict[str, list[float]]]:
+def times_real_time(
+    fronts: dict[str, Features], batch_size: int, clip_seconds: float, repetitions: int
+) -> dict[str, dict[str, list[float]]]:
     """Quartiles for each front end, by the clock and by this process's own processor time, which a busy machine leaves alone."""
     samples = round(clip_seconds * SAMPLE_RATE_HZ)
     waveform = torch.randn(batch_size, samples, generator=torch.Generator().manual_seed(0)).mul_(0.1).clamp_(-1, 1)
@@ -39,15 +40,17 @@ def times_real_time(fronts: dict[str, Features], batch_size: int, clip_seconds: 
     clock: dict[str, list[float]] = {name: [] for name in fronts}
     processor: dict[str, list[float]] = {name: [] for name in fronts}
     for front in fronts.values():
-        front(waveform, num_samples)            # not counted
+        front(waveform, num_samples)  # not counted
     for _ in trange(repetitions, desc="front ends", disable=None, leave=False):
         for name, front in fronts.items():
             began, worked = time.perf_counter(), time.process_time()
             front(waveform, num_samples)
             clock[name].append(speech / (time.perf_counter() - began))
             processor[name].append(speech / (time.process_time() - worked))
-    return {name: {"times_real_time": quartiles(clock[name]), "times_real_time_processor": quartiles(processor[name])}
-            for name in fronts}
+    return {
+        name: {"times_real_time": quartiles(clock[name]), "times_real_time_processor": quartiles(processor[name])}
+        for name in fronts
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -61,8 +64,17 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     figures = times_real_time(front_ends(options.front_ends), options.batch_size, options.clip_seconds, options.repetitions)
     for name, speeds in figures.items():
-        record("features", dict(front_end=name, batch_size=options.batch_size, clip_seconds=options.clip_seconds,
-                                repetitions=options.repetitions, **speeds), options.results)
+        record(
+            "features",
+            dict(
+                front_end=name,
+                batch_size=options.batch_size,
+                clip_seconds=options.clip_seconds,
+                repetitions=options.repetitions,
+                **speeds,
+            ),
+            options.results,
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from benchmarks.record import RESULTS, interleaved, quartiles, ratios, record
 from evaluation.metrics.frechet import distance, frechet_distance, moments
 from evaluation.real_faces.sets import fit
 
-SIZES = ((128, 1000), (2048, 1000), (2048, 5000))   # dimensions, faces
+SIZES = ((128, 1000), (2048, 1000), (2048, 5000))  # dimensions, faces
 GIVEN = ("statistics", "features")
 
 
@@ -42,7 +42,7 @@ def contenders(dim: int, faces: int) -> dict[str, dict[str, Callable[[], float]]
     of_drawn, of_real, law = moments(drawn), moments(real), fit(real)
 
     def published(mean: np.ndarray, covariance: np.ndarray) -> float:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):    # its matrix root is deprecated, and it prints
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):  # its matrix root is deprecated, and it prints
             warnings.simplefilter("ignore")
             return float(calculate_frechet_distance(mean, covariance, *of_real))
 
@@ -54,8 +54,14 @@ def contenders(dim: int, faces: int) -> dict[str, dict[str, Callable[[], float]]
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.frechet", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--size", type=int, nargs=2, action="append", metavar=("DIMENSIONS", "FACES"),
-                        help="may be given again; default: " + ", ".join(f"{dim} {faces}" for dim, faces in SIZES))
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=2,
+        action="append",
+        metavar=("DIMENSIONS", "FACES"),
+        help="may be given again; default: " + ", ".join(f"{dim} {faces}" for dim, faces in SIZES),
+    )
     parser.add_argument("--repetitions", type=int, default=5, help="default %(default)s")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file to append to (default: benchmarks/results.jsonl)")
     options = parser.parse_args(arguments)
@@ -64,10 +70,20 @@ def main(arguments: list[str] | None = None) -> None:
         for given, distances in contenders(dim, faces).items():
             ours, theirs = (distances[name]() for name in ("ours", "pytorch-fid"))
             seconds = interleaved(distances, options.repetitions)
-            record("frechet", dict(dimensions=dim, faces=faces, given=given, repetitions=options.repetitions,
-                                   seconds=quartiles(seconds["ours"]), seconds_pytorch_fid=quartiles(seconds["pytorch-fid"]),
-                                   times_faster=ratios(seconds, "ours", "pytorch-fid"),
-                                   relative_difference=abs(ours - theirs) / theirs), options.results)
+            record(
+                "frechet",
+                dict(
+                    dimensions=dim,
+                    faces=faces,
+                    given=given,
+                    repetitions=options.repetitions,
+                    seconds=quartiles(seconds["ours"]),
+                    seconds_pytorch_fid=quartiles(seconds["pytorch-fid"]),
+                    times_faster=ratios(seconds, "ours", "pytorch-fid"),
+                    relative_difference=abs(ours - theirs) / theirs,
+                ),
+                options.results,
+            )
 
 
 if __name__ == "__main__":

@@ -34,8 +34,16 @@ CLIPS_A_SHARD, CLIP_SAMPLES = 100_000, 40_000
 
 
 def batches(corpus: Corpus, face_size: int) -> Batches:
-    return Batches(corpus, pairing="identity", clip_seconds=(SECONDS, SECONDS), batch_size=BATCH_SIZE, seed=0,
-                   face_size=face_size, pixel_space="unit", mismatched=True)
+    return Batches(
+        corpus,
+        pairing="identity",
+        clip_seconds=(SECONDS, SECONDS),
+        batch_size=BATCH_SIZE,
+        seed=0,
+        face_size=face_size,
+        pixel_space="unit",
+        mismatched=True,
+    )
 
 
 def speed(corpus: Corpus, face_size: int, repetitions: int, steps: int = 20) -> dict[str, list[float]]:
@@ -44,13 +52,13 @@ def speed(corpus: Corpus, face_size: int, repetitions: int, steps: int = 20) -> 
     The two agree on a quiet machine; on a busy one the second says what a core of its own would give.
     """
     source = batches(corpus, face_size)
-    for step in range(2 * steps):       # not counted
+    for step in range(2 * steps):  # not counted
         held = source[step]
     clock, processor = [], []
     for repetition in trange(repetitions, desc=f"{face_size} px", disable=None, leave=False):
         began, worked = time.perf_counter(), time.process_time()
         for step in range(repetition * steps, (repetition + 1) * steps):
-            held = source[step]         # as in training, a batch lives until the next one is there
+            held = source[step]  # as in training, a batch lives until the next one is there
         clock.append(steps * BATCH_SIZE / (time.perf_counter() - began))
         processor.append(steps * BATCH_SIZE / (time.process_time() - worked))
     del held
@@ -93,9 +101,20 @@ def write_synthetic(path: Path, num_clips: int, num_speakers: int, faces_a_speak
         table = csv.writer(file)
         table.writerow(["speaker", "split"])
         table.writerows((f"speaker-{number:06d}", SPLITS[split]) for number, split in enumerate(split_of_speaker))
-    (path / "corpus.json").write_text(json.dumps(dict(
-        schema_version=SCHEMA_VERSION, name="synthetic", checksum="", sample_rate_hz=SAMPLE_RATE_HZ, face_sizes=[64],
-        face_box=[0, 0, 1, 1], audio_shards=shards, face_shards=1)))
+    (path / "corpus.json").write_text(
+        json.dumps(
+            dict(
+                schema_version=SCHEMA_VERSION,
+                name="synthetic",
+                checksum="",
+                sample_rate_hz=SAMPLE_RATE_HZ,
+                face_sizes=[64],
+                face_box=[0, 0, 1, 1],
+                audio_shards=shards,
+                face_shards=1,
+            )
+        )
+    )
 
 
 def _sparse(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> None:
@@ -112,8 +131,11 @@ def opening(path: Path) -> dict[str, float]:
     source = batches(Corpus(path), 64)
     opened = time.perf_counter()
     source[0]
-    return {"seconds_to_open": round(opened - began, 3), "seconds_to_first_batch": round(time.perf_counter() - began, 3),
-            "resident_growth_mb": round(_resident_mb("VmHWM") - before, 1)}
+    return {
+        "seconds_to_open": round(opened - began, 3),
+        "seconds_to_first_batch": round(time.perf_counter() - began, 3),
+        "resident_growth_mb": round(_resident_mb("VmHWM") - before, 1),
+    }
 
 
 def _resident_mb(which: str) -> float:
@@ -146,8 +168,18 @@ def main(arguments: list[str] | None = None) -> None:
     corpus = open_corpus(options.corpus)
     for size in options.face_sizes:
         into_page_cache(corpus, size)
-        record("loader", dict(corpus=corpus.name, face_size=size, clip_seconds=SECONDS, batch_size=BATCH_SIZE,
-                              repetitions=options.repetitions, **speed(corpus, size, options.repetitions)), options.results)
+        record(
+            "loader",
+            dict(
+                corpus=corpus.name,
+                face_size=size,
+                clip_seconds=SECONDS,
+                batch_size=BATCH_SIZE,
+                repetitions=options.repetitions,
+                **speed(corpus, size, options.repetitions),
+            ),
+            options.results,
+        )
 
 
 if __name__ == "__main__":

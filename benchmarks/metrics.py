@@ -61,7 +61,7 @@ def swapped(faces: np.ndarray, run: np.ndarray, share: float) -> np.ndarray:
     out = faces.copy()
     for one in np.unique(run):
         here = np.flatnonzero(run == one)
-        chosen = rng(SEED, STREAM_DAMAGE, 10 + int(one)).permutation(here)[:round(share * len(here))]
+        chosen = rng(SEED, STREAM_DAMAGE, 10 + int(one)).permutation(here)[: round(share * len(here))]
         out[chosen] = faces[np.roll(chosen, 1)]
     return out
 
@@ -90,10 +90,12 @@ class Ladder:
 
 
 def ladders(run: np.ndarray, mean: np.ndarray) -> list[Ladder]:
-    return [Ladder("blur", "px", (1, 2, 4), lambda faces, level, _: blurred(faces, level)),
-            Ladder("noise", "of 255", (10, 30, 60), noisy),
-            Ladder("swapped", "%", (25, 50, 100), lambda faces, level, _: swapped(faces, run, level / 100)),
-            Ladder("mean face", "%", (25, 50, 100), lambda faces, level, _: averaged(faces, mean, level / 100))]
+    return [
+        Ladder("blur", "px", (1, 2, 4), lambda faces, level, _: blurred(faces, level)),
+        Ladder("noise", "of 255", (10, 30, 60), noisy),
+        Ladder("swapped", "%", (25, 50, 100), lambda faces, level, _: swapped(faces, run, level / 100)),
+        Ladder("mean face", "%", (25, 50, 100), lambda faces, level, _: averaged(faces, mean, level / 100)),
+    ]
 
 
 def real_trial(corpus: Corpus, split: str) -> Trial:
@@ -112,17 +114,31 @@ def real_trial(corpus: Corpus, split: str) -> Trial:
     asked = make_requests(corpus, split, SECONDS, runs, SEED)
     own = {one: spare[of_spare == one] for one in np.unique(of_spare)}
     other = {one: gallery[of_gallery == one] for one in np.unique(of_gallery)}
-    drawn, again = ([own[one][(run + step) % runs] for one, run in zip(asked.speaker.tolist(), asked.run.tolist(), strict=True)]
-                    for step in (0, 1))
+    drawn, again = (
+        [own[one][(run + step) % runs] for one, run in zip(asked.speaker.tolist(), asked.run.tolist(), strict=True)]
+        for step in (0, 1)
+    )
     # The request's own true face is one of the spare ones at times; then another one of the gallery.
-    target = [face if face in other[one] else other[one][run % len(other[one])]
-              for one, run, face in zip(asked.speaker.tolist(), asked.run.tolist(), asked.target.tolist(), strict=True)]
+    target = [
+        face if face in other[one] else other[one][run % len(other[one])]
+        for one, run, face in zip(asked.speaker.tolist(), asked.run.tolist(), asked.target.tolist(), strict=True)
+    ]
     return Trial(
-        generated=corpus.pixels(drawn, FACE_SIZE), speaker=asked.speaker, clip=asked.clip, run=asked.run,
-        target=corpus.pixels(target, FACE_SIZE), gallery=corpus.pixels(gallery, FACE_SIZE), gallery_speaker=of_gallery,
-        training=corpus.pixels(training, FACE_SIZE), training_speaker=corpus.faces["speaker"][training].astype(np.int64),
-        split=split, face_box=corpus.face_box, seed=SEED, attributes=dict(enumerate(corpus.speakers)),
-        again=corpus.pixels(again, FACE_SIZE))
+        generated=corpus.pixels(drawn, FACE_SIZE),
+        speaker=asked.speaker,
+        clip=asked.clip,
+        run=asked.run,
+        target=corpus.pixels(target, FACE_SIZE),
+        gallery=corpus.pixels(gallery, FACE_SIZE),
+        gallery_speaker=of_gallery,
+        training=corpus.pixels(training, FACE_SIZE),
+        training_speaker=corpus.faces["speaker"][training].astype(np.int64),
+        split=split,
+        face_box=corpus.face_box,
+        seed=SEED,
+        attributes=dict(enumerate(corpus.speakers)),
+        again=corpus.pixels(again, FACE_SIZE),
+    )
 
 
 def mean_face(corpus: Corpus, split: str) -> np.ndarray:
@@ -166,7 +182,7 @@ class Reaction:
 
 def reaction(real: Score, levels: Sequence[Score]) -> Reaction:
     """levels: the scores of one metric, from the least to the worst damage."""
-    sign = -1 if real.higher_is_better else 1       # how bad it says it is, upwards
+    sign = -1 if real.higher_is_better else 1  # how bad it says it is, upwards
     low, high = sorted(sign * end for end in real.interval)
     values = [one.value for one in levels]
     outside = [(sign * value > high) * 1 - (sign * value < low) * 1 for value in values]
@@ -184,8 +200,10 @@ def ladder_table(found: Sequence[tuple[str, float, list[Score]]], kinds: Sequenc
     by_kind: dict[str, list[list[Score]]] = {}
     for name, _, scores in found:
         by_kind.setdefault(name, []).append(scores)
-    lines = ["| metric | chance | real faces, 95 % | " + " | ".join(kind.title for kind in kinds) + " |",
-             "|---|--:|---|" + "---|" * len(kinds)]
+    lines = [
+        "| metric | chance | real faces, 95 % | " + " | ".join(kind.title for kind in kinds) + " |",
+        "|---|--:|---|" + "---|" * len(kinds),
+    ]
     for at, real in enumerate(by_kind["real"][0]):
         if real.skipped:
             lines.append(f"| {real.metric} | | {real.note} |" + " |" * len(kinds))
@@ -194,8 +212,11 @@ def ladder_table(found: Sequence[tuple[str, float, list[Score]]], kinds: Sequenc
         low, high = real.interval
         chance = "" if real.chance is None else _figure(real.chance)
         cells = [_cell(real, reaction(real, [scores[at] for scores in by_kind[kind.name]])) for kind in kinds]
-        lines.append(f"| {real.metric}{arrow} | {chance} | {_figure(real.value)} ({_figure(low)} to {_figure(high)}) | "
-                     + " | ".join(cells) + " |")
+        lines.append(
+            f"| {real.metric}{arrow} | {chance} | {_figure(real.value)} ({_figure(low)} to {_figure(high)}) | "
+            + " | ".join(cells)
+            + " |"
+        )
     return "\n".join(lines)
 
 
@@ -241,8 +262,15 @@ def by_number_of_faces(metrics: Mapping[str, Metric], real: Trial, corpus: Corpu
         for size in tqdm(sizes, desc=f"N against {against}", disable=None, leave=False):
             for part in range(min(MOST_SETS, most // size)):
                 here = slice(part * size, (part + 1) * size)
-                trial = replace(real, generated=faces[here], speaker=speaker[here], run=run[here], clip=run[here],
-                                target=faces[here], again=None)
+                trial = replace(
+                    real,
+                    generated=faces[here],
+                    speaker=speaker[here],
+                    run=run[here],
+                    clip=run[here],
+                    target=faces[here],
+                    again=None,
+                )
                 if against == "N real":
                     trial = replace(trial, gallery=others[here], gallery_speaker=of_others[here])
                 for one in score(asked, trial):
@@ -260,17 +288,27 @@ def by_number_of_speakers(metrics: Mapping[str, Metric], real: Trial, numbers: S
         for part in range(MOST_SETS if number < len(speakers) else 1):
             some = rng(SEED, STREAM_SUBSAMPLES, part).permutation(speakers)[:number]
             here, there = np.isin(real.speaker, some), np.isin(real.gallery_speaker, some)
-            trial = replace(real, generated=real.generated[here], speaker=real.speaker[here], clip=real.clip[here],
-                            run=real.run[here], target=real.target[here], gallery=real.gallery[there],
-                            gallery_speaker=real.gallery_speaker[there], again=None)
+            trial = replace(
+                real,
+                generated=real.generated[here],
+                speaker=real.speaker[here],
+                clip=real.clip[here],
+                run=real.run[here],
+                target=real.target[here],
+                gallery=real.gallery[there],
+                gallery_speaker=real.gallery_speaker[there],
+                again=None,
+            )
             for one in score(asked, trial):
                 found.setdefault(one.metric, {}).setdefault(number, []).append(one.value)
     return _number_rows(found)
 
 
 def _number_rows(found: Mapping[str, Mapping[int, Sequence[float]]]) -> list[str]:
-    return [f"| {name} | " + " | ".join(_spread(values) for values in of.values()) + f" | {drift(list(of.values()))} |"
-            for name, of in found.items()]
+    return [
+        f"| {name} | " + " | ".join(_spread(values) for values in of.values()) + f" | {drift(list(of.values()))} |"
+        for name, of in found.items()
+    ]
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -299,8 +337,13 @@ def drift(by_size: Sequence[Sequence[float]]) -> str:
 # -- the page ---------------------------------------------------------------------------------------------------------
 
 
-def content(corpus: Corpus, metrics: Mapping[str, Metric], left_out: Sequence[str], sizes: Sequence[int] = SIZES,
-            numbers: Sequence[int] = SPEAKERS) -> str:
+def content(
+    corpus: Corpus,
+    metrics: Mapping[str, Metric],
+    left_out: Sequence[str],
+    sizes: Sequence[int] = SIZES,
+    numbers: Sequence[int] = SPEAKERS,
+) -> str:
     """What stands between the markers."""
     start, parts = time.perf_counter(), []
     for split in SPLITS:
@@ -308,26 +351,40 @@ def content(corpus: Corpus, metrics: Mapping[str, Metric], left_out: Sequence[st
         kinds = ladders(real.run, mean_face(corpus, split))
         total = 1 + sum(len(kind.levels) for kind in kinds)
         found = list(tqdm(climb(metrics, real, kinds), desc=split, total=total, unit="system", disable=None, leave=False))
-        parts += [f"## Damage, {split}", f"{len(np.unique(real.speaker))} speakers, {real.run.max() + 1} faces each, against "
-                  f"{len(real.gallery)} real faces.", ladder_table(found, kinds)]
+        parts += [
+            f"## Damage, {split}",
+            f"{len(np.unique(real.speaker))} speakers, {real.run.max() + 1} faces each, against {len(real.gallery)} real faces.",
+            ladder_table(found, kinds),
+        ]
     real = real_trial(corpus, SPLITS[0])
     head = "| metric | against | " + " | ".join(f"N = {size}" for size in sizes) + " | with N |"
-    parts += [f"## Number of faces, {SPLITS[0]}", f"Real faces, fresh pictures of the {len(np.unique(real.speaker))} speakers by "
-              f"the toy world: mean and standard deviation of disjoint sets of N, from {FEWEST_SETS} sets (largest N) to "
-              f"{MOST_SETS}.",
-              "\n".join([head, "|---|---|" + "--:|" * len(sizes) + "---|", *by_number_of_faces(metrics, real, corpus, sizes)]),
-              f"## Number of speakers, {SPLITS[0]}", f"The ladder's real faces, {real.run.max() + 1} a speaker: mean and "
-              f"standard deviation of {MOST_SETS} random sets of speakers, which overlap the more the larger they are.",
-              "\n".join(["| metric | " + " | ".join(f"{number} speakers" for number in numbers) + " | with speakers |",
-                         "|---|" + "--:|" * len(numbers) + "---|", *by_number_of_speakers(metrics, real, numbers)])]
+    parts += [
+        f"## Number of faces, {SPLITS[0]}",
+        f"Real faces, fresh pictures of the {len(np.unique(real.speaker))} speakers by "
+        f"the toy world: mean and standard deviation of disjoint sets of N, from {FEWEST_SETS} sets (largest N) to "
+        f"{MOST_SETS}.",
+        "\n".join([head, "|---|---|" + "--:|" * len(sizes) + "---|", *by_number_of_faces(metrics, real, corpus, sizes)]),
+        f"## Number of speakers, {SPLITS[0]}",
+        f"The ladder's real faces, {real.run.max() + 1} a speaker: mean and "
+        f"standard deviation of {MOST_SETS} random sets of speakers, which overlap the more the larger they are.",
+        "\n".join(
+            [
+                "| metric | " + " | ".join(f"{number} speakers" for number in numbers) + " | with speakers |",
+                "|---|" + "--:|" * len(numbers) + "---|",
+                *by_number_of_speakers(metrics, real, numbers),
+            ]
+        ),
+    ]
     seconds = time.perf_counter() - start
-    taken = (f"Taken by `python -m benchmarks.metrics`, {date.today().isoformat()}, in {seconds / 60:.1f} minutes on "
-             f"{os.cpu_count()} cores, {torch.get_num_threads()} thread, torch {torch.__version__}. Corpus {CORPUS}, "
-             f"{FACE_SIZE} px. Left out, for want of a weight file: {', '.join(left_out) or 'nothing'}.\n\n"
-             "Bold: worse than the 95 % interval of the undamaged faces; italic: better than it. `unnoticed`: the interval "
-             "covers the worst damage. `prefers it`: the worst damage is said to be better. `order`: some level is said to be "
-             "better than a lighter one, with Spearman's rank correlation of level and badness; `=`, most often a floor or "
-             "ceiling, is none.")
+    taken = (
+        f"Taken by `python -m benchmarks.metrics`, {date.today().isoformat()}, in {seconds / 60:.1f} minutes on "
+        f"{os.cpu_count()} cores, {torch.get_num_threads()} thread, torch {torch.__version__}. Corpus {CORPUS}, "
+        f"{FACE_SIZE} px. Left out, for want of a weight file: {', '.join(left_out) or 'nothing'}.\n\n"
+        "Bold: worse than the 95 % interval of the undamaged faces; italic: better than it. `unnoticed`: the interval "
+        "covers the worst damage. `prefers it`: the worst damage is said to be better. `order`: some level is said to be "
+        "better than a lighter one, with Spearman's rank correlation of level and badness; `=`, most often a floor or "
+        "ceiling, is none."
+    )
     return "\n\n".join([BEGIN, taken, *parts, END])
 
 

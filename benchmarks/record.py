@@ -28,7 +28,7 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], repetitions: int
     names = list(contenders)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for name in names:
-        contenders[name]()                      # not counted: first calls allocate and choose kernels
+        contenders[name]()  # not counted: first calls allocate and choose kernels
     for repetition in trange(repetitions, desc="benchmark", disable=None, leave=False):
         for turn in range(len(names)):
             name = names[(repetition + turn) % len(names)]
@@ -51,10 +51,20 @@ def ratios(seconds: Mapping[str, Sequence[float]], of: str, to: str) -> list[flo
 
 def record(benchmark: str, figures: Mapping[str, Any], results: Path = RESULTS) -> dict[str, Any]:
     """Print a measurement and append it to results, with what is needed to take it again."""
-    row = dict(benchmark=benchmark, **figures, date=date.today().isoformat(), command=_command(),
-               cores=os.cpu_count(), threads=torch.get_num_threads(), device="cpu", machine=platform.machine(),
-               cpu_capability=torch.backends.cpu.get_cpu_capability(),
-               load_average=round(os.getloadavg()[0], 1), torch=torch.__version__, python=platform.python_version())
+    row = dict(
+        benchmark=benchmark,
+        **figures,
+        date=date.today().isoformat(),
+        command=_command(),
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        device="cpu",
+        machine=platform.machine(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        load_average=round(os.getloadavg()[0], 1),
+        torch=torch.__version__,
+        python=platform.python_version(),
+    )
     print(json.dumps(row))
     with open(results, "a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
@@ -64,5 +74,6 @@ def record(benchmark: str, figures: Mapping[str, Any], results: Path = RESULTS) 
 def _command() -> str:
     policy = os.environ.get("OMP_WAIT_POLICY")
     module = sys.modules["__main__"].__spec__
-    return " ".join([*([f"OMP_WAIT_POLICY={policy}"] if policy else []), "python", "-m", module.name if module else "?",
-                     *sys.argv[1:]])
+    return " ".join(
+        [*([f"OMP_WAIT_POLICY={policy}"] if policy else []), "python", "-m", module.name if module else "?", *sys.argv[1:]]
+    )

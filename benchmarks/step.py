@@ -37,7 +37,7 @@ from gan.recipes import load
 from gan.training.loop import Trainer
 
 BATCH_SIZES = {"wav2pix-64": 8, "wav2pix-128": 8, "sf2f-64": 16}
-BATCHES = 4     # different batches a contender goes round
+BATCHES = 4  # different batches a contender goes round
 OURS = "ours"
 Adams = dict[str, torch.optim.Optimizer]
 
@@ -68,10 +68,12 @@ def wav2pix_reference(model: Model, losses: Losses, adams: Adams, batch: Batch, 
     embedding, faces, _ = model.generator(model.generator.source(batch))
     fake = faces[size]
     on_fake, on_real = judge(fake, embedding), judge(real, embedding)
-    (F.mse_loss(on_fake.realness, torch.ones_like(on_fake.realness))
-     + 100 * F.mse_loss(on_fake.features.mean(0), on_real.features.mean(0).detach())
-     + 50 * F.l1_loss(fake, real)
-     + 20 * F.cross_entropy(head.classifier(embedding), batch.voice_identity)).backward()
+    (
+        F.mse_loss(on_fake.realness, torch.ones_like(on_fake.realness))
+        + 100 * F.mse_loss(on_fake.features.mean(0), on_real.features.mean(0).detach())
+        + 50 * F.l1_loss(fake, real)
+        + 20 * F.cross_entropy(head.classifier(embedding), batch.voice_identity)
+    ).backward()
     adams["generator"].step()
 
 
@@ -88,8 +90,12 @@ def sf2f_reference(model: Model, face_net: FaceNet, adams: Adams, batch: Batch) 
     embedding, faces, _ = model.generator(model.generator.source(batch))
     fake = faces[64]
     named = identity(fake, embedding)
-    total = (10 * F.l1_loss(fake, real) + _bce(image(fake, embedding).realness, 1.0)
-             + 0.05 * F.cross_entropy(named.identity_logits, label) + 0.05 * _bce(named.realness, 1.0))
+    total = (
+        10 * F.l1_loss(fake, real)
+        + _bce(image(fake, embedding).realness, 1.0)
+        + 0.05 * F.cross_entropy(named.identity_logits, label)
+        + 0.05 * _bce(named.realness, 1.0)
+    )
     with torch.no_grad():
         wanted = face_net.features(from_pixel_space(real, space))
     drawn = face_net.features(from_pixel_space(fake, space))
@@ -105,8 +111,9 @@ def sf2f_reference(model: Model, face_net: FaceNet, adams: Adams, batch: Batch) 
     adams["image"].step()
     identity.zero_grad()
     named = identity(real, embedding)
-    (_bce(named.realness, 1.0) + _bce(identity(fake, embedding).realness, 0.0)
-     + F.cross_entropy(named.identity_logits, label)).backward()
+    (
+        _bce(named.realness, 1.0) + _bce(identity(fake, embedding).realness, 0.0) + F.cross_entropy(named.identity_logits, label)
+    ).backward()
     adams["identity"].step()
 
 
@@ -136,8 +143,10 @@ def plain_adams(made: Trainer, discriminators: dict[str, nn.Module]) -> Adams:
     own, theirs = settings.generator, settings.discriminator
     parameters = [*made.model.generator.parameters(), *made.losses.parameters()]
     adams: Adams = {"generator": torch.optim.Adam(parameters, own.learning_rate, (own.betas[0], own.betas[1]))}
-    return adams | {name: torch.optim.Adam(module.parameters(), theirs.learning_rate, (theirs.betas[0], theirs.betas[1]))
-                    for name, module in discriminators.items()}
+    return adams | {
+        name: torch.optim.Adam(module.parameters(), theirs.learning_rate, (theirs.betas[0], theirs.betas[1]))
+        for name, module in discriminators.items()
+    }
 
 
 def going_round(made: Trainer, step: Callable[[Batch], object]) -> Callable[[], object]:
@@ -152,7 +161,7 @@ def ours(recipe: str, corpus: Corpus, overrides: list[str], face_net: FaceNet | 
     if face_net is not None:
         loss = made.losses["perceptual"]
         assert isinstance(loss, Perceptual)
-        loss._network[0] = face_net     # by a back door: the loss itself takes no random weights
+        loss._network[0] = face_net  # by a back door: the loss itself takes no random weights
     step = going_round(made, lambda batch: made.one_step(batch, measure=False))
     for _ in range(BATCHES):
         step()
@@ -165,9 +174,11 @@ def wav2pix(recipe: str, corpus: Corpus, overrides: list[str]) -> dict[str, Cont
         adams = plain_adams(made, {"discriminator": made.model.discriminators})
         return going_round(made, lambda batch: wav2pix_reference(made.model, made.losses, adams, batch, detach))
 
-    return {OURS: Contender(ours(recipe, corpus, overrides)),
-            "published amount of work": Contender(reference(detach=False)),
-            "published, but detached": Contender(reference(detach=True))}
+    return {
+        OURS: Contender(ours(recipe, corpus, overrides)),
+        "published amount of work": Contender(reference(detach=False)),
+        "published, but detached": Contender(reference(detach=True)),
+    }
 
 
 def sf2f(recipe: str, corpus: Corpus, overrides: list[str]) -> dict[str, Contender]:
@@ -186,8 +197,10 @@ def sf2f(recipe: str, corpus: Corpus, overrides: list[str]) -> dict[str, Contend
         contenders |= {
             cached: Contender(ours(recipe, corpus, overrides, make()), cached),
             f"{OURS}, {name}, not cached": Contender(
-                ours(recipe, corpus, [*overrides, "losses.perceptual.cache_mb=0"], make()), cached),
-            f"published amount of work, {name}": Contender(reference(make()), cached)}
+                ours(recipe, corpus, [*overrides, "losses.perceptual.cache_mb=0"], make()), cached
+            ),
+            f"published amount of work, {name}": Contender(reference(make()), cached),
+        }
     without = f"{OURS}, no perceptual loss"
     return contenders | {without: Contender(ours(recipe, corpus, [*overrides, "losses.perceptual=null"]), without)}
 
@@ -208,8 +221,12 @@ def _random_facenet(corpus: Corpus) -> FaceNet:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.step", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("recipe", choices=sorted(BATCH_SIZES))
-    parser.add_argument("overrides", nargs="*", help="as of voxface train; the recipe's full size is the default, "
-                        "with batches of " + ", ".join(f"{size} ({name})" for name, size in sorted(BATCH_SIZES.items())))
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        help="as of voxface train; the recipe's full size is the default, "
+        "with batches of " + ", ".join(f"{size} ({name})" for name, size in sorted(BATCH_SIZES.items())),
+    )
     parser.add_argument("--repetitions", type=int, default=20, help="of every contender, taking turns (default %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="of torch (default %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file to append to (default: benchmarks/results.jsonl)")
@@ -221,9 +238,19 @@ def main(arguments: list[str] | None = None) -> None:
     contenders = family(options.recipe, open_corpus(config.data.corpus), overrides)
     seconds = interleaved({name: contender.step for name, contender in contenders.items()}, options.repetitions)
     for name, contender in contenders.items():
-        record("step", dict(recipe=options.recipe, batch_size=config.train.batch_size, contender=name,
-                            repetitions=options.repetitions, seconds=quartiles(seconds[name]), against=contender.against,
-                            times_slower=ratios(seconds, of=contender.against, to=name)), options.results)
+        record(
+            "step",
+            dict(
+                recipe=options.recipe,
+                batch_size=config.train.batch_size,
+                contender=name,
+                repetitions=options.repetitions,
+                seconds=quartiles(seconds[name]),
+                against=contender.against,
+                times_slower=ratios(seconds, of=contender.against, to=name),
+            ),
+            options.results,
+        )
 
 
 if __name__ == "__main__":

@@ -53,8 +53,17 @@ def main(arguments: Sequence[str] | None = None, results: Path = RESULTS) -> int
         print(f"\n{title}, processor seconds")
         for name, spent in rows:
             print(f"{spent:8.1f}  {name}")
-    record("suite", dict(tests=len(tests), seconds=round(seconds), processor_seconds=round(sum(tests.values())), exit_code=code,
-                         slowest={name: round(spent, 1) for name, spent in slowest}), results)
+    record(
+        "suite",
+        dict(
+            tests=len(tests),
+            seconds=round(seconds),
+            processor_seconds=round(sum(tests.values())),
+            exit_code=code,
+            slowest={name: round(spent, 1) for name, spent in slowest},
+        ),
+        results,
+    )
     return code
 
 

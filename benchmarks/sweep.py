@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.record import record
 
 HERE = Path(__file__).parent
-TIMING = ("train_seconds",)     # keys of a row that say how long something took
+TIMING = ("train_seconds",)  # keys of a row that say how long something took
 
 
 def undisturbed(file: Path, overrides: list[str], folder: Path) -> float:
@@ -45,7 +45,7 @@ def killed(file: Path, overrides: list[str], folder: Path, kills: int, longest: 
     moments, log = random.Random(seed), folder.with_suffix(".kills.json")
     planned = [moments.uniform(0.1, 0.9) * longest / (kills + 1) for _ in range(kills)]
     done: list[float] = json.loads(log.read_text()) if log.exists() else []
-    for after in planned[len(done):]:
+    for after in planned[len(done) :]:
         sweep = subprocess.Popen(_command(file, overrides, folder))
         try:
             sweep.wait(after)
@@ -74,7 +74,7 @@ def _kill_all(pid: int) -> None:
     for member in family:
         family += below.get(member, [])
     for member in family:
-        with suppress(ProcessLookupError):      # it has just ended
+        with suppress(ProcessLookupError):  # it has just ended
             os.kill(member, signal.SIGKILL)
 
 
@@ -87,8 +87,11 @@ def differences(first: Path, second: Path) -> list[str]:
     one, other = (_rows(folder) for folder in (first, second))
     if len(one) != len(other):
         return [f"{len(one)} rows against {len(other)}"]
-    return [f"{a['system']}, {a['split']}, {a['metric']}: {a['value']} against {b['value']}"
-            for a, b in zip(one, other, strict=True) if a != b or not _same_scores(first, second, a)]
+    return [
+        f"{a['system']}, {a['split']}, {a['metric']}: {a['value']} against {b['value']}"
+        for a, b in zip(one, other, strict=True)
+        if a != b or not _same_scores(first, second, a)
+    ]
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
@@ -127,8 +130,17 @@ def main() -> None:
     moments = killed(args.file, args.overrides, disturbed, args.kills, seconds, args.seed)
     different = differences(left, disturbed)
     rows = len(_rows(left))
-    record("sweep", dict(sweep=args.file.name, overrides=" ".join(args.overrides), minutes=round(seconds / 60, 1),
-                         killed_after=moments, rows=rows, different_rows=len(different)))
+    record(
+        "sweep",
+        dict(
+            sweep=args.file.name,
+            overrides=" ".join(args.overrides),
+            minutes=round(seconds / 60, 1),
+            killed_after=moments,
+            rows=rows,
+            different_rows=len(different),
+        ),
+    )
     if args.keep_table:
         keep_table(left, HERE / args.file.stem)
     print("\n".join(different) or f"All {rows} rows are the same.")

@@ -48,10 +48,24 @@ CONTROLS = ("noise", "prior", "attribute-oracle", "oracle-voice", "oracle-identi
 STEP_BATCH = 16
 LAYOUT = {
     "title": "The small form of every system",
-    "columns": [{"metric": metric} for metric in (
-        "identity_accuracy", "recall@10", "recall@10/sex", "similarity", "matching", "verification/auc", "attributes/audible",
-        "attributes/inaudible", "landmarks/dlib_hog", "frechet/dlib", "collapse/inter_person")],
-    "controls": [*CONTROLS, *(f"shuffled {name}" for name in ("sf2f-64", "speech2face-paper"))]}
+    "columns": [
+        {"metric": metric}
+        for metric in (
+            "identity_accuracy",
+            "recall@10",
+            "recall@10/sex",
+            "similarity",
+            "matching",
+            "verification/auc",
+            "attributes/audible",
+            "attributes/inaudible",
+            "landmarks/dlib_hog",
+            "frechet/dlib",
+            "collapse/inter_person",
+        )
+    ],
+    "controls": [*CONTROLS, *(f"shuffled {name}" for name in ("sf2f-64", "speech2face-paper"))],
+}
 
 
 def systems() -> list[str]:
@@ -62,24 +76,53 @@ def systems() -> list[str]:
 
 def train_and_score(recipe: str, folder: Path) -> None:
     """One system, from nothing or from where it stopped, to rows in folder/results.jsonl."""
-    _voxface(folder, recipe, "train", recipe, f"data.corpus={CORPUS}", "train.device=cpu", "train.threads=1",
-             "logging.embeddings=0", "--runs", str(folder))
+    _voxface(
+        folder,
+        recipe,
+        "train",
+        recipe,
+        f"data.corpus={CORPUS}",
+        "train.device=cpu",
+        "train.threads=1",
+        "logging.embeddings=0",
+        "--runs",
+        str(folder),
+    )
     run = run_of(recipe, folder)
     if load(recipe).decoder and not _scored(folder, f"shuffled {run.name}"):
         _evaluate(folder, recipe, str(run), "shuffled")
 
 
 def _evaluate(folder: Path, label: str, *systems: str) -> None:
-    _voxface(folder, label, "evaluate", *systems, "--no-controls", "--corpus", CORPUS, "--out", str(folder), "--device", "cpu",
-             "--protocol", PROTOCOL, f"evaluation.face_size={FACE_SIZE}")
+    _voxface(
+        folder,
+        label,
+        "evaluate",
+        *systems,
+        "--no-controls",
+        "--corpus",
+        CORPUS,
+        "--out",
+        str(folder),
+        "--device",
+        "cpu",
+        "--protocol",
+        PROTOCOL,
+        f"evaluation.face_size={FACE_SIZE}",
+    )
 
 
 def _voxface(folder: Path, label: str, verb: str, *words: str) -> None:
     """One command, its output in folder/<label>.log, the time it took in folder/times.jsonl."""
     start = time.perf_counter()
     with open(folder / f"{label}.log", "a", encoding="utf-8") as log:
-        code = subprocess.run([sys.executable, "-m", "gan", verb, *words], stdout=log, stderr=subprocess.STDOUT, check=False,
-                              env=os.environ | {"OMP_NUM_THREADS": "1"}).returncode
+        code = subprocess.run(
+            [sys.executable, "-m", "gan", verb, *words],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        ).returncode
     seconds = time.perf_counter() - start
     with open(folder / "times.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(dict(recipe=label, verb=verb, seconds=round(seconds, 1))) + "\n")
@@ -134,30 +177,40 @@ def _renamed(row: dict[str, Any], runs: dict[str, Path]) -> dict[str, Any]:
 
 def _taken(folder: Path) -> str:
     seconds = sum(json.loads(line)["seconds"] for line in (folder / "times.jsonl").read_text().splitlines())
-    return (f"Taken by `python -m benchmarks.systems`, {date.today().isoformat()}: {seconds / 60:.0f} minutes of single-threaded "
-            f"processes, two at a time, on {os.cpu_count()} cores, torch {torch.__version__}. Corpus {CORPUS}, training seed 0. "
-            "All is as in the published recipe but for width and length. Faces are compared at "
-            f"{FACE_SIZE} px; every encoder is offered that much speech and hears what it can of it.")
+    return (
+        f"Taken by `python -m benchmarks.systems`, {date.today().isoformat()}: {seconds / 60:.0f} minutes of single-threaded "
+        f"processes, two at a time, on {os.cpu_count()} cores, torch {torch.__version__}. Corpus {CORPUS}, training seed 0. "
+        "All is as in the published recipe but for width and length. Faces are compared at "
+        f"{FACE_SIZE} px; every encoder is offered that much speech and hears what it can of it."
+    )
 
 
 def _sizes(folder: Path) -> str:
-    steps = {(row["recipe"], row["form"]): row for line in RESULTS.read_text(encoding="utf-8").splitlines()
-             if (row := json.loads(line))["benchmark"] == "system_step"}
+    steps = {
+        (row["recipe"], row["form"]): row
+        for line in RESULTS.read_text(encoding="utf-8").splitlines()
+        if (row := json.loads(line))["benchmark"] == "system_step"
+    }
     minutes: dict[str, float] = {}
     for line in (folder / "times.jsonl").read_text().splitlines():
         entry = json.loads(line)
         if entry["verb"] == "train":
             minutes[entry["recipe"]] = minutes.get(entry["recipe"], 0.0) + entry["seconds"] / 60
-    lines = ["| system | stage before | samples seen | minutes of training | small: generator | processor s a step "
-             "| full size: generator "
-             "| processor s a step | batch of that step | published batch |", "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
+    lines = [
+        "| system | stage before | samples seen | minutes of training | small: generator | processor s a step "
+        "| full size: generator "
+        "| processor s a step | batch of that step | published batch |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
     for recipe in systems():
         config, full = load(recipe), recipe.removesuffix("-small")
         small_step, full_step = steps.get((full, "small"), {}), steps.get((full, "full"), {})
         before = (config.train.init_from or "–").removesuffix("-small")
-        lines.append(f"| {full} | {before} | {config.train.steps * config.train.batch_size:,} | {minutes.get(recipe, 0):.1f} "
-                     f"| {small_step.get('generator', 0):,} | {_median(small_step)} | {full_step.get('generator', 0):,} "
-                     f"| {_median(full_step)} | {full_step.get('batch_size', '–')} | {load(full).train.batch_size} |")
+        lines.append(
+            f"| {full} | {before} | {config.train.steps * config.train.batch_size:,} | {minutes.get(recipe, 0):.1f} "
+            f"| {small_step.get('generator', 0):,} | {_median(small_step)} | {full_step.get('generator', 0):,} "
+            f"| {_median(full_step)} | {full_step.get('batch_size', '–')} | {load(full).train.batch_size} |"
+        )
     return "\n".join(lines)
 
 
@@ -187,8 +240,10 @@ def write_picture(folder: Path, num_speakers: int = 8) -> None:
         items = true if generator.reads == "face" else [asked[split].waveforms[item] for split, item in columns]
         pictures.append((recipe.removesuffix("-small"), [resize(face, FACE_SIZE) for face in generator.draw(items)]))
     captions = [f"new {split.removeprefix('unseen_')} {item + 1}" for split, item in columns]
-    note = (f"{max(SECONDS):g} s of speech each; the left half are voices heard in training, in new recordings, the right half "
-            "new voices. cole draws from the true face.")
+    note = (
+        f"{max(SECONDS):g} s of speech each; the left half are voices heard in training, in new recordings, the right half "
+        "new voices. cole draws from the true face."
+    )
     draw_sheet(f"The small form of every system, {CORPUS}", captions, pictures, [note]).save(PICTURE)
 
 
@@ -247,7 +302,7 @@ def main() -> None:
         if not all(_scored(args.folder, control) for control in CONTROLS):
             _evaluate(args.folder, "controls", *CONTROLS)
         failed = []
-        for wave in waves.values():         # a stage is trained once, before those that start from it
+        for wave in waves.values():  # a stage is trained once, before those that start from it
             for recipe, done in [(recipe, pool.submit(train_and_score, recipe, args.folder)) for recipe in wave]:
                 if (error := done.exception()) is not None:
                     failed.append(f"{recipe} ({error})")

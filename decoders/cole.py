@@ -23,16 +23,74 @@ _WARP = {"order": 1, "regularisation": 0.1, "border": 2}
 _OF_72 = [*range(48), *range(48, 55), 64, 63, 62, 61, 60, *range(54, 60), 48, 60, 67, 66, 65, 64]
 # x, y in thousandths of the picture: the mean of the toy world's faces, made symmetric and its lips parted.
 _TEMPLATE = (
-    (241, 492), (245, 558), (253, 625), (267, 690), (292, 751), (333, 804), (383, 847), (439, 881), (500, 892), (561, 881),
-    (617, 847), (667, 804), (708, 751), (733, 690), (747, 625), (755, 558), (759, 492),  # jaw
-    (290, 445), (324, 419), (368, 414), (413, 420), (455, 436),  # brows
-    (545, 436), (587, 420), (632, 414), (676, 419), (710, 445),
-    (500, 500), (500, 547), (500, 594), (500, 642), (454, 675), (476, 681), (500, 686), (524, 681), (546, 675),  # nose
-    (341, 502), (370, 485), (406, 488), (435, 514), (402, 522), (366, 520),  # eyes
-    (565, 514), (594, 488), (630, 485), (659, 502), (634, 520), (598, 522),
-    (413, 757), (447, 747), (477, 740), (500, 747), (523, 740), (553, 747), (587, 757),  # outer lip
-    (554, 783), (524, 794), (500, 797), (476, 794), (446, 783),
-    (428, 759), (477, 763), (500, 766), (523, 763), (572, 759), (523, 771), (500, 773), (477, 771),  # inner lip
+    (241, 492),
+    (245, 558),
+    (253, 625),
+    (267, 690),
+    (292, 751),
+    (333, 804),
+    (383, 847),
+    (439, 881),
+    (500, 892),
+    (561, 881),
+    (617, 847),
+    (667, 804),
+    (708, 751),
+    (733, 690),
+    (747, 625),
+    (755, 558),
+    (759, 492),  # jaw
+    (290, 445),
+    (324, 419),
+    (368, 414),
+    (413, 420),
+    (455, 436),  # brows
+    (545, 436),
+    (587, 420),
+    (632, 414),
+    (676, 419),
+    (710, 445),
+    (500, 500),
+    (500, 547),
+    (500, 594),
+    (500, 642),
+    (454, 675),
+    (476, 681),
+    (500, 686),
+    (524, 681),
+    (546, 675),  # nose
+    (341, 502),
+    (370, 485),
+    (406, 488),
+    (435, 514),
+    (402, 522),
+    (366, 520),  # eyes
+    (565, 514),
+    (594, 488),
+    (630, 485),
+    (659, 502),
+    (634, 520),
+    (598, 522),
+    (413, 757),
+    (447, 747),
+    (477, 740),
+    (500, 747),
+    (523, 740),
+    (553, 747),
+    (587, 757),  # outer lip
+    (554, 783),
+    (524, 794),
+    (500, 797),
+    (476, 794),
+    (446, 783),
+    (428, 759),
+    (477, 763),
+    (500, 766),
+    (523, 763),
+    (572, 759),
+    (523, 771),
+    (500, 773),
+    (477, 771),  # inner lip
 )
 
 
@@ -55,9 +113,18 @@ class Cole(Decoder):
     mean_landmarks: Tensor
     copies: Tensor
 
-    def __init__(self, embedding_dim: int, image_size: int = 224, trunk: list[int] | None = None,
-                 landmark_hidden: list[int] | None = None, batch_norm: bool = False, width: int = 256, num_landmarks: int = 68,
-                 output: str = "tanh", warp: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        embedding_dim: int,
+        image_size: int = 224,
+        trunk: list[int] | None = None,
+        landmark_hidden: list[int] | None = None,
+        batch_norm: bool = False,
+        width: int = 256,
+        num_landmarks: int = 68,
+        output: str = "tanh",
+        warp: dict[str, Any] | None = None,
+    ):
         super().__init__()
         trunk = [1000] if trunk is None else trunk
         landmark_hidden = [800, 600, 400, 200] if landmark_hidden is None else landmark_hidden
@@ -109,7 +176,9 @@ class Cole(Decoder):
         texture = self.texture(self.seed(hidden))
         texture = texture.tanh() if self.output == "tanh" else 2 * texture.sigmoid() - 1
         return {self.image_sizes[0]: self._move(texture, self.mean_landmarks, landmarks)}, {
-            "texture": texture, "landmarks": landmarks}
+            "texture": texture,
+            "landmarks": landmarks,
+        }
 
     def trunk_features(self, embedding: Tensor) -> Tensor:
         """The first layer of the trunk with its ReLU, (B, E) -> (B, 1000) as published: what Speech2Face's loss compares."""
@@ -172,7 +241,7 @@ def _mean_shape(shapes: np.ndarray) -> np.ndarray:
     centred = points - points.mean(1, keepdims=True)
     size = np.linalg.norm(centred, axis=1).mean()
     mean = centred.mean(0)
-    for _ in range(10):             # the toy world's moves by 1e-8 at the third
+    for _ in range(10):  # the toy world's moves by 1e-8 at the third
         turned = centred * (centred.conj() @ mean / np.square(np.abs(centred)).sum(1))[:, None]
         mean = turned.mean(0)
         mean *= size / np.linalg.norm(mean)

@@ -44,9 +44,21 @@ class Deconv(Decoder):
     leaves the embedding as it came. noise_in_evaluation: evaluation adds it too; otherwise it only scales.
     """
 
-    def __init__(self, embedding_dim: int, image_size: int = 64, width: int = 64, dropout: float = 0.5,
-                 spectral_norm: str | None = "published", batch_norm: bool = False, bias: bool = False, head: str = "deconv",
-                 output: str = "tanh", pixel_space: str = "unit", noise: float = 0.0, noise_in_evaluation: bool = False):
+    def __init__(
+        self,
+        embedding_dim: int,
+        image_size: int = 64,
+        width: int = 64,
+        dropout: float = 0.5,
+        spectral_norm: str | None = "published",
+        batch_norm: bool = False,
+        bias: bool = False,
+        head: str = "deconv",
+        output: str = "tanh",
+        pixel_space: str = "unit",
+        noise: float = 0.0,
+        noise_in_evaluation: bool = False,
+    ):
         super().__init__()
         doublings = image_size.bit_length() - 3
         if image_size != 4 << doublings or doublings < 1:
@@ -70,7 +82,7 @@ class Deconv(Decoder):
         self.output = output
         self.embedding_noise, self.noise_in_evaluation = noise, noise_in_evaluation
 
-        hidden = doublings + (head == "1x1")          # layers with a ReLU
+        hidden = doublings + (head == "1x1")  # layers with a ReLU
         channels = [embedding_dim, *(width << level for level in reversed(range(hidden))), 3]
         # Kernel, stride, padding.
         shapes: list[tuple[int, int, int]] = [(4, 1, 0), *[(4, 2, 1)] * doublings, *([(1, 1, 0)] if head == "1x1" else [])]

@@ -19,8 +19,11 @@ class ConditionalPatch(Discriminator):
         self.stack = PatchStack(image_size, width)
         channels = self.stack.num_features
         self.joint = nn.Sequential(
-            nn.Conv2d(channels + embedding_dim, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2),
-            nn.Conv2d(channels, 1, 1))
+            nn.Conv2d(channels + embedding_dim, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(channels, 1, 1),
+        )
 
     def forward(self, face: Tensor, embedding: Tensor) -> Judgement:
         features = self.stack(face)

@@ -15,15 +15,19 @@ class Identity(Discriminator):
     items_independent. width: channels of the first layer, 64 and 32 by default; hidden: of the linear layer.
     """
 
-    def __init__(self, num_identities: int, image_size: int = 64, stack: str = "patch", width: int | None = None,
-                 hidden: int = 1024):
+    def __init__(
+        self, num_identities: int, image_size: int = 64, stack: str = "patch", width: int | None = None, hidden: int = 1024
+    ):
         super().__init__()
         if stack not in WIDTHS:
             raise ValueError(f"stack {stack} came, {' or '.join(WIDTHS)} is allowed.")
         width = WIDTHS[stack] if width is None else width
         self.image_size, self.items_independent = image_size, stack == "voice2face"
-        self.stack: PatchStack | PlainStack = PatchStack(image_size, width) if stack == "patch" else \
-            PlainStack(image_size, width, map_size=8, num_features=2 * width * (image_size // 8))
+        self.stack: PatchStack | PlainStack = (
+            PatchStack(image_size, width)
+            if stack == "patch"
+            else PlainStack(image_size, width, map_size=8, num_features=2 * width * (image_size // 8))
+        )
         self.hidden = nn.Linear(self.stack.num_features, hidden)
         self.realness = nn.Linear(hidden, 1)
         self.identity = nn.Linear(hidden, num_identities)

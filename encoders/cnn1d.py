@@ -24,8 +24,7 @@ class Cnn1d(Encoder):
     SF2F: 40 bands, 512 wide, normalised. voice2face: 64 bands, 64 wide, the plain mean. channels: width after each block.
     """
 
-    def __init__(self, num_channels: int, embedding_dim: int = 512, channels: list[int] | None = None,
-                 normalise: bool = True):
+    def __init__(self, num_channels: int, embedding_dim: int = 512, channels: list[int] | None = None, normalise: bool = True):
         super().__init__()
         channels = channels or [256, 384, 576, 864]
         self.embedding_dim = embedding_dim

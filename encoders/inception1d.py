@@ -45,8 +45,7 @@ class Inception1d(Encoder):
         if any(c % len(KERNELS) for c in channels):
             raise ValueError(f"channels {channels} came, multiples of {len(KERNELS)} are allowed.")
         self.embedding_dim = embedding_dim
-        self.blocks = nn.ModuleList(
-            _InceptionBlock(a, b) for a, b in zip([num_channels, *channels], channels, strict=False))
+        self.blocks = nn.ModuleList(_InceptionBlock(a, b) for a, b in zip([num_channels, *channels], channels, strict=False))
         self.last = nn.Conv1d(channels[-1], embedding_dim, 3, stride=2, padding=1)
 
     def forward(self, features: Tensor, num_frames: Tensor) -> Tensor:

@@ -15,15 +15,22 @@ class Segan(Encoder):
     channels: one block each. hidden: widths of the linear layers before the last.
     """
 
-    def __init__(self, num_channels: int = 1, num_samples: int = 16_000, embedding_dim: int = 128,
-                 channels: list[int] | None = None, hidden: list[int] | None = None):
+    def __init__(
+        self,
+        num_channels: int = 1,
+        num_samples: int = 16_000,
+        embedding_dim: int = 128,
+        channels: list[int] | None = None,
+        hidden: list[int] | None = None,
+    ):
         super().__init__()
         channels = channels or [16, 32, 128, 256, 512, 1024]
         hidden = hidden or [256, 128]
         self.embedding_dim = embedding_dim
         self.input_frames = num_samples
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(a, b, KERNEL, STRIDE) for a, b in zip([num_channels, *channels], channels, strict=False))
+            nn.Conv1d(a, b, KERNEL, STRIDE) for a, b in zip([num_channels, *channels], channels, strict=False)
+        )
         self.norms = nn.ModuleList(nn.BatchNorm1d(c) for c in channels)
         length = num_samples
         for _ in channels:
@@ -36,8 +43,10 @@ class Segan(Encoder):
 
     def forward(self, features: Tensor, num_frames: Tensor) -> Tensor:
         if features.shape[2] != self.input_frames:
-            raise ValueError(f"encoder: {features.shape[2]} samples came, segan reads {self.input_frames}. "
-                             "Set encoder.num_samples and data.clip_seconds to one length.")
+            raise ValueError(
+                f"encoder: {features.shape[2]} samples came, segan reads {self.input_frames}. "
+                "Set encoder.num_samples and data.clip_seconds to one length."
+            )
         x = features
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = F.leaky_relu(norm(convolution(F.pad(x, (PAD_LEFT, PAD_RIGHT)))), 0.3)

@@ -12,7 +12,7 @@ from encoders.base import Encoder, frame_mask
 
 KERNEL = 4
 STRIDES = (1, 1, 1, 1, 1, 1, 1, 2, 2)
-POOLED = (2, 3, 4, 5)               # halved in time after these blocks, counted from 0
+POOLED = (2, 3, 4, 5)  # halved in time after these blocks, counted from 0
 EPS, MOMENTUM = 1e-3, 0.01
 Length = TypeVar("Length", int, Tensor)
 
@@ -53,8 +53,15 @@ class Spectrogram2d(Encoder):
 
     feature_axes = 4
 
-    def __init__(self, num_channels: int = 2, embedding_dim: int = 4096, channels: list[int] | None = None,
-                 hidden: int = 4096, bins: int = 257, final_relu: bool = False):
+    def __init__(
+        self,
+        num_channels: int = 2,
+        embedding_dim: int = 4096,
+        channels: list[int] | None = None,
+        hidden: int = 4096,
+        bins: int = 257,
+        final_relu: bool = False,
+    ):
         super().__init__()
         channels = channels or [64, 64, 128, 128, 128, 256, 512, 512, 512]
         if len(channels) != len(STRIDES):
@@ -80,12 +87,15 @@ class Spectrogram2d(Encoder):
 
     def forward(self, features: Tensor, num_frames: Tensor) -> Tensor:
         if features.dim() != 4 or features.shape[3] != self.bins:
-            raise ValueError(f"encoder: features of shape {tuple(features.shape)} came, spectrogram2d reads "
-                             f"(B, C, F, {self.bins}). Set encoder.bins to the bins of the features.")
+            raise ValueError(
+                f"encoder: features of shape {tuple(features.shape)} came, spectrogram2d reads "
+                f"(B, C, F, {self.bins}). Set encoder.bins to the bins of the features."
+            )
         shortest = int(num_frames.min())
         if shortest < self.min_frames:
-            raise ValueError(f"encoder: {shortest} frames came, spectrogram2d reads {self.min_frames} or more. "
-                             "Give longer clips.")
+            raise ValueError(
+                f"encoder: {shortest} frames came, spectrogram2d reads {self.min_frames} or more. Give longer clips."
+            )
         # Not needed in evaluation; in training it keeps whatever lies beyond the end out of the batch statistics.
         x = features.masked_fill(~frame_mask(num_frames, features.shape[2])[..., None], 0.0)
         for block in self.blocks:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from encoders.base import Encoder, frame_mask, masked_mean
 
-POSITIONS, POSITION_DIM = 2000, 8     # the learned table: rows, channels joined to the features
+POSITIONS, POSITION_DIM = 2000, 8  # the learned table: rows, channels joined to the features
 
 
 def sine_code(frames: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -31,8 +31,17 @@ class Transformer(Encoder):
     Frames beyond an item's end are zeroed after every convolution, attended to by none and left out of the mean.
     """
 
-    def __init__(self, num_channels: int, embedding_dim: int = 512, convolutions: list[int] | None = None, depth: int = 3,
-                 num_heads: int = 8, feed_forward: int = 512, dropout: float = 0.1, position: str | None = "sine"):
+    def __init__(
+        self,
+        num_channels: int,
+        embedding_dim: int = 512,
+        convolutions: list[int] | None = None,
+        depth: int = 3,
+        num_heads: int = 8,
+        feed_forward: int = 512,
+        dropout: float = 0.1,
+        position: str | None = "sine",
+    ):
         super().__init__()
         convolutions = convolutions or [embedding_dim]
         if convolutions[-1] != embedding_dim:
@@ -49,7 +58,8 @@ class Transformer(Encoder):
         widths = [num_channels + (POSITION_DIM if self.table else 0), *convolutions]
         self.convolutions = nn.ModuleList(
             nn.Sequential(nn.Conv1d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm1d(b), nn.ReLU())
-            for a, b in zip(widths, convolutions, strict=False))
+            for a, b in zip(widths, convolutions, strict=False)
+        )
         self.dropout = nn.Dropout(dropout)
         layer = nn.TransformerEncoderLayer(embedding_dim, num_heads, feed_forward, dropout, batch_first=True)
         self.attention = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
@@ -58,15 +68,17 @@ class Transformer(Encoder):
         x = features
         if self.table is not None:
             if x.shape[2] > POSITIONS:
-                raise ValueError(f"encoder: {x.shape[2]} frames came, a learned position reads up to {POSITIONS}. "
-                                 "Set encoder.position to sine or read shorter clips.")
-            x = torch.cat([x, self.table.weight[:x.shape[2]].T.expand(len(x), -1, -1)], dim=1)
+                raise ValueError(
+                    f"encoder: {x.shape[2]} frames came, a learned position reads up to {POSITIONS}. "
+                    "Set encoder.position to sine or read shorter clips."
+                )
+            x = torch.cat([x, self.table.weight[: x.shape[2]].T.expand(len(x), -1, -1)], dim=1)
         x = x.masked_fill(~frame_mask(num_frames, x.shape[2]), 0.0)
         for convolution in self.convolutions:
             x = convolution(x)
             num_frames = (num_frames + 1) // 2
             x = x.masked_fill(~frame_mask(num_frames, x.shape[2]), 0.0)
-        sequence = x.transpose(1, 2)                                    # (B, F, E)
+        sequence = x.transpose(1, 2)  # (B, F, E)
         if self.sine:
             sequence = self.dropout(sequence + sine_code(sequence.shape[1], sequence.shape[2], sequence.device))
         padding = ~frame_mask(num_frames, sequence.shape[1])[:, 0]

@@ -56,8 +56,10 @@ def read_kept(path: Path) -> BinaryIO:
     try:
         return io.BytesIO(path.read_bytes())
     except PermissionError:
-        raise ValueError(f"{path}: may not be read (permission denied). Let its owner run chmod a+r on it, or set {VARIABLE} "
-                         "to a folder of yours.") from None
+        raise ValueError(
+            f"{path}: may not be read (permission denied). Let its owner run chmod a+r on it, or set {VARIABLE} "
+            "to a folder of yours."
+        ) from None
 
 
 def file_checksum(path: Path) -> str:

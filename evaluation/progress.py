@@ -20,9 +20,7 @@ class Progress(tqdm):
 
     def __init__(self, *args: Any, **more: Any):
         if not sys.stderr.isatty():
-            more |= dict(
-                bar_format=LINE, delay=SECONDS, mininterval=SECONDS, maxinterval=SECONDS, miniters=1, leave=False
-            )
+            more |= dict(bar_format=LINE, delay=SECONDS, mininterval=SECONDS, maxinterval=SECONDS, miniters=1, leave=False)
         super().__init__(*args, **more)
 
     def close(self) -> None:

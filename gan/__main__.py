@@ -27,8 +27,10 @@ A first run, on the synthetic corpus it carries:
 """
 
 
-VERBS = {command.__name__.rpartition(".")[2]: command for command in (
-    prepare, audit, train, generate, evaluate, table, sweep, experiment, inspect, assets)}
+VERBS = {
+    command.__name__.rpartition(".")[2]: command
+    for command in (prepare, audit, train, generate, evaluate, table, sweep, experiment, inspect, assets)
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,24 +46,29 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
-    except BrokenPipeError:             # voxface table | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # Python flushes once more on its way out
+    except BrokenPipeError:  # voxface table | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more on its way out
         return 0
     except Exception as error:
         return _report(error, "--debug" in arguments)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="voxface", description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="voxface", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Verb)
     for name, command in VERBS.items():
-        verb = verbs.add_parser(name, help=command.ABOUT.splitlines()[0], description=command.ABOUT,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+        verb = verbs.add_parser(
+            name,
+            help=command.ABOUT.splitlines()[0],
+            description=command.ABOUT,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         # Also after the verb; SUPPRESS, so that its absence there does not undo the one before the verb.
         verb.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        if name in arguments:           # the options of other verbs would only cost their imports
+        if name in arguments:  # the options of other verbs would only cost their imports
             command.add_arguments(verb)
         verb.set_defaults(execute=command.execute)
     return parser.parse_args(arguments)

@@ -30,15 +30,20 @@ def check_not_shadowed() -> None:
         spec = importlib.util.find_spec(family)
         found = Path(spec.origin).resolve().parent if spec and spec.origin else None
         if found is None or found.parent != home:
-            raise ValueError(f"{family}: imported from {found or 'nowhere'}, not from {home}. "
-                             "Another package of that name stands in the way: rename it or run from another folder.")
+            raise ValueError(
+                f"{family}: imported from {found or 'nowhere'}, not from {home}. "
+                "Another package of that name stands in the way: rename it or run from another folder."
+            )
 
 
 def names(base: type) -> list[str]:
     """The component names a family offers: the modules beside its base, but for helpers, whose names begin with `_`."""
     package = importlib.import_module(base.__module__.removesuffix(".base"))
-    return sorted(module.name for module in pkgutil.iter_modules(package.__path__)
-                  if module.name != "base" and not module.name.startswith("_") and not module.ispkg)
+    return sorted(
+        module.name
+        for module in pkgutil.iter_modules(package.__path__)
+        if module.name != "base" and not module.name.startswith("_") and not module.ispkg
+    )
 
 
 def find(base: type[T], name: str, key: str) -> type[T]:
@@ -54,11 +59,21 @@ def find(base: type[T], name: str, key: str) -> type[T]:
             raise ValueError(f"{key}.name: {name} is not a subclass of {base.__module__}.{base.__name__}.")
         return found
     if name not in names(base):
-        raise ValueError(f"{key}.name: no file {family.replace('.', '/')}/{name}.py. Have: {', '.join(names(base))}."
-                         + nearest(name, names(base)) + " For a class elsewhere give its dotted path.")
+        raise ValueError(
+            f"{key}.name: no file {family.replace('.', '/')}/{name}.py. Have: {', '.join(names(base))}."
+            + nearest(name, names(base))
+            + " For a class elsewhere give its dotted path."
+        )
     module = importlib.import_module(f"{family}.{name}")
-    classes = [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, base) and c is not base
-               and c.__module__ == module.__name__ and not c.__name__.startswith("_")]
+    classes = [
+        c
+        for c in vars(module).values()
+        if inspect.isclass(c)
+        and issubclass(c, base)
+        and c is not base
+        and c.__module__ == module.__name__
+        and not c.__name__.startswith("_")
+    ]
     assert len(classes) == 1, f"{module.__name__} must define one public subclass of {base.__name__}, has {len(classes)}"
     return classes[0]
 
@@ -79,8 +94,7 @@ def build(base: type[T], section: Mapping[str, Any], key: str, **given: Any) -> 
 def arguments_of(base: type[T], section: Mapping[str, Any], key: str, **given: Any) -> tuple[type[T], dict[str, Any]]:
     """The class a config section names and what it would be built with, checked like build but not built."""
     if not isinstance(section, Mapping) or not isinstance(section.get("name"), str):
-        raise ValueError(f"{key}: a section reads {{name: ..., ...}}, {section!r} came. "
-                         f"Have: {', '.join(names(base))}.")
+        raise ValueError(f"{key}: a section reads {{name: ..., ...}}, {section!r} came. Have: {', '.join(names(base))}.")
     component = find(base, section["name"], key)
     hints = typing.get_type_hints(component.__init__)
     parameters = {p.name: p for p in inspect.signature(component).parameters.values()}
@@ -90,8 +104,10 @@ def arguments_of(base: type[T], section: Mapping[str, Any], key: str, **given: A
         if name == "name":
             continue
         if name not in allowed:
-            raise ValueError(f"{key}.{name}: {section['name']} takes no such argument. "
-                             f"Allowed: {', '.join(allowed) or 'none'}." + nearest(name, allowed))
+            raise ValueError(
+                f"{key}.{name}: {section['name']} takes no such argument. "
+                f"Allowed: {', '.join(allowed) or 'none'}." + nearest(name, allowed)
+            )
         arguments[name] = _argument(hints.get(name), value, f"{key}.{name}")
     missing = [name for name in allowed if parameters[name].default is inspect.Parameter.empty and name not in arguments]
     if missing:
@@ -142,5 +158,7 @@ def refuse_foreign_code(config: Config, allowed: tuple[str, ...]) -> None:
     """
     for key, name in foreign_code(config):
         if name.partition(".")[0] not in allowed:
-            raise ValueError(f"{key}: {name} is code from outside voxface, named by a saved config. "
-                             f"If you trust it: --allow-code {name.partition('.')[0]}.")
+            raise ValueError(
+                f"{key}: {name} is code from outside voxface, named by a saved config. "
+                f"If you trust it: --allow-code {name.partition('.')[0]}."
+            )

@@ -1,8 +1,8 @@
 """Everything a run needs to go on exactly: written whole or not at all, verified when read, never unpickled.
 
-    step-00000500/weights.safetensors   generator, discriminators, losses with parameters, moving average
-    step-00000500/state.pt              optimisers (read with weights_only=True)
-    step-00000500/checkpoint.json       step, checksums, corpus, versions, resolved config
+step-00000500/weights.safetensors   generator, discriminators, losses with parameters, moving average
+step-00000500/state.pt              optimisers (read with weights_only=True)
+step-00000500/checkpoint.json       step, checksums, corpus, versions, resolved config
 """
 
 from __future__ import annotations
@@ -50,10 +50,15 @@ class Checkpoint:
 
 def environment() -> dict[str, Any]:
     """Versions and hardware on which torch's results depend."""
-    return dict(python=platform.python_version(), torch=torch.__version__, numpy=numpy.__version__,
-                machine=platform.machine(), cpu_capability=torch.backends.cpu.get_cpu_capability(),
-                threads=torch.get_num_threads(),
-                gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None)
+    return dict(
+        python=platform.python_version(),
+        torch=torch.__version__,
+        numpy=numpy.__version__,
+        machine=platform.machine(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        threads=torch.get_num_threads(),
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    )
 
 
 def save(folder: Path, step: int, weights: dict[str, Tensor], state: dict[str, Any], **info: Any) -> Path:
@@ -100,10 +105,12 @@ def load(path: Path) -> Checkpoint:
         weights = safetensors.torch.load_file(path / "weights.safetensors")
         state = torch.load(path / "state.pt", map_location="cpu", weights_only=True)
     except PermissionError as error:
-        raise PermissionError(error.errno, "may not be read (permission denied). Let its owner run chmod -R a+rX on the run",
-                              error.filename or str(path)) from None
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError, EOFError,
-            pickle.UnpicklingError) as error:
+        raise PermissionError(
+            error.errno,
+            "may not be read (permission denied). Let its owner run chmod -R a+rX on the run",
+            error.filename or str(path),
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(f"{path}: damaged checkpoint ({str(error).splitlines()[0]}).") from None
     return Checkpoint(path, weights, state, info)
 
@@ -118,8 +125,10 @@ def load_part(module: nn.Module, saved: Checkpoint, prefix: str) -> None:
     try:
         module.load_state_dict(part(saved.weights, prefix))
     except RuntimeError:
-        raise ValueError(f"{saved.path}: its weights ({prefix}) do not fit the modules its config names; their code has changed "
-                         "since. Use the version it was trained with, or train anew.") from None
+        raise ValueError(
+            f"{saved.path}: its weights ({prefix}) do not fit the modules its config names; their code has changed "
+            "since. Use the version it was trained with, or train anew."
+        ) from None
 
 
 def load_trained(module: nn.Module, saved: Checkpoint, name: str) -> None:
@@ -135,8 +144,10 @@ def load_trained(module: nn.Module, saved: Checkpoint, name: str) -> None:
         module.load_state_dict(found or {})
     except RuntimeError as error:
         first = shorten(" ".join(str(error).splitlines()[1:2]), 120)
-        raise ValueError(f"train.init_modules: {name} of {saved.path} does not fit this recipe's ({first}). "
-                         "Use one architecture, and for discriminators that name identities the same corpus.") from None
+        raise ValueError(
+            f"train.init_modules: {name} of {saved.path} does not fit this recipe's ({first}). "
+            "Use one architecture, and for discriminators that name identities the same corpus."
+        ) from None
 
 
 def corpora(saved: Checkpoint) -> list[dict[str, str]]:
@@ -168,7 +179,7 @@ def load_latest(folder: Path) -> Checkpoint | None:
 
 def steps(folder: Path) -> list[Path]:
     """The complete checkpoints of a run, oldest first."""
-    there = folder.iterdir() if folder.is_dir() else ()     # glob would take a folder that may not be read for an empty one
+    there = folder.iterdir() if folder.is_dir() else ()  # glob would take a folder that may not be read for an empty one
     return sorted(path for path in there if path.name.startswith("step-") and (path / "checkpoint.json").is_file())
 
 

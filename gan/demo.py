@@ -22,7 +22,7 @@ from gan.sweep.estimate import measured
 from gan.training.start import train
 
 NUM_SPEAKERS = 8
-TRAINING_TO_ALL = 1.5   # training is two thirds of what the whole takes
+TRAINING_TO_ALL = 1.5  # training is two thirds of what the whole takes
 
 
 def main(out: Path = Path("demo")) -> None:
@@ -32,8 +32,11 @@ def main(out: Path = Path("demo")) -> None:
     config = load("demo")
     seconds, _ = measured(config)
     minutes = config.train.steps * seconds * TRAINING_TO_ALL / 60
-    print(f"About {minutes:.0f} minutes on this machine: {config.train.steps} training steps of {seconds:.2g} s, then an "
-          "evaluation. Ctrl-C saves, and the same command goes on.", flush=True)
+    print(
+        f"About {minutes:.0f} minutes on this machine: {config.train.steps} training steps of {seconds:.2g} s, then an "
+        "evaluation. Ctrl-C saves, and the same command goes on.",
+        flush=True,
+    )
     run = load_run(train(config, "demo", out / "runs"))
     corpus = open_corpus(run.config.data.corpus)
     picture = out / "faces.png"
@@ -44,9 +47,11 @@ def main(out: Path = Path("demo")) -> None:
     rows = read_rows(results)
     table = markdown(rows, Path(), trained_against_all(rows))
     (out / "table.md").write_text(table, encoding="utf-8")
-    print(f"\n{table}\nFaces drawn from unseen speech: {picture}. This table: {out / 'table.md'}. "
-          f"The run: {run.path} (tensorboard --logdir {run.path}). "
-          f"It took {(time.monotonic() - started) / 60:.1f} minutes.")
+    print(
+        f"\n{table}\nFaces drawn from unseen speech: {picture}. This table: {out / 'table.md'}. "
+        f"The run: {run.path} (tensorboard --logdir {run.path}). "
+        f"It took {(time.monotonic() - started) / 60:.1f} minutes."
+    )
 
 
 def faces(run: Run, corpus: Corpus) -> np.ndarray:

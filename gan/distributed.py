@@ -32,8 +32,10 @@ class Lost(Exception):
     exit_code = 1
 
     def __init__(self) -> None:
-        super().__init__("A process of this training was killed, perhaps for want of memory. "
-                         "The same command goes on from the last checkpoint.")
+        super().__init__(
+            "A process of this training was killed, perhaps for want of memory. "
+            "The same command goes on from the last checkpoint."
+        )
 
 
 def rank() -> int:
@@ -86,7 +88,7 @@ def _silent() -> Iterator[None]:
 
 
 def _first_to_fail(store: dist.Store) -> bool:
-    with suppress(RuntimeError):        # whoever kept the store is gone: not first
+    with suppress(RuntimeError):  # whoever kept the store is gone: not first
         return store.add("failures", 1) == 1
     return False
 
@@ -109,8 +111,10 @@ def own_device(device: torch.device) -> torch.device:
     if device.index is not None:
         raise ValueError(f"train.device: {device} came with {size()} processes. Each needs a GPU of its own: use cuda or auto.")
     if count > there:
-        raise ValueError(f"train.device: {count} processes on a machine of {there} GPUs came, each needs one. "
-                         f"Use --nproc-per-node {there}, or train.device=cpu.")
+        raise ValueError(
+            f"train.device: {count} processes on a machine of {there} GPUs came, each needs one. "
+            f"Use --nproc-per-node {there}, or train.device=cpu."
+        )
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(device)
     return device
@@ -242,9 +246,11 @@ def share_batch_norm(*modules: nn.Module) -> None:
     for layer in (layer for module in modules if size() > 1 for layer in module.modules()):
         if isinstance(layer, _BatchNorm | nn.modules.lazy.LazyModuleMixin):
             if type(layer) not in _TOGETHER or not layer.track_running_stats:
-                raise ValueError(f"{type(layer).__name__} cannot be shared by several processes. Use nn.BatchNorm1d or 2d with "
-                                 "running statistics, or one process.")
-            layer.__class__ = _TOGETHER[type(layer)]    # it keeps its weights, buffers and place
+                raise ValueError(
+                    f"{type(layer).__name__} cannot be shared by several processes. Use nn.BatchNorm1d or 2d with "
+                    "running statistics, or one process."
+                )
+            layer.__class__ = _TOGETHER[type(layer)]  # it keeps its weights, buffers and place
 
 
 def seed_noise(seed: int) -> None:

@@ -108,8 +108,10 @@ def empty_vector_net(dimension: int) -> VectorNet:
 def check_dimension(network: str, dimension: int, key: str) -> None:
     """Raises ValueError, naming the key that sets the dimension, if the network has another."""
     if network == "vggface" and dimension != VGG_FACE_DIM:
-        raise ValueError(f"network vggface gives {VGG_FACE_DIM} numbers a face, {key} is {dimension}. "
-                         f"Set {key} to {VGG_FACE_DIM}, or network to corpus.")
+        raise ValueError(
+            f"network vggface gives {VGG_FACE_DIM} numbers a face, {key} is {dimension}. "
+            f"Set {key} to {VGG_FACE_DIM}, or network to corpus."
+        )
 
 
 def describe(net: VectorNet, images: Tensor, relu: bool) -> Tensor:
@@ -131,7 +133,7 @@ class OfFaces:
         self._bytes = 0
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OfFaces:
-        return self         # a moving average of a model needs no second store
+        return self  # a moving average of a model needs no second store
 
     @torch.no_grad()
     def __call__(self, rows: Tensor, device: torch.device) -> Tensor:
@@ -140,7 +142,7 @@ class OfFaces:
         missing = sorted({row for row in wanted if row not in self._kept})
         made: dict[int, Tensor] = {}
         for start in range(0, len(missing), CHUNK):
-            chunk = missing[start:start + CHUNK]
+            chunk = missing[start : start + CHUNK]
             results = self.make(chunk + chunk[-1:] * (CHUNK - len(chunk)), device)
             made |= {row: result.clone() for row, result in zip(chunk, results, strict=False)}
         for row, result in made.items():
@@ -192,15 +194,22 @@ def training_landmarks(corpus: Corpus) -> np.ndarray:
     largest pictures. Cached on disk, in blocks, so that a large corpus need not fit into memory.
     """
     faces = corpus.in_split(corpus.faces, "train")
-    blocks = [landmarks68(corpus.pixels(faces[start:start + LANDMARK_BLOCK], max(corpus.face_sizes)), corpus.face_box)
-              for start in range(0, len(faces), LANDMARK_BLOCK)]
+    blocks = [
+        landmarks68(corpus.pixels(faces[start : start + LANDMARK_BLOCK], max(corpus.face_sizes)), corpus.face_box)
+        for start in range(0, len(faces), LANDMARK_BLOCK)
+    ]
     return np.concatenate(blocks).astype(np.float32)
 
 
 def _trained(name: str, corpus: Corpus, **arguments: Any) -> FaceNet:
     faces = corpus.in_split(corpus.faces, "train")
-    return trained_face_net(find(FaceNet, name, "network"), corpus.pixels(faces, min(corpus.face_sizes)),
-                            corpus.faces["speaker"][faces], SEED, **arguments)[0]
+    return trained_face_net(
+        find(FaceNet, name, "network"),
+        corpus.pixels(faces, min(corpus.face_sizes)),
+        corpus.faces["speaker"][faces],
+        SEED,
+        **arguments,
+    )[0]
 
 
 def _pictures(corpus: Corpus, rows: list[int], size: int) -> Tensor:

@@ -22,8 +22,9 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     """
     if run.generator.decoder is None:
         raise ValueError(f"{run.path.name}: {NO_DECODER}")
-    kind, suffixes, others = ("pictures", PICTURES, UNREAD_PICTURES) if run.generator.reads == "face" \
-        else ("sound files", SOUND, UNREAD_SOUND)
+    kind, suffixes, others = (
+        ("pictures", PICTURES, UNREAD_PICTURES) if run.generator.reads == "face" else ("sound files", SOUND, UNREAD_SOUND)
+    )
     files, failed = [], []
     for source in sources:
         if source.is_dir():

@@ -21,17 +21,30 @@ def inspect(config: Config, num_identities: int) -> list[dict[str, Any]]:
     """
     model = build_model(config, num_identities)
     generator = model.generator
-    modules: dict[str, nn.Module] = {name: module for name, module in (
-        ("features", generator.features), ("encoder", generator.encoder), ("fuser", generator.fuser),
-        ("decoder", generator.decoder)) if module is not None}
+    modules: dict[str, nn.Module] = {
+        name: module
+        for name, module in (
+            ("features", generator.features),
+            ("encoder", generator.encoder),
+            ("fuser", generator.fuser),
+            ("decoder", generator.decoder),
+        )
+        if module is not None
+    }
     modules |= {f"discriminators.{name}": module for name, module in model.discriminators.items()}
     modules |= {f"losses.{name}": loss for name, loss in build_losses(config, model, num_identities, corpus=None).items()}
     flops = _flops(model, config)
-    return [dict(path=path, **{"class": f"{type(module).__module__}.{type(module).__qualname__}"},
-                 parameters=sum(p.numel() for p in module.parameters()),
-                 shapes=[list(p.shape) for p in module.parameters()],
-                 buffers=sum(b.numel() for b in module.buffers()), flops=flops.get(path, 0))
-            for path, module in modules.items()]
+    return [
+        dict(
+            path=path,
+            **{"class": f"{type(module).__module__}.{type(module).__qualname__}"},
+            parameters=sum(p.numel() for p in module.parameters()),
+            shapes=[list(p.shape) for p in module.parameters()],
+            buffers=sum(b.numel() for b in module.buffers()),
+            flops=flops.get(path, 0),
+        )
+        for path, module in modules.items()
+    ]
 
 
 @torch.no_grad()
@@ -53,8 +66,9 @@ def _flops(model: Model, config: Config) -> dict[str, int]:
         flops["encoder"], embedding = cost(generator.encoder, features, frames)
         if generator.fuser is not None:
             segments = config.data.segments
-            flops["fuser"], embedding = cost(generator.fuser, embedding[:, None].expand(-1, segments, -1),
-                                             torch.ones(1, segments, dtype=torch.bool))
+            flops["fuser"], embedding = cost(
+                generator.fuser, embedding[:, None].expand(-1, segments, -1), torch.ones(1, segments, dtype=torch.bool)
+            )
         if generator.decoder is not None:
             flops["decoder"], faces = cost(generator.decoder, embedding)
         for name, discriminator in model.discriminators.items():
@@ -66,7 +80,9 @@ def _flops(model: Model, config: Config) -> dict[str, int]:
 def table(entries: list[dict[str, Any]]) -> str:
     """The same for a person, as Markdown."""
     lines = ["| module | class | parameters | tensors | buffers | MFLOPs |", "|---|---|--:|--:|--:|--:|"]
-    lines += [f"| {e['path']} | {e['class']} | {e['parameters']:,} | {len(e['shapes'])} | {e['buffers']:,} "
-              f"| {e['flops'] / 1e6:,.1f} |" for e in entries]
+    lines += [
+        f"| {e['path']} | {e['class']} | {e['parameters']:,} | {len(e['shapes'])} | {e['buffers']:,} | {e['flops'] / 1e6:,.1f} |"
+        for e in entries
+    ]
     lines.append(f"| total | | {sum(e['parameters'] for e in entries):,} | | | |")
     return "\n".join(lines)

@@ -23,7 +23,7 @@ from gan.files import write_atomically
 
 RENEW_SECONDS = 5.0
 STALE_SECONDS = 60.0
-TAKEN = 75      # exit code of a process whose task another one does (sysexits' EX_TEMPFAIL)
+TAKEN = 75  # exit code of a process whose task another one does (sysexits' EX_TEMPFAIL)
 
 
 class Lease:
@@ -62,12 +62,15 @@ class Lease:
                 with locked(self._path):
                     if ours := _read(self._path).get("token") == self._token:
                         os.utime(self._path)
-            except OSError:     # the disk is away: who holds it is seen once it is back
+            except OSError:  # the disk is away: who holds it is seen once it is back
                 continue
             if not ours:
                 # Asleep for too long: another process has taken over, and two must not write to one run.
-                print(f"{self._path.parent.name}: another process has taken this task over; this one ends.", file=sys.stderr,
-                      flush=True)
+                print(
+                    f"{self._path.parent.name}: another process has taken this task over; this one ends.",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 os._exit(TAKEN)
 
 
@@ -104,8 +107,12 @@ def _process() -> dict[str, Any]:
     boot, numbers = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     since = boot.read_text(encoding="utf-8").strip() if boot.exists() else ""
     # Two containers of one machine may have one name: what tells them apart is whose process numbers they see.
-    return dict(host=platform.node(), boot=f"{since} {os.readlink(numbers)}" if numbers.exists() else since, pid=os.getpid(),
-                started=_started(os.getpid()))
+    return dict(
+        host=platform.node(),
+        boot=f"{since} {os.readlink(numbers)}" if numbers.exists() else since,
+        pid=os.getpid(),
+        started=_started(os.getpid()),
+    )
 
 
 def _started(pid: int) -> str | None:
@@ -129,11 +136,11 @@ def locked(path: Path) -> Iterator[None]:
         with open(lock, "a", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
-                if not _is(file, lock):     # its last user has removed it while we waited: others lock another by now
+                if not _is(file, lock):  # its last user has removed it while we waited: others lock another by now
                     continue
                 yield
                 return
-            finally:    # closing is not enough: a loader process forked just now has the file open too
+            finally:  # closing is not enough: a loader process forked just now has the file open too
                 fcntl.flock(file, fcntl.LOCK_UN)
 
 

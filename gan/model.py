@@ -97,8 +97,9 @@ class Generator(nn.Module):
     def forward(self, source: Source, draw: bool = True) -> Drawing:
         """draw: False where only the embedding is looked at."""
         embedding = self.embed(source)
-        return Drawing(embedding, *self.decoder.draw(embedding)) if draw and self.decoder is not None \
-            else Drawing(embedding, {}, {})
+        return (
+            Drawing(embedding, *self.decoder.draw(embedding)) if draw and self.decoder is not None else Drawing(embedding, {}, {})
+        )
 
     def fit(self, items: Sequence[np.ndarray]) -> Source:
         """float32 (S,) waveforms of any lengths, or uint8 (H, W, 3) faces -> one batch, as `embed` reads it.
@@ -112,8 +113,10 @@ class Generator(nn.Module):
         if self.fuser is None:
             return self._padded(items)
         hop = self.window_samples // 2
-        windows = [[item[start:start + self.window_samples]
-                    for start in range(0, max(len(item) - self.window_samples, 0) + 1, hop)] for item in items]
+        windows = [
+            [item[start : start + self.window_samples] for start in range(0, max(len(item) - self.window_samples, 0) + 1, hop)]
+            for item in items
+        ]
         waveforms, lengths = self._padded([window for of_item in windows for window in of_item])
         counts = torch.tensor([len(of_item) for of_item in windows])
         there = torch.arange(int(counts.max())) < counts[:, None]
@@ -125,10 +128,10 @@ class Generator(nn.Module):
         longest = max(len(w) for w in waveforms)
         if self.encoder.input_frames is not None:
             longest = self.features.samples(self.encoder.input_frames)
-            waveforms = [w[max(0, (len(w) - longest) // 2):][:longest] for w in waveforms]
+            waveforms = [w[max(0, (len(w) - longest) // 2) :][:longest] for w in waveforms]
         batch = np.zeros((len(waveforms), longest), np.float32)
         for row, waveform in zip(batch, waveforms, strict=True):
-            row[:len(waveform)] = waveform
+            row[: len(waveform)] = waveform
         return Source(torch.from_numpy(batch), torch.tensor([len(w) for w in waveforms]))
 
     @torch.no_grad()
@@ -165,8 +168,12 @@ class Generator(nn.Module):
     def embeddings(self, items: Sequence[np.ndarray], batch_size: int = 64) -> np.ndarray:
         """Waveforms, or faces, as `draw` reads them -> float32 (N, E), in evaluation mode."""
         with evaluating(self):
-            return np.concatenate([self.embed(self.fit(items[i:i + batch_size]).to(self._device)).cpu().numpy()
-                                   for i in range(0, len(items), batch_size)])
+            return np.concatenate(
+                [
+                    self.embed(self.fit(items[i : i + batch_size]).to(self._device)).cpu().numpy()
+                    for i in range(0, len(items), batch_size)
+                ]
+            )
 
 
 def pixel_space(decoder: Decoder | None) -> str:
@@ -203,16 +210,21 @@ class Model(nn.Module):
 
     def resolutions(self, faces: Tensor) -> dict[int, Tensor]:
         """Faces at the largest size -> one batch for each of the decoder's sizes, shrunk by nearest (as SF2F)."""
-        return {size: faces if size == faces.shape[-1] else F.interpolate(faces, size=(size, size), mode="nearest")
-                for size in self.generator.image_sizes}
+        return {
+            size: faces if size == faces.shape[-1] else F.interpolate(faces, size=(size, size), mode="nearest")
+            for size in self.generator.image_sizes
+        }
 
     def part(self, name: str, key: str) -> nn.Module:
         """features, encoder, fuser, decoder, discriminators or discriminators.NAME.
 
         key: where the name stands, for the message of the ValueError if there is no such part.
         """
-        parts = {**{n: m for n, m in self.generator.named_children()}, "discriminators": self.discriminators,
-                 **{f"discriminators.{n}": m for n, m in self.discriminators.items()}}
+        parts = {
+            **{n: m for n, m in self.generator.named_children()},
+            "discriminators": self.discriminators,
+            **{f"discriminators.{n}": m for n, m in self.discriminators.items()},
+        }
         if name not in parts:
             raise ValueError(f"{key}: this model has no part {name}. Have: {', '.join(parts)}." + nearest(name, parts))
         return parts[name]
@@ -236,17 +248,20 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
 
     Raises ValueError naming the key where parts do not fit.
     """
-    features = build(Features, config.features, "features", sample_rate_hz=SAMPLE_RATE_HZ, corpus=corpus,
-                     num_identities=num_identities)
+    features = build(
+        Features, config.features, "features", sample_rate_hz=SAMPLE_RATE_HZ, corpus=corpus, num_identities=num_identities
+    )
     encoder = build(Encoder, config.encoder, "encoder", num_channels=features.num_channels)
     fuser = build(Fuser, config.fuser, "fuser", embedding_dim=encoder.embedding_dim) if config.fuser else None
     decoder = build(Decoder, config.decoder, "decoder", embedding_dim=encoder.embedding_dim) if config.decoder else None
     if features.reads == "face" and (decoder is None or fuser is not None):
         raise ValueError(f"features: {config.features['name']} reads one face, to be drawn again: give a decoder and no fuser.")
     discriminators = {
-        name: build(Discriminator, section, f"discriminators.{name}", embedding_dim=encoder.embedding_dim,
-                    num_identities=num_identities)
-        for name, section in config.discriminators.items()}
+        name: build(
+            Discriminator, section, f"discriminators.{name}", embedding_dim=encoder.embedding_dim, num_identities=num_identities
+        )
+        for name, section in config.discriminators.items()
+    }
     sizes = () if decoder is None else decoder.image_sizes
     for name, discriminator in discriminators.items():
         if discriminator.image_size not in sizes:
@@ -257,8 +272,9 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
     for name, section in config.losses.items():
         for target in section.get("discriminators", []) if isinstance(section, dict) else []:
             if target not in discriminators:
-                raise ValueError(f"losses.{name}.discriminators: no discriminator {target}. "
-                                 f"Have: {', '.join(discriminators) or 'none'}.")
+                raise ValueError(
+                    f"losses.{name}.discriminators: no discriminator {target}. Have: {', '.join(discriminators) or 'none'}."
+                )
     window_samples = round(config.data.clip_seconds[1] * SAMPLE_RATE_HZ)
     model = Model(Generator(features, encoder, fuser, decoder, window_samples), discriminators)
     for part in config.train.init_modules:
@@ -292,11 +308,15 @@ def _check_reading(config: Config, features: Features, encoder: Encoder) -> None
             raise ValueError(f"{names[0]} reads waveforms, {names[1]} gives a spectrogram. Take features.name=raw.")
         if crops != [encoder.input_frames] * 2:
             needed = encoder.input_frames / SAMPLE_RATE_HZ
-            raise ValueError(f"data.clip_seconds: {config.data.clip_seconds} came, but encoder.num_samples is "
-                             f"{encoder.input_frames}: [{needed:g}, {needed:g}]. They must agree.")
+            raise ValueError(
+                f"data.clip_seconds: {config.data.clip_seconds} came, but encoder.num_samples is "
+                f"{encoder.input_frames}: [{needed:g}, {needed:g}]. They must agree."
+            )
     elif frames < encoder.min_frames:
-        raise ValueError(f"data.clip_seconds: the shortest crop, {config.data.clip_seconds[0]:g} s, gives {frames} "
-                         f"frames; {names[0]} reads {encoder.min_frames} or more.")
+        raise ValueError(
+            f"data.clip_seconds: the shortest crop, {config.data.clip_seconds[0]:g} s, gives {frames} "
+            f"frames; {names[0]} reads {encoder.min_frames} or more."
+        )
 
 
 def _shape(features: Features, samples: int) -> tuple[torch.Size, int]:
@@ -307,14 +327,28 @@ def _shape(features: Features, samples: int) -> tuple[torch.Size, int]:
 def build_losses(config: Config, model: Model, num_identities: int, corpus: Corpus | None) -> Losses:
     """The losses of a recipe. corpus: on which frozen nets may be trained; without it the losses can be counted, not called."""
     generator = model.generator
-    losses = Losses({name: build(
-        Loss, section, f"losses.{name}", embedding_dim=generator.encoder.embedding_dim, num_identities=num_identities,
-        pixel_space=pixel_space(generator.decoder), corpus=corpus, decoder=generator.decoder, features=generator.features)
-        for name, section in config.losses.items()})
+    losses = Losses(
+        {
+            name: build(
+                Loss,
+                section,
+                f"losses.{name}",
+                embedding_dim=generator.encoder.embedding_dim,
+                num_identities=num_identities,
+                pixel_space=pixel_space(generator.decoder),
+                corpus=corpus,
+                decoder=generator.decoder,
+                features=generator.features,
+            )
+            for name, section in config.losses.items()
+        }
+    )
     for name, loss in losses.items():
         if config.data.flip and "rows" in loss.needs:  # type: ignore[operator]
-            raise ValueError(f"data.flip: {config.data.flip} came, but losses.{name} ({config.losses[name]['name']}) knows faces "
-                             "as they are stored. Allowed with it: 0.")
+            raise ValueError(
+                f"data.flip: {config.data.flip} came, but losses.{name} ({config.losses[name]['name']}) knows faces "
+                "as they are stored. Allowed with it: 0."
+            )
         if generator.decoder is None and "fake" in loss.needs:  # type: ignore[operator]
             raise ValueError(f"losses.{name}: looks at drawn faces, but the recipe has no decoder.")
     return losses

@@ -29,8 +29,11 @@ def recipe_names() -> list[str]:
 def _folder(name: str) -> dict[str, Traversable]:
     """The YAML files of one folder of configs/, by name."""
     folder = resources.files("configs").joinpath(name) if name else resources.files("configs")
-    return {path.name.removesuffix(".yaml"): path for path in sorted(folder.iterdir(), key=lambda path: path.name)
-            if path.name.endswith(".yaml")}
+    return {
+        path.name.removesuffix(".yaml"): path
+        for path in sorted(folder.iterdir(), key=lambda path: path.name)
+        if path.name.endswith(".yaml")
+    }
 
 
 def protocol_names() -> list[str]:
@@ -52,7 +55,7 @@ def load_protocol(name: str) -> Evaluation:
     values = read_yaml(text, name)
     if not isinstance(values, dict) or set(values) != {"evaluation"}:
         raise ValueError(f"{name}: a protocol holds one section, evaluation.")
-    named = from_dict(values).evaluation        # checked first
+    named = from_dict(values).evaluation  # checked first
     return named if "protocol" in values["evaluation"] else replace(named, protocol=Path(name).stem)
 
 
@@ -78,8 +81,7 @@ def overridden(merged: dict[str, Any], overrides: Sequence[str]) -> dict[str, An
         try:
             change = OmegaConf.to_container(OmegaConf.from_dotlist([override]), resolve=False)
         except (OmegaConfBaseException, yaml.YAMLError, RecursionError) as error:  # omegaconf 2.3: an alias of itself
-            raise ValueError(f"{key}: {override.partition('=')[2]!r} is not valid YAML "
-                             f"({str(error).splitlines()[0]}).") from None
+            raise ValueError(f"{key}: {override.partition('=')[2]!r} is not valid YAML ({str(error).splitlines()[0]}).") from None
         merged = _merge(merged, change)  # type: ignore[arg-type]
     return merged
 
@@ -103,8 +105,10 @@ def read_recipe(name: str, folder: Path) -> dict[str, Any]:
     elif name.removesuffix(".yaml") in known:
         text, here = known[name.removesuffix(".yaml")].read_text(encoding="utf-8"), folder
     else:
-        raise ValueError(f"{name}: no such file, and no shipped recipe of that name. Have: {', '.join(recipe_names())}."
-                         + nearest(name, recipe_names()))
+        raise ValueError(
+            f"{name}: no such file, and no shipped recipe of that name. Have: {', '.join(recipe_names())}."
+            + nearest(name, recipe_names())
+        )
     values = read_yaml(text, name)
     if not isinstance(values, dict):
         raise ValueError(f"{name}: a recipe is a mapping of sections, a {type(values).__name__} came.")

@@ -19,8 +19,8 @@ from gan.data.audio import HIGHEST_RATE_HZ, LARGEST_AMPLITUDE, LOWEST_RATE_HZ, S
 from gan.data.pictures import read_picture
 from gan.model import NO_DECODER, Generator, build_model
 
-MOST_CHANNELS = 32      # of a recording; a voice that short is none
-FEWEST_SAMPLES, FAINTEST = 400, 10 ** (-50 / 20)     # less than a window of 25 ms; -50 dB of full scale
+MOST_CHANNELS = 32  # of a recording; a voice that short is none
+FEWEST_SAMPLES, FAINTEST = 400, 10 ** (-50 / 20)  # less than a window of 25 ms; -50 dB of full scale
 
 
 class Run:
@@ -85,8 +85,12 @@ class Run:
 
     def draw(self, waveforms: Sequence[np.ndarray], batch_size: int, seed: int = 0) -> np.ndarray:
         """Waveforms of any lengths -> uint8 (N, H, W, 3), batch by batch."""
-        return np.concatenate([self.generator.draw(waveforms[start:start + batch_size], seed + start)
-                               for start in range(0, len(waveforms), batch_size)])
+        return np.concatenate(
+            [
+                self.generator.draw(waveforms[start : start + batch_size], seed + start)
+                for start in range(0, len(waveforms), batch_size)
+            ]
+        )
 
 
 def _checked(samples: np.ndarray) -> np.ndarray:
@@ -95,8 +99,10 @@ def _checked(samples: np.ndarray) -> np.ndarray:
     if samples.ndim not in (1, 2) or not samples.size:
         raise ValueError(f"waveform: shape {shape} came, (samples,) or (batch, samples) is allowed.")
     if samples.ndim == 2 and shape[1] <= MOST_CHANNELS and shape[1] < shape[0]:
-        raise ValueError(f"waveform: shape {shape} came, which would be {shape[0]} voices of {shape[1]} samples. If these are "
-                         "channels, give their mean, waveform.mean(axis=1), or the sound file itself.")
+        raise ValueError(
+            f"waveform: shape {shape} came, which would be {shape[0]} voices of {shape[1]} samples. If these are "
+            "channels, give their mean, waveform.mean(axis=1), or the sound file itself."
+        )
     if not np.issubdtype(samples.dtype, np.floating):
         raise ValueError(f"waveform: {samples.dtype} came, floats in [-1, 1] are read; divide int16 by 32768.")
     if not np.isfinite(samples).all():
@@ -112,7 +118,7 @@ def load(run: str | Path, device: str = "auto", allow_code: Sequence[str] = ()) 
     allow_code: modules outside voxface whose classes the run's config may name.
     Raises ValueError, one line, if there is none or its config names foreign code.
     """
-    path = Path(os.path.abspath(run))       # its last part names the run in tables; "." has none
+    path = Path(os.path.abspath(run))  # its last part names the run in tables; "." has none
     loaded = checkpoint.of_run(path)
     if loaded.path == path:
         path = path.parent.parent

@@ -27,14 +27,20 @@ SMALLEST_CELL = 96  # px; smaller faces are enlarged by a whole factor
 GAP = 6
 
 
-def write_sheet(path: Path, title: str, columns: Sequence[str], pictures: Sequence[tuple[str, Sequence[np.ndarray | None]]],
-                notes: Sequence[str]) -> None:
+def write_sheet(
+    path: Path,
+    title: str,
+    columns: Sequence[str],
+    pictures: Sequence[tuple[str, Sequence[np.ndarray | None]]],
+    notes: Sequence[str],
+) -> None:
     """The sheet of draw_sheet as a PNG, marked as what it is."""
     write_atomically(path, png(draw_sheet(title, columns, pictures, notes), MARK))
 
 
-def draw_sheet(title: str, columns: Sequence[str], pictures: Sequence[tuple[str, Sequence[np.ndarray | None]]],
-               notes: Sequence[str]) -> Image.Image:
+def draw_sheet(
+    title: str, columns: Sequence[str], pictures: Sequence[tuple[str, Sequence[np.ndarray | None]]], notes: Sequence[str]
+) -> Image.Image:
     """Title, column captions, rows of faces with their captions before them, notes below. A column without a face is left out.
 
     pictures: rows, each a caption and, a column, a uint8 (H, W, 3) face or None.

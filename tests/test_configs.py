@@ -26,6 +26,7 @@ def test_recipe_builds(recipe: str) -> None:
 @pytest.mark.parametrize("recipe", recipes.recipe_names())
 def test_recipe_keys_are_words(recipe: str) -> None:
     """YAML 1.1 reads a bare `on` or `no` as a truth value: such a key would vanish quietly."""
+
     def walk(value: object) -> None:
         if isinstance(value, dict):
             assert all(isinstance(key, str) for key in value), value
@@ -47,4 +48,4 @@ def test_sweep_is_planned(path: Path) -> None:
     names = {*metrics, *(section["name"] for section in metrics.values())}
     for column in layout.columns:
         assert column.metric is None or any(column.metric.startswith(name) for name in names), column.metric
-    assert f"configs/sweeps/{path.name}" in path.read_text(encoding="utf-8")        # the command that runs it
+    assert f"configs/sweeps/{path.name}" in path.read_text(encoding="utf-8")  # the command that runs it

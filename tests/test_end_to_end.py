@@ -21,8 +21,14 @@ from tests.sound import write_wav
 # One of each: what the oldest versions of dependencies are tried on.
 FAMILIES = ("wav2pix-64-tiny", "voice2face-tiny", "sf2f-128-fuser-tiny", "speech2face-tiny", "cole-tiny")
 TINY = [recipe for recipe in recipe_names() if recipe.endswith("-tiny")]
-DEMO = ["encoder={channels: [8], embedding_dim: 16}", "decoder.width=32", "discriminators.image.width=4",
-        "data.clip_seconds=[0.3, 0.4]", "train.batch_size=3", "evaluation.seconds=[0.3]"]
+DEMO = [
+    "encoder={channels: [8], embedding_dim: 16}",
+    "decoder.width=32",
+    "discriminators.image.width=4",
+    "data.clip_seconds=[0.3, 0.4]",
+    "train.batch_size=3",
+    "evaluation.seconds=[0.3]",
+]
 QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "logging.num_images=2", "logging.embeddings=3", "evaluation.runs=2"]
 
 
@@ -49,8 +55,9 @@ def trained(recipe: str, folder: Path, *overrides: str) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", [pytest.param(r, marks=[pytest.mark.floor] if r in FAMILIES else []) for r in TINY
-                                    if load(r).decoder])
+@pytest.mark.parametrize(
+    "recipe", [pytest.param(r, marks=[pytest.mark.floor] if r in FAMILIES else []) for r in TINY if load(r).decoder]
+)
 def test_from_speech_to_a_table(recipe: str, tiny: Corpus, tmp_path: Path) -> None:
     run = trained(recipe, tmp_path)
     loaded = gan.load(run)
@@ -75,8 +82,9 @@ def test_from_speech_to_a_table(recipe: str, tiny: Corpus, tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", [r for r in TINY if not load(r).decoder])
-def test_a_stage_that_draws_no_faces_trains_and_says_so(recipe: str, tiny: Corpus, tmp_path: Path,
-                                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stage_that_draws_no_faces_trains_and_says_so(
+    recipe: str, tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = trained(recipe, tmp_path)
     for verb in (["generate", str(run), str(_sound(tmp_path, tiny))], ["evaluate", str(run), "--out", str(tmp_path)]):
         assert main(verb) == 2
@@ -104,17 +112,39 @@ def _sound(folder: Path, corpus: Corpus) -> Path:
 @pytest.mark.slow
 def test_with_frozen_nets_and_every_metric(tiny: Corpus, tmp_path: Path) -> None:
     """The demo's recipe with its perceptual net, validated while it trains and scored by all metrics."""
-    run = train(of_steps("demo", 2, *DEMO, "train.validate_every=2", "train.validate_metrics=[l1, recall]", "evaluation.runs=1",
-                         "train.best.metric=recall@10", "train.best.mode=max"), "demo", tmp_path)
+    run = train(
+        of_steps(
+            "demo",
+            2,
+            *DEMO,
+            "train.validate_every=2",
+            "train.validate_metrics=[l1, recall]",
+            "evaluation.runs=1",
+            "train.best.metric=recall@10",
+            "train.best.mode=max",
+        ),
+        "demo",
+        tmp_path,
+    )
     assert json.loads((run / "best.json").read_text())["metric"] == "recall@10"
-    evaluate_runs([gan.load(run)], controls=["prior"], overrides=["evaluation.runs=1"],
-                  splits=["unseen_speech", "unseen_speaker"], add_controls=False, out=tmp_path)
+    evaluate_runs(
+        [gan.load(run)],
+        controls=["prior"],
+        overrides=["evaluation.runs=1"],
+        splits=["unseen_speech", "unseen_speaker"],
+        add_controls=False,
+        out=tmp_path,
+    )
     rows = read_rows(tmp_path / "results.jsonl")
-    metrics = {split: {row["metric"] for row in rows if row["split"] == split and row["value"] is not None}
-               for split in ("unseen_speech", "unseen_speaker")}
+    metrics = {
+        split: {row["metric"] for row in rows if row["split"] == split and row["value"] is not None}
+        for split in ("unseen_speech", "unseen_speaker")
+    }
     both = {"l1", "similarity", "recall@1", "landmarks/dlib_hog", "landmarks/mtcnn", "frechet/dlib"}
-    assert metrics == {"unseen_speech": both | {"recall@5", "recall@10", "identity_accuracy"},
-                       "unseen_speaker": both}          # four speakers, and none that a classifier was trained on
+    assert metrics == {
+        "unseen_speech": both | {"recall@5", "recall@10", "identity_accuracy"},
+        "unseen_speaker": both,
+    }  # four speakers, and none that a classifier was trained on
     for row in rows:
         json.dumps(row, allow_nan=False)
     table = markdown(rows)

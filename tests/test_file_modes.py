@@ -43,35 +43,49 @@ def test_every_file_has_the_mode_the_umask_allows(umask: int, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOXFACE_CACHE", str(tmp_path / "cache"))
     subprocess.run([sys.executable, MADE / "recordings.py", "recordings"], check=True)
-    recipe = (MADE / "recipe.yaml").read_text().replace("unseen_speech", "val_speech").replace(
-        "losses:\n", "losses:\n  perceptual:    {name: perceptual, network: corpus, weight: 1.0}\n")
+    recipe = (
+        (MADE / "recipe.yaml")
+        .read_text()
+        .replace("unseen_speech", "val_speech")
+        .replace("losses:\n", "losses:\n  perceptual:    {name: perceptual, network: corpus, weight: 1.0}\n")
+    )
     Path("recipe.yaml").write_text(recipe + "    frechet:     {name: frechet, extractor: {name: dlib}}\n")
-    for command in ("prepare folder recordings --out people --face-sizes 16 32 --unseen-speech 0 --val-speech 0.34",
-                    "audit people --out audited --quick", "train recipe.yaml train.validate_every=1 train.best.split=val_speech",
-                    "evaluate runs --out results --sheet sheet.png", "generate runs recordings --out drawn"):
+    for command in (
+        "prepare folder recordings --out people --face-sizes 16 32 --unseen-speech 0 --val-speech 0.34",
+        "audit people --out audited --quick",
+        "train recipe.yaml train.validate_every=1 train.best.split=val_speech",
+        "evaluate runs --out results --sheet sheet.png",
+        "generate runs recordings --out drawn",
+    ):
         words = [next(str(run) for run in Path("runs").iterdir()) if word == "runs" else word for word in command.split()]
-        assert main(words) in (0, 1), command       # 1: the audit finds those few sounds wanting
+        assert main(words) in (0, 1), command  # 1: the audit finds those few sounds wanting
     assert {path.name for path in Path("cache").iterdir()} >= {"audits", "face_nets", "features"}
     written = [path for path in tmp_path.rglob("*") if "recordings" not in path.parts]
     assert len(written) > 50
-    wrong = {str(path.relative_to(tmp_path)): oct(path.stat().st_mode & 0o777) for path in written
-             if path.stat().st_mode & 0o777 != (0o777 if path.is_dir() else 0o666) & ~umask}
+    wrong = {
+        str(path.relative_to(tmp_path)): oct(path.stat().st_mode & 0o777)
+        for path in written
+        if path.stat().st_mode & 0o777 != (0o777 if path.is_dir() else 0o666) & ~umask
+    }
     assert not wrong
 
 
 @pytest.fixture
 def forbid(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Forbid reading the files whose name ends so: root, as whom tests may run, can read whatever its mode."""
+
     def forbidden(ending: str) -> None:
         def refuse(true: Callable) -> Callable:
             def opened(file: object, *arguments: object, **named: object) -> object:
                 if str(file).endswith(ending):
                     raise PermissionError(13, "Permission denied", str(file))
                 return true(file, *arguments, **named)
+
             return opened
 
         monkeypatch.setattr("builtins.open", refuse(open))
         monkeypatch.setattr("io.open", refuse(open))
+
     return forbidden
 
 
@@ -80,7 +94,7 @@ def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(ending: str, ma
     step = checkpoint.steps(Path(RUN, "checkpoints"))[0]
     shutil.copytree(step, step.with_name("step-00000001"))
     forbid(f"step-00000002/{ending}")
-    with pytest.raises(PermissionError):      # and an older one does not stand in for it
+    with pytest.raises(PermissionError):  # and an older one does not stand in for it
         gan.load(RUN)
     assert main(["train", "recipe.yaml", "--runs", "trained", "train.steps=4"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]

@@ -9,9 +9,19 @@ ROOT = Path(__file__).parent.parent
 LEAVES = ("encoders", "decoders", "discriminators", "evaluation")
 # Inside gan a module imports only from floors at or before its own. A name stands for a module, or for a package but for those
 # of its modules that have a floor of their own.
-FLOORS = ("config recipes build files signals distributed lease launchers assets", "data checkpoint", "frozen_nets",
-          "features losses", "model", "run training.step inspect sheets audit", "generate scoring experiments", "training",
-          "sweep", "demo commands", "__main__")
+FLOORS = (
+    "config recipes build files signals distributed lease launchers assets",
+    "data checkpoint",
+    "frozen_nets",
+    "features losses",
+    "model",
+    "run training.step inspect sheets audit",
+    "generate scoring experiments",
+    "training",
+    "sweep",
+    "demo commands",
+    "__main__",
+)
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 
 
@@ -44,7 +54,7 @@ def test_gan_reaches_components_through_build(path: Path) -> None:
     for name in imports(path):
         package, _, rest = name.partition(".")
         if package in ("encoders", "decoders", "discriminators"):
-            assert "base" in rest.split(".")[:2], f"{path}: {name}"       # of the family, or of one inside it, such as the fusers
+            assert "base" in rest.split(".")[:2], f"{path}: {name}"  # of the family, or of one inside it, such as the fusers
         if package == "evaluation" and rest.split(".")[0] in ("metrics", "extractors", "detectors", "face_nets"):
             assert rest.split(".")[1:2] == ["base"] or rest.count(".") == 0, f"{path}: {name}"
 
@@ -81,18 +91,24 @@ def test_gan_imports_from_its_left(module: str) -> None:
 
 def between_folders(graph: dict[str, set[str]]) -> dict[str, set[str]]:
     """The same between the files and folders that stand at the first level of a package."""
+
     def first(module: str) -> str:
         return ".".join(module.split(".")[:2])
 
-    return {here: {first(there) for module in graph if first(module) == here for there in graph[module]} - {here}
-            for here in map(first, graph)}
+    return {
+        here: {first(there) for module in graph if first(module) == here for there in graph[module]} - {here}
+        for here in map(first, graph)
+    }
 
 
 EVALUATION = arrows(modules("evaluation"))
 
 
-@pytest.mark.parametrize("graph", [GAN, between_folders(GAN), EVALUATION, between_folders(EVALUATION),
-                                   arrows(modules(*LEAVES[:3]))], ids=["gan", "in gan", "evaluation", "in evaluation", "leaves"])
+@pytest.mark.parametrize(
+    "graph",
+    [GAN, between_folders(GAN), EVALUATION, between_folders(EVALUATION), arrows(modules(*LEAVES[:3]))],
+    ids=["gan", "in gan", "evaluation", "in evaluation", "leaves"],
+)
 def test_no_imports_go_in_circles(graph: dict[str, set[str]]) -> None:
     left = dict(graph)
     while free := [module for module, there in left.items() if not there & left.keys()]:

@@ -12,11 +12,21 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("gan", "encoders", "decoders", "discriminators", "evaluation", "configs")
 # setuptools itself, which pip calls: no network, no wheel package, and nothing of this interpreter's is touched.
 BUILD = "import setuptools; setuptools.setup()"
-COMMAND = "import sys; from importlib.metadata import entry_points; " \
-          "sys.exit(entry_points(group='console_scripts')['voxface'].load()())"
-SMALL = ["data.corpus=toy:tiny", "data.clip_seconds=[0.256, 0.256]", "encoder={num_samples: 4096, channels: [4], hidden: [8]}",
-         "decoder.width=4", "discriminators.conditional.width=4", "train.steps=1", "train.batch_size=2", "train.device=cpu",
-         "logging.num_images=1", "logging.embeddings=0"]
+COMMAND = (
+    "import sys; from importlib.metadata import entry_points; sys.exit(entry_points(group='console_scripts')['voxface'].load()())"
+)
+SMALL = [
+    "data.corpus=toy:tiny",
+    "data.clip_seconds=[0.256, 0.256]",
+    "encoder={num_samples: 4096, channels: [4], hidden: [8]}",
+    "decoder.width=4",
+    "discriminators.conditional.width=4",
+    "train.steps=1",
+    "train.batch_size=2",
+    "train.device=cpu",
+    "logging.num_images=1",
+    "logging.embeddings=0",
+]
 
 pytestmark = [pytest.mark.slow, pytest.mark.floor]
 
@@ -26,18 +36,37 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as site-packages would be after `pip install --no-deps .`"""
     pytest.importorskip("setuptools", reason="setuptools builds the package")
     source, target = tmp_path_factory.mktemp("source") / "voxface", tmp_path_factory.mktemp("site")
-    tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
-                             capture_output=True, check=False)
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=False
+    )
     if tracked.returncode == 0 and tracked.stdout:
         for name in filter(None, tracked.stdout.decode().split("\0")):
             if (ROOT / name).is_file():
                 (source / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, source / name)
-    else:                                       # not a git checkout: what a source archive holds
+    else:  # not a git checkout: what a source archive holds
         shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "runs"))
-    built = subprocess.run([sys.executable, "-c", BUILD, "-q", "egg_info", "--egg-base", str(target), "build", "--build-base",
-                            str(source / "build"), "--build-lib", str(target)], cwd=source, capture_output=True, text=True,
-                           check=False, env=_environment())
+    built = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            BUILD,
+            "-q",
+            "egg_info",
+            "--egg-base",
+            str(target),
+            "build",
+            "--build-base",
+            str(source / "build"),
+            "--build-lib",
+            str(target),
+        ],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_environment(),
+    )
     assert built.returncode == 0, built.stderr
     shutil.rmtree(source)
     return target
@@ -49,8 +78,9 @@ def _environment(*path: Path) -> dict[str, str]:
 
 
 def voxface(here: Path, *words: str, path: tuple[Path, ...], how: tuple[str, ...] = ("-c", COMMAND)):
-    return subprocess.run([sys.executable, *how, *words], cwd=here, env=_environment(*path), capture_output=True, text=True,
-                          check=False)
+    return subprocess.run(
+        [sys.executable, *how, *words], cwd=here, env=_environment(*path), capture_output=True, text=True, check=False
+    )
 
 
 def test_the_package_holds_what_runs_and_nothing_else(installed: Path) -> None:
@@ -78,8 +108,10 @@ def test_another_package_of_that_name_is_named(installed: Path, tmp_path: Path) 
     (tmp_path / "other" / "encoders").mkdir(parents=True)
     (tmp_path / "other" / "encoders" / "__init__.py").write_text("raise SystemExit('somebody else')")
     here = tmp_path / "other"
-    for ended in (voxface(here, "inspect", "sf2f-64", path=(installed,), how=("-m", "gan")),
-                  voxface(tmp_path, "inspect", "sf2f-64", path=(here, installed))):
+    for ended in (
+        voxface(here, "inspect", "sf2f-64", path=(installed,), how=("-m", "gan")),
+        voxface(tmp_path, "inspect", "sf2f-64", path=(here, installed)),
+    ):
         assert ended.returncode == 2
         assert ended.stderr.startswith(f"voxface: encoders: imported from {here / 'encoders'}, not from {installed}.")
         assert ended.stderr.count("\n") == 1

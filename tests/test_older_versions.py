@@ -39,7 +39,7 @@ def test_a_run_draws_the_very_face_it_drew() -> None:
     assert (run.step, run.num_identities) == (2, 3)
     before = np.asarray(Image.open("trained/drawn.png")).astype(int)
     now = run.generate(Corpus("people").waveform(0) / 32768)
-    assert np.abs(now - before).max() <= 1      # of 255: another CPU sums in another order
+    assert np.abs(now - before).max() <= 1  # of 255: another CPU sums in another order
 
 
 @pytest.mark.slow

@@ -16,20 +16,33 @@ def inspected(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, 
     return {entry["path"]: entry for entry in json.loads(capsys.readouterr().out)}
 
 
-@pytest.mark.parametrize(("seconds", "parameters"), [(0.3, 10_708_992), (0.7, 11_233_280), (1, 11_495_424),
-                                                     (2, 12_544_000), (4, 14_641_152)])
+@pytest.mark.parametrize(
+    ("seconds", "parameters"), [(0.3, 10_708_992), (0.7, 11_233_280), (1, 11_495_424), (2, 12_544_000), (4, 14_641_152)]
+)
 def test_segan_at_every_published_length(seconds: float, parameters: int, capsys: pytest.CaptureFixture[str]) -> None:
-    modules = inspected(capsys, "wav2pix-64", f"encoder.num_samples={round(seconds * 16000)}",
-                        f"data.clip_seconds=[{seconds},{seconds}]")
+    modules = inspected(
+        capsys, "wav2pix-64", f"encoder.num_samples={round(seconds * 16000)}", f"data.clip_seconds=[{seconds},{seconds}]"
+    )
     assert modules["encoder"]["parameters"] == parameters
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("recipe", "decoder", "vectors", "discriminator", "d_vectors", "generator"), [
-    ("wav2pix-64", 3_804_160, 16_496, 2_765_824, 8_176, 15_327_814),
-    ("wav2pix-128", 13_241_344, 33_904, 11_162_624, 17_392, 24_764_998)])
-def test_wav2pix(recipe: str, decoder: int, vectors: int, discriminator: int, d_vectors: int, generator: int,
-                 capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "decoder", "vectors", "discriminator", "d_vectors", "generator"),
+    [
+        ("wav2pix-64", 3_804_160, 16_496, 2_765_824, 8_176, 15_327_814),
+        ("wav2pix-128", 13_241_344, 33_904, 11_162_624, 17_392, 24_764_998),
+    ],
+)
+def test_wav2pix(
+    recipe: str,
+    decoder: int,
+    vectors: int,
+    discriminator: int,
+    d_vectors: int,
+    generator: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     modules = inspected(capsys, recipe)
     assert modules["encoder"]["parameters"] == 11_495_424
     convolutions = [s for s in modules["encoder"]["shapes"] if len(s) == 3]
@@ -82,7 +95,14 @@ def test_sf2f_64(capsys: pytest.CaptureFixture[str]) -> None:
     assert modules["discriminators.image"]["shapes"] == [*stack_shapes(64), [1, 256, 1, 1], [1]]
     assert modules["discriminators.identity"]["parameters"] == 923_457 + 1025 * 3230
     assert modules["discriminators.identity"]["shapes"] == [
-        *stack_shapes(64), [1024, 256], [1024], [1, 1024], [1], [3230, 1024], [3230]]
+        *stack_shapes(64),
+        [1024, 256],
+        [1024],
+        [1, 1024],
+        [1],
+        [3230, 1024],
+        [3230],
+    ]
 
 
 @pytest.mark.slow
@@ -94,7 +114,14 @@ def test_sf2f_128(capsys: pytest.CaptureFixture[str]) -> None:
     assert modules["discriminators.image_128"]["shapes"] == [*stack_shapes(128), [1, 512, 1, 1], [1]]
     assert modules["discriminators.identity_128"]["parameters"] == 3_283_777 + 1025 * 100
     assert modules["discriminators.identity_128"]["shapes"] == [
-        *stack_shapes(128), [1024, 512], [1024], [1, 1024], [1], [100, 1024], [100]]
+        *stack_shapes(128),
+        [1024, 512],
+        [1024],
+        [1, 1024],
+        [1],
+        [100, 1024],
+        [100],
+    ]
 
 
 def biased(*shapes: list[int]) -> list[list[int]]:
@@ -127,8 +154,9 @@ def test_roldan(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("recipe", "stage_1", "total"), [
-    ("sf2f-64-fuser", "sf2f-64", 17_200_707), ("sf2f-128-fuser", "sf2f-128", 17_212_358)])
+@pytest.mark.parametrize(
+    ("recipe", "stage_1", "total"), [("sf2f-64-fuser", "sf2f-64", 17_200_707), ("sf2f-128-fuser", "sf2f-128", 17_212_358)]
+)
 def test_sf2f_fuser(recipe: str, stage_1: str, total: int, capsys: pytest.CaptureFixture[str]) -> None:
     modules, before = inspected(capsys, recipe), inspected(capsys, stage_1)
     assert modules["fuser"]["shapes"] == [[512, 512], [512, 1024]]
@@ -136,9 +164,14 @@ def test_sf2f_fuser(recipe: str, stage_1: str, total: int, capsys: pytest.Captur
     assert all(modules[path]["shapes"] == entry["shapes"] for path, entry in before.items())
 
 
-@pytest.mark.parametrize(("fuser", "shapes"), [
-    ("attention_v1", [[512, 512], [512, 1024]]), ("attention_v2", [[512, 512], [512, 1024]] * 2),
-    ("attention_v3", [[512, 512], [512, 1024], [1024, 1024], [512, 2048]])])
+@pytest.mark.parametrize(
+    ("fuser", "shapes"),
+    [
+        ("attention_v1", [[512, 512], [512, 1024]]),
+        ("attention_v2", [[512, 512], [512, 1024]] * 2),
+        ("attention_v3", [[512, 512], [512, 1024], [1024, 1024], [512, 2048]]),
+    ],
+)
 def test_every_published_fuser(fuser: str, shapes: list[list[int]], capsys: pytest.CaptureFixture[str]) -> None:
     assert inspected(capsys, "sf2f-64-fuser", f"fuser={{name: {fuser}}}")["fuser"]["shapes"] == shapes
 
@@ -151,7 +184,8 @@ def test_sf2f_v2f_baseline(capsys: pytest.CaptureFixture[str]) -> None:
     assert modules["encoder"]["parameters"] + modules["decoder"]["parameters"] == 23_345_859
     assert modules["discriminators.identity"]["parameters"] == 3_312_705 + 1025 * 100
     assert modules["discriminators.identity"]["shapes"] == biased(
-        [32, 3, 1, 1], [64, 32, 4, 4], [128, 64, 4, 4], [256, 128, 4, 4], [512, 256, 4, 4], [1024, 512], [1, 1024], [100, 1024])
+        [32, 3, 1, 1], [64, 32, 4, 4], [128, 64, 4, 4], [256, 128, 4, 4], [512, 256, 4, 4], [1024, 512], [1, 1024], [100, 1024]
+    )
 
 
 @pytest.mark.slow
@@ -173,8 +207,11 @@ def test_voice2face(capsys: pytest.CaptureFixture[str]) -> None:
     assert modules["decoder"]["shapes"] == deconv_shapes(64)
     face = modules["discriminators.face"]
     assert face["parameters"] == 3_310_720 + 64 + 59_136
-    assert face["shapes"] == [*biased([32, 3, 1, 1], [64, 32, 4, 4], [128, 64, 4, 4], [256, 128, 4, 4], [512, 256, 4, 4],
-                                      [64, 512, 4, 4]), [1, 64], [924, 64]]
+    assert face["shapes"] == [
+        *biased([32, 3, 1, 1], [64, 32, 4, 4], [128, 64, 4, 4], [256, 128, 4, 4], [512, 256, 4, 4], [64, 512, 4, 4]),
+        [1, 64],
+        [924, 64],
+    ]
     speaker = inspected(capsys, "voice2face-speaker")
     assert speaker["encoder"]["shapes"] == modules["encoder"]["shapes"]
     assert speaker["losses.speaker"]["shapes"] == [[924, 64], [924]]
@@ -190,7 +227,7 @@ def test_speech2face(capsys: pytest.CaptureFixture[str]) -> None:
         shapes += [[b, a, 4, 4], [b], *norm(b)]
     assert encoder["shapes"] == [*shapes, [4096, 29_184], [4096], [4096, 4096], [4096]]
     assert encoder["parameters"] == 148_062_976
-    assert encoder["buffers"] == 4_608 + 9                              # torch counts batches in a tenth number a norm
+    assert encoder["buffers"] == 4_608 + 9  # torch counts batches in a tenth number a norm
     assert encoder["flops"] == pytest.approx(2 * 89.2e9, rel=0.01)
     assert modules["decoder"]["parameters"] == 57_055_275
 
@@ -202,8 +239,13 @@ def test_cole(recipe: str, parameters: int, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_single_128_px_decoder(capsys: pytest.CaptureFixture[str]) -> None:
-    modules = inspected(capsys, "sf2f-64", "decoder.image_sizes=[128]", "discriminators.image.image_size=128",
-                        "discriminators.identity.image_size=128")
+    modules = inspected(
+        capsys,
+        "sf2f-64",
+        "decoder.image_sizes=[128]",
+        "discriminators.image.image_size=128",
+        "discriminators.identity.image_size=128",
+    )
     assert modules["decoder"]["parameters"] == 11_568_387
 
 

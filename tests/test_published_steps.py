@@ -72,12 +72,12 @@ def check(recipe: str, tiny: Corpus, tmp_path, by_hand: By, *overrides: str) -> 
     config = load(recipe, ["data.corpus=toy:tiny", "train.batch_size=6", *overrides])
     made = Trainer(config, tiny, tmp_path, torch.device("cpu"))
     made.training_mode()
-    for module in made.model.modules():         # spectral norm stands still: both ways see the same sigma
+    for module in made.model.modules():  # spectral norm stands still: both ways see the same sigma
         if type(module).__name__ == "_SpectralNorm":
             module.eval()
     batch = made.batches[0]
     model, losses = copy.deepcopy(made.model), made.losses
-    own = copy.deepcopy({name: loss for name, loss in losses.items() if list(loss.parameters())})     # Wav2Pix's classifier
+    own = copy.deepcopy({name: loss for name, loss in losses.items() if list(loss.parameters())})  # Wav2Pix's classifier
     torch.manual_seed(SEED)
     expected = by_hand(model, own, batch)
     torch.manual_seed(SEED)
@@ -85,9 +85,14 @@ def check(recipe: str, tiny: Corpus, tmp_path, by_hand: By, *overrides: str) -> 
     logs = gan_step(made.model, losses, made.optimizers, batch, config.train.update_order)
     for name, value in expected.items():
         assert logs[name].item() == pytest.approx(value.item(), rel=1e-5), name
-    parts = [(f"{kind}.{name}", theirs, ours) for kind, one, other in [("model", model, made.model), *(
-        (f"losses.{name}", loss, losses[name]) for name, loss in own.items())]
-        for (name, theirs), ours in zip(one.named_parameters(), other.parameters(), strict=True)]
+    parts = [
+        (f"{kind}.{name}", theirs, ours)
+        for kind, one, other in [
+            ("model", model, made.model),
+            *((f"losses.{name}", loss, losses[name]) for name, loss in own.items()),
+        ]
+        for (name, theirs), ours in zip(one.named_parameters(), other.parameters(), strict=True)
+    ]
     for half in (False, True):
         of_half = [part for part in parts if ("discriminators" in part[0]) == half and part[1].grad is not None]
         largest = max((theirs.grad.abs().max().item() for _, theirs, _ in of_half), default=0.0)
@@ -160,15 +165,17 @@ def test_sf2f_v2f_baseline(tiny: Corpus, tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.floor
-@pytest.mark.parametrize(("recipe", "sizes", "pixel_weight"), [
-    ("sf2f-64-tiny", [64], 10), ("sf2f-128-tiny", [64, 128], 10), ("sf2f-128-released-tiny", [64, 128], 100)])
+@pytest.mark.parametrize(
+    ("recipe", "sizes", "pixel_weight"),
+    [("sf2f-64-tiny", [64], 10), ("sf2f-128-tiny", [64, 128], 10), ("sf2f-128-released-tiny", [64, 128], 100)],
+)
 def test_sf2f(recipe: str, sizes: list[int], pixel_weight: int, nets: dict[str, nn.Module], tiny: Corpus, tmp_path) -> None:
     std, mean = PICTURE_SCALE
 
     def by_hand(model: Model, losses: dict[str, Any], batch: Batch) -> dict[str, Tensor]:
         features, frames = model.generator.features(batch.waveform, batch.num_samples)
         fake = model.generator.decoder(model.generator.encoder(features, frames))
-        real = {size: batch.face[..., ::sizes[-1] // size, ::sizes[-1] // size] for size in sizes}
+        real = {size: batch.face[..., :: sizes[-1] // size, :: sizes[-1] // size] for size in sizes}
         ends = {64: "", 128: ""} if len(sizes) == 1 else {64: "_64", 128: "_128"}
 
         def patches(face: Tensor, size: int) -> Tensor:
@@ -189,10 +196,16 @@ def test_sf2f(recipe: str, sizes: list[int], pixel_weight: int, nets: dict[str, 
         for size in sizes:
             score, names = judge(fake[size], size)
             drawn, true = taps(fake[size]), taps(real[size])
-            weights = [2.0 ** -power for power in range(len(true), 1, -1)] + [1.0]
+            weights = [2.0**-power for power in range(len(true), 1, -1)] + [1.0]
             perceptual = sum(w * (a - b).abs().mean() for w, a, b in zip(weights, drawn, true, strict=True))
-            loss_g = loss_g + pixel_weight * (fake[size] - real[size]).abs().mean() + bce(patches(fake[size], size), 1) \
-                + 0.05 * F.cross_entropy(names, batch.voice_identity) + 0.05 * bce(score, 1) + 100 * perceptual
+            loss_g = (
+                loss_g
+                + pixel_weight * (fake[size] - real[size]).abs().mean()
+                + bce(patches(fake[size], size), 1)
+                + 0.05 * F.cross_entropy(names, batch.voice_identity)
+                + 0.05 * bce(score, 1)
+                + 100 * perceptual
+            )
         update([adam(model.generator.parameters(), 5e-4, 0.9, 0.999)], loss_g)
         loss_d = torch.zeros(())
         for size in sizes:
@@ -228,8 +241,11 @@ def test_wav2pix_and_the_version_before_it(recipe: str, tiny: Corpus, tmp_path) 
             loss_d = loss_d + (seen(batch.mismatched_face, z.detach())[0] ** 2).mean()
         update([adam(judge.parameters(), 4e-4, 0.5, 0.999)], loss_d)
         (score, drawn), (_, true) = seen(fake, z), seen(batch.face, z)
-        loss_g = ((score - 1) ** 2).mean() + 100 * ((drawn.mean(0) - true.mean(0).detach()) ** 2).mean() \
+        loss_g = (
+            ((score - 1) ** 2).mean()
+            + 100 * ((drawn.mean(0) - true.mean(0).detach()) ** 2).mean()
             + 50 * (fake - batch.face).abs().mean()
+        )
         trained = list(model.generator.parameters())
         if wav2pix:
             classifier = losses["embedding_identity"].classifier
@@ -249,11 +265,11 @@ def test_speech2face(paper: bool, nets: dict[str, nn.Module], tiny: Corpus, tmp_
         features, frames = model.generator.features(batch.waveform, batch.num_samples)
         spoken = model.generator.encoder(features, frames)
         pictures = torch.from_numpy(tiny.pixels(batch.face_index.numpy(), 64)).movedim(-1, 1).float() / 255
-        true = net.vector(pictures).relu()              # type: ignore[operator]
+        true = net.vector(pictures).relu()  # type: ignore[operator]
         cosine = (true * spoken).sum(1) / (true.norm(dim=1) * spoken.norm(dim=1))
         loss = (2 - 2 * cosine).mean()
         if paper:
-            a, b = net.classify(true) / 2, net.classify(spoken) / 2     # type: ignore[operator]
+            a, b = net.classify(true) / 2, net.classify(spoken) / 2  # type: ignore[operator]
             distillation = -(a.softmax(1) * b.log_softmax(1)).sum(1).mean()
             first = model.generator.decoder.trunk[0][0]
             decoded = (first(true).relu() - first(spoken).relu()).abs().sum(1).mean()
@@ -267,10 +283,11 @@ def test_speech2face(paper: bool, nets: dict[str, nn.Module], tiny: Corpus, tmp_
 @pytest.mark.parametrize("released", [False, True])
 def test_cole(released: bool, nets: dict[str, nn.Module], tiny: Corpus, tmp_path) -> None:
     """The released form in its own units: squared pixels of a 224 px picture, textures in [0, 1]."""
+
     def by_hand(model: Model, losses: dict[str, Any], batch: Batch) -> dict[str, Tensor]:
         decoder = model.generator.decoder
         pictures = torch.from_numpy(tiny.pixels(batch.face_index.numpy(), 64)).movedim(-1, 1).float() / 255
-        vector = nets["vgg"].vector(pictures).relu()    # type: ignore[operator]
+        vector = nets["vgg"].vector(pictures).relu()  # type: ignore[operator]
         faces, parts = decoder.draw(vector)
         table = torch.from_numpy(frozen_nets.training_landmarks(tiny))
         rows = np.searchsorted(tiny.in_split(tiny.faces, "train"), batch.face_index.numpy())
@@ -278,14 +295,16 @@ def test_cole(released: bool, nets: dict[str, nn.Module], tiny: Corpus, tmp_path
         photo = pictures * 2 - 1
         assert torch.allclose(photo, batch.face, atol=1e-5)
         if released:
-            loss = (224 * (parts["landmarks"] - true)).square().mean() \
-                + 100 * (parts["texture"] / 2 - photo / 2).abs().mean()
+            loss = (224 * (parts["landmarks"] - true)).square().mean() + 100 * (parts["texture"] / 2 - photo / 2).abs().mean()
         else:
             registered = decoder.register(photo, true)
             face = nets["residual"].features(((faces[64] + 1) / 2).clamp(0, 1))[-1].flatten(1)
-            own = nets["residual"].features(pictures)[-1].flatten(1)    # type: ignore[operator]
-            loss = (parts["texture"] - registered).abs().mean() + 500 * (parts["landmarks"] - true).square().mean() \
+            own = nets["residual"].features(pictures)[-1].flatten(1)  # type: ignore[operator]
+            loss = (
+                (parts["texture"] - registered).abs().mean()
+                + 500 * (parts["landmarks"] - true).square().mean()
                 + (1 - F.cosine_similarity(face, own)).mean()
+            )
         update([adam(decoder.parameters(), 1e-3, 0.9, 0.999)], loss)
         return {"loss/g": loss}
 

@@ -17,10 +17,27 @@ from tests.sound import write_wav
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Added to the README's trainings, which take minutes: the same command, briefly.
-BRIEF = ["train.steps=2", "train.batch_size=4", "train.device=cpu", "losses.perceptual=null", "evaluation.runs=1",
-         "evaluation.splits=[unseen_speech]", "logging.num_images=2", "logging.embeddings=4"]
-BRIEF_SWEEP = ["base=sf2f-64-tiny", "set.data.corpus=toy:tiny", "set.train.steps=2", "set.losses.perceptual=null", "seeds=[0]",
-               "evaluate.protocol=null", "evaluate.runs=1", "evaluate.splits=[unseen_speech]", "evaluate.seconds=[0.5]"]
+BRIEF = [
+    "train.steps=2",
+    "train.batch_size=4",
+    "train.device=cpu",
+    "losses.perceptual=null",
+    "evaluation.runs=1",
+    "evaluation.splits=[unseen_speech]",
+    "logging.num_images=2",
+    "logging.embeddings=4",
+]
+BRIEF_SWEEP = [
+    "base=sf2f-64-tiny",
+    "set.data.corpus=toy:tiny",
+    "set.train.steps=2",
+    "set.losses.perceptual=null",
+    "seeds=[0]",
+    "evaluate.protocol=null",
+    "evaluate.runs=1",
+    "evaluate.splits=[unseen_speech]",
+    "evaluate.seconds=[0.5]",
+]
 
 
 def blocks(language: str) -> list[str]:
@@ -52,8 +69,9 @@ def typed(command: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_every_command_runs_in_order(folder_of_a_user: Path, monkeypatch: pytest.MonkeyPatch,
-                                     capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_runs_in_order(
+    folder_of_a_user: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(folder_of_a_user)
     (sweep,) = blocks("yaml")
     Path("my.yaml").write_text(sweep)
@@ -95,4 +113,5 @@ def test_links_and_pictures_exist() -> None:
 def test_recipes_named_are_the_recipes_there_are() -> None:
     rows = [line for line in README.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == {
-        recipe for recipe in recipe_names() if not recipe.endswith(("-small", "-tiny"))}
+        recipe for recipe in recipe_names() if not recipe.endswith(("-small", "-tiny"))
+    }

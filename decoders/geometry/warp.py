@@ -13,8 +13,9 @@ from torch.nn import functional as F
 _NEAREST = 1e-10
 
 
-def warp(image: Tensor, source: Tensor, destination: Tensor, order: int = 1, regularisation: float = 0.0,
-         border: int = 0) -> Tensor:
+def warp(
+    image: Tensor, source: Tensor, destination: Tensor, order: int = 1, regularisation: float = 0.0, border: int = 0
+) -> Tensor:
     """Move points of a picture from source to destination; what lies between them moves along.
 
     image: (B, 3, H, W), any number of channels. source, destination: (B, n, 2), or (n, 2) if the batch shares them; x then y, in
@@ -38,7 +39,7 @@ def warp(image: Tensor, source: Tensor, destination: Tensor, order: int = 1, reg
     """
     _check(image, source, destination, order, regularisation, border)
     batch, _, height, width = image.shape
-    with torch.autocast(image.device.type, enabled=False):          # bfloat16 has 8 bits, a position needs more
+    with torch.autocast(image.device.type, enabled=False):  # bfloat16 has 8 bits, a position needs more
         image = image if image.dtype == torch.float64 else image.float()
         precise = torch.float64 if order == 3 else image.dtype
         flow = _flow(source, destination, (height, width), order, regularisation, border, precise).to(image.dtype)
@@ -55,13 +56,18 @@ def border_points(height: int, width: int, border: int) -> Tensor:
     steps = torch.arange(border, dtype=torch.float64) / max(border, 1)
     right, bottom = width - 1, height - 1
     zero = torch.zeros_like(steps)
-    edges = [(steps * right, zero), (zero + right, steps * bottom), (right - steps * right, zero + bottom),
-             (zero, bottom - steps * bottom)]                       # once round, clockwise from the top left corner
+    edges = [
+        (steps * right, zero),
+        (zero + right, steps * bottom),
+        (right - steps * right, zero + bottom),
+        (zero, bottom - steps * bottom),
+    ]  # once round, clockwise from the top left corner
     return torch.cat([torch.stack(edge, dim=-1) for edge in edges])
 
 
-def _flow(source: Tensor, destination: Tensor, size: tuple[int, int], order: int, regularisation: float, border: int,
-          dtype: torch.dtype) -> Tensor:
+def _flow(
+    source: Tensor, destination: Tensor, size: tuple[int, int], order: int, regularisation: float, border: int, dtype: torch.dtype
+) -> Tensor:
     """The dense flow g on the pixels, (B, 2, H, W), x then y, in pixels; B is 1 where the batch shares all points."""
     height, width = size
     source, destination = (points.double().reshape(-1, *points.shape[-2:]) for points in (source, destination))
@@ -70,13 +76,13 @@ def _flow(source: Tensor, destination: Tensor, size: tuple[int, int], order: int
     scale = max(height - 1, width - 1) / 2
     controls = (torch.cat([destination, fixed.expand(len(destination), -1, -1)], dim=1) - centre) / scale
     values = F.pad(destination - source, (0, 0, 0, len(fixed)))
-    weights, linear = solve(controls, values, order, regularisation / scale ** order)
+    weights, linear = solve(controls, values, order, regularisation / scale**order)
 
     x = (torch.arange(width, dtype=dtype, device=controls.device) - centre[0].to(dtype)) / scale
     y = (torch.arange(height, dtype=dtype, device=controls.device) - centre[1].to(dtype)) / scale
     near, weights, linear = controls.to(dtype), weights.to(dtype), linear.to(dtype)
-    across = (x - near[:, :, 0, None]).square()                     # (B, n, W)
-    down = (y - near[:, :, 1, None]).square()                       # (B, n, H)
+    across = (x - near[:, :, 0, None]).square()  # (B, n, W)
+    down = (y - near[:, :, 1, None]).square()  # (B, n, H)
     kernel = _phi(down[:, :, :, None] + across[:, :, None, :], order)
     curved = (weights.mT @ kernel.flatten(2)).unflatten(2, size)
     flat = linear[:, 0, :, None, None] * x + linear[:, 1, :, None, None] * y[:, None] + linear[:, 2, :, None, None]
@@ -94,10 +100,9 @@ def solve(controls: Tensor, values: Tensor, order: int, smoothing: float) -> tup
     count = controls.shape[1]
     identity = torch.eye(count, dtype=controls.dtype, device=controls.device)
     corner = F.pad(controls, (0, 1), value=1.0)
-    matrix = torch.cat([torch.cat([_phi(squared, order) + smoothing * identity, corner], dim=2),
-                        F.pad(corner.mT, (0, 3))], dim=1)
+    matrix = torch.cat([torch.cat([_phi(squared, order) + smoothing * identity, corner], dim=2), F.pad(corner.mT, (0, 3))], dim=1)
     right = F.pad(values, (0, 0, 0, 3))
-    if len(matrix) == 1:                                            # factorised once, for all items' columns
+    if len(matrix) == 1:  # factorised once, for all items' columns
         columns = right.movedim(0, 1).flatten(1)[None]
         solved = torch.linalg.solve_ex(matrix, columns)[0][0].unflatten(1, (len(right), 2)).movedim(1, 0)
     else:
@@ -118,10 +123,12 @@ def _refuse_degenerate(controls: Tensor, squared: Tensor) -> None:
     same = (squared == 0).triu(1)
     if same.any():
         item, first, second = same.nonzero()[0].tolist()
-        raise ValueError(f"destination: points {first} and {second} of item {item} coincide, where each may come once "
-                         "(border points are counted behind the others).")
+        raise ValueError(
+            f"destination: points {first} and {second} of item {item} coincide, where each may come once "
+            "(border points are counted behind the others)."
+        )
     spread = controls - controls.mean(1, keepdim=True)
-    spread = spread.mT @ spread                                     # its determinant is 0 for points on a line
+    spread = spread.mT @ spread  # its determinant is 0 for points on a line
     if (torch.linalg.det(spread) <= 1e-12 * spread.diagonal(dim1=1, dim2=2).sum(1).square()).any():
         raise ValueError("destination: all points lie on one line, where three that do not, or a border, are needed.")
 

@@ -30,7 +30,7 @@ class DlibHog(Detector):
         self.detector = dlib.get_frontal_face_detector()
 
     def detect(self, images: np.ndarray) -> np.ndarray:
-        images = np.ascontiguousarray(images)   # dlib reads others wrongly, without a word
+        images = np.ascontiguousarray(images)  # dlib reads others wrongly, without a word
         return np.array([len(self.detector.run(image, self.upsampling, self.threshold)[0]) > 0 for image in images], dtype=bool)
 
 

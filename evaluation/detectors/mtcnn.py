@@ -25,9 +25,7 @@ class Mtcnn(Detector):
     name = "mtcnn"
     batch_size = 32
 
-    def __init__(
-        self, thresholds: Sequence[float] = (0.6, 0.7, 0.7), min_face_size: int = 20, device: str = "cpu"
-    ):
+    def __init__(self, thresholds: Sequence[float] = (0.6, 0.7, 0.7), min_face_size: int = 20, device: str = "cpu"):
         thresholds = [float(threshold) for threshold in thresholds]
         if len(thresholds) != 3 or not all(0 < threshold < 1 for threshold in thresholds):
             raise ValueError(f"thresholds: {thresholds}; three numbers between 0 and 1, one for each net.")

@@ -37,9 +37,7 @@ class Resnet50(VectorNet):
     Raises ValueError, naming the file and the command that adds it, if it is missing or is something else.
     """
 
-    def __init__(
-        self, weights: str | None, num_identities: int = IDENTITIES, width: int = 64, channel_order: str = "rgb"
-    ):
+    def __init__(self, weights: str | None, num_identities: int = IDENTITIES, width: int = 64, channel_order: str = "rgb"):
         super().__init__(num_identities, input_size=SIZE)
         if channel_order not in CHANNEL_ORDERS:
             raise ValueError(f"channel_order: {channel_order}; {' or '.join(CHANNEL_ORDERS)}.")

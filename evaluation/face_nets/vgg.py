@@ -18,9 +18,7 @@ class Vgg(VectorNet):
     input_size: pixels, a multiple of 16.
     """
 
-    def __init__(
-        self, num_identities: int, width: int = 16, dense_dim: int = 256, dropout: float = 0.3, input_size: int = 64
-    ):
+    def __init__(self, num_identities: int, width: int = 16, dense_dim: int = 256, dropout: float = 0.3, input_size: int = 64):
         super().__init__(num_identities, input_size)
         if input_size < 16 or input_size % 16:
             raise ValueError(f"input_size: {input_size}; a multiple of 16 pixels.")

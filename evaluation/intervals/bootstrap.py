@@ -54,9 +54,7 @@ def mean_or_none(values: np.ndarray, speaker: np.ndarray) -> float | None:
     return None if math.isnan(mean) else mean
 
 
-def interval(
-    values: np.ndarray, speaker: np.ndarray, seed: int = 0, resamples: int = 10_000
-) -> tuple[float, float]:
+def interval(values: np.ndarray, speaker: np.ndarray, seed: int = 0, resamples: int = 10_000) -> tuple[float, float]:
     """95 % interval of mean_over_speakers. values, speaker: (N,). NaN for fewer than two speakers."""
     means = speaker_means(values, speaker)[1]
     if len(means) < 2:

@@ -29,9 +29,7 @@ class Attributes(Metric):
     deviation when speakers are paired at random. upper: the same reader on the speakers' real faces of the split.
     """
 
-    def __init__(
-        self, attributes: Sequence[str] = ("sex",), audible: Sequence[str] = (), inaudible: Sequence[str] = ()
-    ):
+    def __init__(self, attributes: Sequence[str] = ("sex",), audible: Sequence[str] = (), inaudible: Sequence[str] = ()):
         if not attributes or len(set(attributes)) != len(attributes):
             raise ValueError(f"attributes: {list(attributes)}; one name or more, each once.")
         for key, names in (("audible", audible), ("inaudible", inaudible)):
@@ -63,9 +61,7 @@ class Attributes(Metric):
     def _agreement(self, head: Head, drawn: np.ndarray, real: np.ndarray, trial: Trial, judge: AttributeReader) -> _Agreement:
         name = f"attribute/{head.name}"
         group = next((f"{group}; " for group, names in self.groups.items() if head.name in names), "")
-        true, true_real = (
-            head.targets(_said(trial, head.name, speaker)) for speaker in (trial.speaker, trial.gallery_speaker)
-        )
+        true, true_real = (head.targets(_said(trial, head.name, speaker)) for speaker in (trial.speaker, trial.gallery_speaker))
         known = np.isfinite(true)
         left_out = f"; {(~known).sum()} faces of speakers of unknown {head.name} left out" if not known.all() else ""
         speakers, truth = speaker_means(true, trial.speaker)

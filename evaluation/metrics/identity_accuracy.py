@@ -95,7 +95,5 @@ class IdentityAccuracy(Metric):
         if steps is None:
             enough = max(FEWEST_STEPS, PASSES * len(trial.training) // BATCH_SIZE)
             steps = min(enough, default_steps(len(trial.training)))
-        net, checksum = trained_face_net(
-            kind, trial.training, trial.training_speaker, self.seed, steps, self.device, **more
-        )
+        net, checksum = trained_face_net(kind, trial.training, trial.training_speaker, self.seed, steps, self.device, **more)
         return net, f"{name}, whole picture at {net.input_size} px, weights {checksum[:12]}"

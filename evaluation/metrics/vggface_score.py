@@ -98,9 +98,7 @@ class VggfaceScore(Metric):
         return softmax(np.concatenate(logits).astype(np.float64), axis=1)
 
 
-def score(
-    probabilities: np.ndarray, split: np.ndarray, speaker: np.ndarray
-) -> tuple[float, float, tuple[float, float]]:
+def score(probabilities: np.ndarray, split: np.ndarray, speaker: np.ndarray) -> tuple[float, float, tuple[float, float]]:
     """Mean and deviation over splits of exp(mean over faces of KL(p || mean p)), and a 95 % jackknife interval of the mean.
 
     probabilities: float64 (N, people), each face's. split, speaker: int (N,). The interval leaves out each speaker in turn,

@@ -33,8 +33,9 @@ def column_notes(grid: Grid, column: GridColumn, lines: list[Line]) -> str:
 
     What all systems' notes have in common is said once; what only some say is said with their names.
     """
-    said = [(line.label, str(row.get("note") or "").split("; ")) for line in lines for one in column.each
-            for row in line.scored(one)]
+    said = [
+        (line.label, str(row.get("note") or "").split("; ")) for line in lines for one in column.each for row in line.scored(one)
+    ]
     if not said:
         return ""
     common = [part for part in said[0][1] if all(part in parts for _, parts in said)]

@@ -76,8 +76,15 @@ def _grid(rows: list[Row], missing: list[Row], layout: Layout, everyone: set[str
             common[key] = str(rows[0][key])[:12]
     if not any(line.rows for line in lines):
         return None
-    return Grid(layout.title, ", ".join(corpora), splits[0] if len(splits) == 1 else "", common, columns, lines,
-                comparable=not layout.corpora_together)
+    return Grid(
+        layout.title,
+        ", ".join(corpora),
+        splits[0] if len(splits) == 1 else "",
+        common,
+        columns,
+        lines,
+        comparable=not layout.corpora_together,
+    )
 
 
 def _columns(rows: list[Row], layout: Layout) -> list[GridColumn]:
@@ -87,8 +94,11 @@ def _columns(rows: list[Row], layout: Layout) -> list[GridColumn]:
     shown = []
     for asked in layout.columns:
         matches = sorted((column for column in found if asked.takes(column)), key=lambda column: column.seconds or 0)
-        shown += _told_apart([GridColumn(asked.name, asked.name, (column,), asked.percent) for column in matches]
-                             or [GridColumn(asked.name, asked.name, (), asked.percent)], layout)
+        shown += _told_apart(
+            [GridColumn(asked.name, asked.name, (column,), asked.percent) for column in matches]
+            or [GridColumn(asked.name, asked.name, (), asked.percent)],
+            layout,
+        )
     return shown
 
 
@@ -99,8 +109,7 @@ def _told_apart(columns: list[GridColumn], layout: Layout) -> list[GridColumn]:
         for one in columns:
             key = [(column.extractor, column.split, column.seconds) for column in one.each] or [("", "", None)]
             together.setdefault((one.name, *key[0]), []).append(one)
-        columns = [replace(parts[0], each=tuple(column for part in parts for column in part.each))
-                   for parts in together.values()]
+        columns = [replace(parts[0], each=tuple(column for part in parts for column in part.each)) for parts in together.values()]
     named = []
     for one in columns:
         alike = [column for other in columns if other.name == one.name for column in other.each]

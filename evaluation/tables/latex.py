@@ -11,24 +11,105 @@ from evaluation.tables.text import DIFFERS, PRINTED, Cell, Section, Table
 NEEDS = "% \\usepackage{booktabs,graphicx}\n"
 LINES, COLUMNS = 26, 6  # of a table that can be read on a page; what is more goes on in a further one
 NARROW = 4  # columns, the names' among them, that fit half a page
-_GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", (
-    "alpha", "beta", "gamma", "delta", "varepsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi",
-    "rho", "sigma", "tau", "upsilon", "varphi", "chi", "psi", "omega",
-    "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"), strict=True))
+_GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ",
+        (
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "varepsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "upsilon",
+            "varphi",
+            "chi",
+            "psi",
+            "omega",
+            "Gamma",
+            "Delta",
+            "Theta",
+            "Lambda",
+            "Xi",
+            "Pi",
+            "Sigma",
+            "Phi",
+            "Psi",
+            "Omega",
+        ),
+        strict=True,
+    )
+)
 _LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "[": "{[}", "*": "{*}",  # which after a line's end would be read as belonging to it
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    '"': r"\char34{}", "`": r"\textasciigrave{}", "'": r"\char39{}",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\rightarrow$", "±": r"$\pm$", "−": "$-$", "–": "--", "—": "---",
-    "×": r"$\times$", "·": r"$\cdot$", "≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "°": r"$^\circ$",
-    "‘": "`", "’": "'", "“": "``", "”": "''", "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}",
-    "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}",
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "[": "{[}",
+    "*": "{*}",  # which after a line's end would be read as belonging to it
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\char34{}",
+    "`": r"\textasciigrave{}",
+    "'": r"\char39{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "→": r"$\rightarrow$",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "–": "--",
+    "—": "---",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "≠": r"$\neq$",
+    "≈": r"$\approx$",
+    "°": r"$^\circ$",
+    "‘": "`",
+    "’": "'",
+    "“": "``",
+    "”": "''",
+    "ß": r"\ss{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "ł": r"\l{}",
+    "Ł": r"\L{}",
+    "ı": r"\i{}",
     **{letter: f"$\\{name}$" for letter, name in _GREEK.items()},
 }
 _MARKS = {BEST: r"\textbf{%s}", DIFFERS: r"\textbf{%s}", SECOND: r"\underline{%s}", PRINTED: r"\textit{%s}"}
-_ACCENTS = {"\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0308": r'\"', "\u030a": r"\r",
-            "\u030c": r"\v", "\u0327": r"\c"}
+_ACCENTS = {
+    "\u0300": r"\`",
+    "\u0301": r"\'",
+    "\u0302": r"\^",
+    "\u0303": r"\~",
+    "\u0308": r"\"",
+    "\u030a": r"\r",
+    "\u030c": r"\v",
+    "\u0327": r"\c",
+}
 
 
 def section(section: Section) -> str:
@@ -55,7 +136,7 @@ def _tables(caption: str, table: Table, notes: list[str]) -> list[str]:
     for first, start in parts:
         columns = slice(first, first + COLUMNS)
         lines: list[str] = []
-        for at, (name, cells) in enumerate(table.lines[start:start + LINES], start):
+        for at, (name, cells) in enumerate(table.lines[start : start + LINES], start):
             lines += [r"\midrule"] if at in rules and lines else []
             lines.append(" & ".join([tex(name), *map(_cell, cells[columns])]) + r" \\")
         head = [tex(table.head[0]), *map(_head, table.head[1:][columns])]
@@ -65,13 +146,26 @@ def _tables(caption: str, table: Table, notes: list[str]) -> list[str]:
 
 def _environment(caption: str, head: list[str], lines: list[str], notes: list[str]) -> str:
     kind = "table*" if len(head) > NARROW else "table"  # across both columns of a page that has two
-    return "\n".join([
-        rf"\begin{{{kind}}}[tbp]", r"\centering", rf"\caption{{{caption}}}", r"\footnotesize",
-        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule",
-        " & ".join(head) + r" \\", r"\midrule", *lines, r"\bottomrule", r"\end{tabular}}",
-        *([r"\par\smallskip\raggedright\scriptsize"] if notes else []), *(rf"{tex(note)}\par" for note in notes),
-        rf"\end{{{kind}}}", ""])
+    return "\n".join(
+        [
+            rf"\begin{{{kind}}}[tbp]",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            r"\footnotesize",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+            r"\toprule",
+            " & ".join(head) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}}",
+            *([r"\par\smallskip\raggedright\scriptsize"] if notes else []),
+            *(rf"{tex(note)}\par" for note in notes),
+            rf"\end{{{kind}}}",
+            "",
+        ]
+    )
 
 
 def _head(name: str) -> str:

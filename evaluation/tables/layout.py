@@ -58,9 +58,12 @@ class LayoutColumn:
     percent: bool = False
 
     def takes(self, column: Column) -> bool:
-        return (column.metric == self.metric and self.split in (None, column.split)
-                and self.seconds in (None, column.seconds)
-                and (self.extractor is None or self.extractor.lower() in column.extractor.lower()))
+        return (
+            column.metric == self.metric
+            and self.split in (None, column.split)
+            and self.seconds in (None, column.seconds)
+            and (self.extractor is None or self.extractor.lower() in column.extractor.lower())
+        )
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,18 @@ class Layout:
                 continue
             named = [column for column in columns if column.metric == asked.metric]
             if not named:
-                raise ValueError(f"table.columns[{at}].metric: no row has {asked.metric}. "
-                                 + _have(asked.metric, (column.metric for column in columns)))
+                raise ValueError(
+                    f"table.columns[{at}].metric: no row has {asked.metric}. "
+                    + _have(asked.metric, (column.metric for column in columns))
+                )
             for key in ("split", "seconds", "extractor"):
                 value, have = getattr(asked, key), [getattr(column, key) for column in named]
                 found = any(str(value).lower() in one.lower() for one in have) if key == "extractor" else value in have
                 if value is not None and not found:
-                    raise ValueError(f"table.columns[{at}].{key}: no row of {asked.metric} has {value}. "
-                                     + _have(str(value), map(_plain, have)))
+                    raise ValueError(
+                        f"table.columns[{at}].{key}: no row of {asked.metric} has {value}. "
+                        + _have(str(value), map(_plain, have))
+                    )
 
 
 def read_layout(path: Path) -> Layout:
@@ -140,8 +147,9 @@ def layout_of(values: Any) -> Layout:
     """A plain mapping -> Layout. Raises ValueError, one line, naming the key, what came, what is allowed."""
     keys = _mapping(values, "table", ("title", "rows", "columns", "controls", "corpora", "printed"))
     rows = tuple(_row(entry, f"table.rows[{at}]") for at, entry in enumerate(_list(keys.get("rows"), "table.rows")))
-    columns = tuple(_column(entry, f"table.columns[{at}]")
-                    for at, entry in enumerate(_list(keys.get("columns"), "table.columns")))
+    columns = tuple(
+        _column(entry, f"table.columns[{at}]") for at, entry in enumerate(_list(keys.get("columns"), "table.columns"))
+    )
     for what, names in (("rows", [row.name for row in rows]), ("columns", [column.name for column in columns])):
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"table.{what}: {twice} comes twice. Give each a name of its own: {{..., name: ...}}.")
@@ -151,8 +159,10 @@ def layout_of(values: Any) -> Layout:
     if "controls" in keys:
         controls = tuple(_text(one, f"table.controls[{at}]") for at, one in enumerate(_list(keys["controls"], "table.controls")))
     sources = keys.get("printed") or []
-    printed = tuple(_printed(source, f"table.printed[{at}]" if isinstance(sources, list) else "table.printed", rows, columns)
-                    for at, source in enumerate(sources if isinstance(sources, list) else [sources]))
+    printed = tuple(
+        _printed(source, f"table.printed[{at}]" if isinstance(sources, list) else "table.printed", rows, columns)
+        for at, source in enumerate(sources if isinstance(sources, list) else [sources])
+    )
     told = {name for source in printed for cells in source.values.values() for name in cells}
     for at, column in enumerate(columns):
         if column.metric is None and column.name not in told:
@@ -175,29 +185,35 @@ def _column(value: Any, where: str) -> LayoutColumn:
         return LayoutColumn(value, value)
     keys = _mapping(value, where, ("metric", "name", "split", "seconds", "extractor", "percent"))
     if "metric" not in keys and "name" not in keys:
-        raise ValueError(f"{where}.metric: missing. A column is {{metric: recall@10}}, with name, split, seconds, extractor, "
-                         "percent as needed.")
+        raise ValueError(
+            f"{where}.metric: missing. A column is {{metric: recall@10}}, with name, split, seconds, extractor, "
+            "percent as needed."
+        )
     texts = {key: _text(keys[key], f"{where}.{key}") for key in ("metric", "name", "split", "extractor") if key in keys}
     for key, kind, told in (("seconds", (int, float), "a number of seconds above 0"), ("percent", bool, "true or false")):
         came = keys.get(key)
         if key in keys and (not isinstance(came, kind) or (key == "seconds" and (isinstance(came, bool) or not came > 0))):
             raise ValueError(f"{where}.{key}: {came!r} came. Allowed: {told}.")
-    return LayoutColumn(texts.pop("name", "") or texts["metric"], **texts, seconds=keys.get("seconds"),
-                        percent=keys.get("percent", False))
+    return LayoutColumn(
+        texts.pop("name", "") or texts["metric"], **texts, seconds=keys.get("seconds"), percent=keys.get("percent", False)
+    )
 
 
 def _printed(value: Any, where: str, rows: tuple[LayoutRow, ...], columns: tuple[LayoutColumn, ...]) -> Printed:
     keys = _mapping(value, where, ("source", "corpus", "values"))
     for key in ("source", "corpus", "values"):
         if key not in keys:
-            raise ValueError(f"{where}.{key}: missing. What was printed has source, corpus and values, "
-                             "{row: {column: number}}.")
+            raise ValueError(
+                f"{where}.{key}: missing. What was printed has source, corpus and values, {{row: {{column: number}}}}."
+            )
     row_names = (*(row.name for row in rows), CHANCE, REAL)
     values = {}
     for row, cells in _mapping(keys["values"], f"{where}.values", row_names if rows else None).items():
         here = f"{where}.values.{row}"
-        values[row] = {name: _text(cell, f"{here}.{name}")
-                       for name, cell in _mapping(cells, here, [one.name for one in columns] if columns else None).items()}
+        values[row] = {
+            name: _text(cell, f"{here}.{name}")
+            for name, cell in _mapping(cells, here, [one.name for one in columns] if columns else None).items()
+        }
     return Printed(_text(keys["source"], f"{where}.source"), _text(keys["corpus"], f"{where}.corpus"), values)
 
 

@@ -142,8 +142,10 @@ def _elsewhere(rows: Mapping[Column, list[Row]]) -> tuple[str, ...]:
 
 def _with(missing: list[Row], line: Line) -> Line:
     """The line with the reasons why scores are missing, and of which training seed where it is told."""
-    said = [f"training seed {seed}: {row['missing']}" if (seed := row.get("training_seed")) is not None else str(row["missing"])
-            for row in missing]
+    said = [
+        f"training seed {seed}: {row['missing']}" if (seed := row.get("training_seed")) is not None else str(row["missing"])
+        for row in missing
+    ]
     return replace(line, missing=tuple(dict.fromkeys(said)), failed=any(row.get("failed") for row in missing))
 
 

@@ -33,10 +33,21 @@ GREY = "#777777"
 UNITS = (("hours", 3600), ("minutes", 60), ("seconds", 1))
 LABEL = 34  # letters of a name at most
 _STYLE: dict[Any, Any] = {
-    "text.parse_math": False, "font.size": 7, "axes.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False,
-    "lines.linewidth": 1.0, "lines.markersize": 4, "pdf.fonttype": 42, "legend.frameon": False, "legend.fontsize": 6.5,
-    "axes.titlesize": 7, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
-    "savefig.dpi": 300}
+    "text.parse_math": False,
+    "font.size": 7,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "legend.frameon": False,
+    "legend.fontsize": 6.5,
+    "axes.titlesize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "savefig.dpi": 300,
+}
 Point = tuple[float, Summary]
 
 
@@ -71,16 +82,34 @@ def _values(grid: Grid, column: GridColumn) -> Figure | None:
         colour = COLOURS[0] if line.competes else GREY
         below, above = _errors(found)
         axes.barh(at, found.mean, height=0.62, color=colour, alpha=0.35, linewidth=0)
-        axes.errorbar(found.mean, at, xerr=[[below], [above]], fmt="o" if line.competes else "D", color=colour, markersize=2.8,
-                      markerfacecolor=colour if line.competes else "white", elinewidth=0.9, capsize=1.6, zorder=3)
+        axes.errorbar(
+            found.mean,
+            at,
+            xerr=[[below], [above]],
+            fmt="o" if line.competes else "D",
+            color=colour,
+            markersize=2.8,
+            markerfacecolor=colour if line.competes else "white",
+            elinewidth=0.9,
+            capsize=1.6,
+            zorder=3,
+        )
     low, high = _span(grid, column, [found for line, found in lines if line.competes] or [found for _, found in lines])
     low, high = min(low, 0), max(high, 0)
     edge = 0.04 * (high - low)
     axes.set_xlim(low - edge if low < 0 else 0, high + edge if high > 0 else 0)
     for at, (line, found) in enumerate(lines):
-        if not line.competes and found.mean > high + edge:      # would leave no room for what is compared
-            axes.text(high, at, f"{found.mean:.3g} →", ha="right", va="center", fontsize=6,
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8}, zorder=4)
+        if not line.competes and found.mean > high + edge:  # would leave no room for what is compared
+            axes.text(
+                high,
+                at,
+                f"{found.mean:.3g} →",
+                ha="right",
+                va="center",
+                fontsize=6,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+                zorder=4,
+            )
     axes.set_yticks(range(len(lines)), [_short(line.label) for line, _ in lines])
     for tick, (line, _) in zip(axes.get_yticklabels(), lines, strict=True):
         tick.set_fontstyle("normal" if line.competes else "italic")
@@ -107,8 +136,13 @@ def _over_training_time(grid: Grid, column: GridColumn) -> Figure | None:
         return None
     longest = max(time for points in series.values() for time, _ in points)
     unit, size = next((name, size) for name, size in UNITS if longest >= 2 * size or size == 1)
-    return _curves(grid, column, {name: [(time / size, found) for time, found in points] for name, points in series.items()},
-                   set(), f"training time, {unit}")
+    return _curves(
+        grid,
+        column,
+        {name: [(time / size, found) for time, found in points] for name, points in series.items()},
+        set(),
+        f"training time, {unit}",
+    )
 
 
 def _over_length(grid: Grid, column: GridColumn, lines: dict[str, list[Point]]) -> Figure | None:
@@ -124,8 +158,11 @@ def _over_length(grid: Grid, column: GridColumn, lines: dict[str, list[Point]]) 
 def _curves(grid: Grid, column: GridColumn, series: dict[str, list[Point]], controls: set[str], along: str) -> Figure:
     low, high = _span(grid, column, [found for name, points in series.items() if name not in controls for _, found in points])
     edge = 0.06 * (high - low) or 1e-3
-    series = {name: points for name, points in series.items()
-              if name not in controls or all(low - edge <= found.mean <= high + edge for _, found in points)}
+    series = {
+        name: points
+        for name, points in series.items()
+        if name not in controls or all(low - edge <= found.mean <= high + edge for _, found in points)
+    }
     columns = 1 if max(map(len, series)) > 22 else 2
     figure, axes = _figure(2.3 + 0.13 * math.ceil((len(series) + 2) / columns))
     times = sorted({time for points in series.values() for time, _ in points})
@@ -138,10 +175,18 @@ def _curves(grid: Grid, column: GridColumn, series: dict[str, list[Point]], cont
         apart = (number - (len(series) - 1) / 2) * min(0.012, 0.12 / len(series))
         nudge = [time * (1 + apart) if wide else time + apart * (times[-1] - times[0]) for time, _ in points]
         errors = np.array([_errors(found) for _, found in points]).T
-        axes.errorbar(nudge, [found.mean for _, found in points], yerr=errors, label=_short(name), capsize=1.4, elinewidth=0.7,
-                      color=GREY if name in controls else COLOURS[at % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
-                      linestyle=":" if name in controls else "-",
-                      markerfacecolor="white" if name in controls or at >= len(COLOURS) else None)
+        axes.errorbar(
+            nudge,
+            [found.mean for _, found in points],
+            yerr=errors,
+            label=_short(name),
+            capsize=1.4,
+            elinewidth=0.7,
+            color=GREY if name in controls else COLOURS[at % len(COLOURS)],
+            marker=MARKERS[number % len(MARKERS)],
+            linestyle=":" if name in controls else "-",
+            markerfacecolor="white" if name in controls or at >= len(COLOURS) else None,
+        )
     if wide:
         axes.set_xscale("log")
     if along.startswith("speech"):
@@ -161,8 +206,14 @@ def _curves(grid: Grid, column: GridColumn, series: dict[str, list[Point]], cont
 
 def _several_lengths(rows: list[Row], layout: Layout | None) -> list[tuple[Grid, GridColumn, dict[str, list[Point]]]]:
     """What was scored at several clip lengths: by metric, extractor and split, each line's points."""
-    open_layout = replace(layout or Layout(), columns=tuple(dict.fromkeys(
-        replace(column, seconds=None, name=column.metric or "") for column in (layout.columns if layout else ()))))
+    open_layout = replace(
+        layout or Layout(),
+        columns=tuple(
+            dict.fromkeys(
+                replace(column, seconds=None, name=column.metric or "") for column in (layout.columns if layout else ())
+            )
+        ),
+    )
     together: dict[tuple[str, ...], list[tuple[Grid, GridColumn, Column]]] = {}
     for grid in grids(rows, open_layout):
         for column in grid.columns:
@@ -253,13 +304,17 @@ def _where(grid: Grid, column: GridColumn) -> str:
 def _short(text: str, longest: int = LABEL) -> str:
     """Cut in the middle."""
     text = " ".join(text.split())
-    return text if len(text) <= longest else f"{text[:longest // 2]}…{text[-(longest // 2 - 1):]}"
+    return text if len(text) <= longest else f"{text[: longest // 2]}…{text[-(longest // 2 - 1) :]}"
 
 
 def _file_name(grid: Grid, column: GridColumn) -> str:
     seconds = {one.seconds for one in column.each} - {None}
-    parts = [column.asked, grid.corpus, *sorted({one.split for one in column.each}),
-             *(f"{only:g}s" for only in seconds if len(seconds) == 1)]
+    parts = [
+        column.asked,
+        grid.corpus,
+        *sorted({one.split for one in column.each}),
+        *(f"{only:g}s" for only in seconds if len(seconds) == 1),
+    ]
     return re.sub(r"[^\w.@]+", "-", "-".join(parts)).strip("-")
 
 

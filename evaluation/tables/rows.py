@@ -79,8 +79,10 @@ def _flat(row: Row) -> dict[str, Any]:
             flat |= {f"{key}.{name}": inner for name, inner in value.items()}
         else:
             flat[key] = value
-    return {key: json.dumps(value) if isinstance(value, (list, tuple, dict)) else "" if value is None or value != value else value
-            for key, value in flat.items()}
+    return {
+        key: json.dumps(value) if isinstance(value, (list, tuple, dict)) else "" if value is None or value != value else value
+        for key, value in flat.items()
+    }
 
 
 def identity(row: Row, keys: Iterable[str]) -> tuple[str, ...]:

@@ -43,43 +43,65 @@ def _nothing(rows: list[Row]) -> str:
     return "No results yet.\n" + "".join(f"- {row['system']}: {row['missing']}\n" for row in absent(rows))
 
 
-def sections(rows: Iterable[Row], folder: Path | None = None, pairs: Pairs | None = None,
-             layout: Layout | None = None) -> list[Section]:
+def sections(
+    rows: Iterable[Row], folder: Path | None = None, pairs: Pairs | None = None, layout: Layout | None = None
+) -> list[Section]:
     """What markdown and latex write, before it is text."""
     scores = Scores(folder)
     return [_section(grid, scores, pairs, layout) for grid in grids(rows, layout)]
 
 
 def _section(grid: Grid, scores: Scores, pairs: Pairs | None, layout: Layout | None) -> Section:
-    shown = [line for line in grid.lines
-             if not line.rows or any(_scored(line, column) for column in grid.columns)]
+    shown = [line for line in grid.lines if not line.rows or any(_scored(line, column) for column in grid.columns)]
     letters = Letters()
     marks = {column: leaders(column.each[0], shown, scores) if grid.comparable and column.each else {} for column in grid.columns}
     heads: list[str] = []
-    stands: list[list[Cell]] = []       # column by column, each with the cells of all lines, then chance and real faces
+    stands: list[list[Cell]] = []  # column by column, each with the cells of all lines, then chance and real faces
     compared: list[tuple[str, GridColumn]] = []
     printed = layout.printed if layout else ()
     for column in grid.columns:
         heading = _heading(column, shown) + letters.mark(column_notes(grid, column, shown))
         if column.each:
             heads.append(heading)
-            stands.append([*(_cell(line, column, marks[column]) for line in shown),
-                           _reference(column, "chance", shown), _reference(column, "upper", shown)])
+            stands.append(
+                [
+                    *(_cell(line, column, marks[column]) for line in shown),
+                    _reference(column, "chance", shown),
+                    _reference(column, "upper", shown),
+                ]
+            )
             compared.append((heading, column))
         sources = [source for source in printed if any(column.asked in cells for cells in source.values.values())]
         for source in sources:
             name = f"printed, {source.corpus}" if column.each else f"{column.name}, printed, {source.corpus}"
             heads.append(name + letters.mark(f"printed in {source.source}, on another corpus: not comparable"))
-            stands.append([*(_printed(source, {line.label, *line.names}, column) for line in shown),
-                           _printed(source, {CHANCE}, column), _printed(source, {REAL}, column)])
-    names = [line.label + letters.mark("; ".join((*line.missing, *line.elsewhere)) or ("" if line.rows else "not evaluated"))
-             for line in shown]
+            stands.append(
+                [
+                    *(_printed(source, {line.label, *line.names}, column) for line in shown),
+                    _printed(source, {CHANCE}, column),
+                    _printed(source, {REAL}, column),
+                ]
+            )
+    names = [
+        line.label + letters.mark("; ".join((*line.missing, *line.elsewhere)) or ("" if line.rows else "not evaluated"))
+        for line in shown
+    ]
     cells = [list(row) for row in zip(*stands, strict=True)]
-    table = Table(["system", *heads], list(zip([*names, CHANCE, REAL], cells, strict=True)), references=2,
-                  controls=_controls_at_the_end(shown)) if stands else None
+    table = (
+        Table(
+            ["system", *heads],
+            list(zip([*names, CHANCE, REAL], cells, strict=True)),
+            references=2,
+            controls=_controls_at_the_end(shown),
+        )
+        if stands
+        else None
+    )
     asked = _pairs(shown, pairs, layout) if grid.comparable else []
-    differences = [(f"{first.label} − {second.label}", [_difference(first, second, column, scores) for _, column in compared])
-                   for first, second in asked]
+    differences = [
+        (f"{first.label} − {second.label}", [_difference(first, second, column, scores) for _, column in compared])
+        for first, second in asked
+    ]
     found = [(name, cells) for name, cells in differences if any(cell.value != NOTHING for cell in cells)]
     return Section(
         title=grid.title,
@@ -103,16 +125,20 @@ def _intro(grid: Grid, lines: list[Line], marked: bool) -> list[str]:
         intro.append("Each line is scored on its own corpus, so none is called better than another.")
     if marked:
         among = "" if all(line.competes for line in lines) else ", control systems apart,"
-        intro.append(f"Bold: the best{among} and underlined: the second, each only if a paired test by speaker finds it better "
-                     f"than the next (p < {SURE}).")
+        intro.append(
+            f"Bold: the best{among} and underlined: the second, each only if a paired test by speaker finds it better "
+            f"than the next (p < {SURE})."
+        )
     return intro
 
 
 def _about_differences(pairs: list[tuple[Line, Line]]) -> str:
     about = "Paired differences by speaker, first minus second; bold where 0 is outside the 95 % interval."
     if any(first.seeds > 1 or second.seeds > 1 for first, second in pairs):
-        about += (" Of several training seeds a speaker's mean over them is taken: intervals and p are about speakers; what "
-                  "another training might give, the differences of seed and seed show, lowest to highest.")
+        about += (
+            " Of several training seeds a speaker's mean over them is taken: intervals and p are about speakers; what "
+            "another training might give, the differences of seed and seed show, lowest to highest."
+        )
     return about
 
 
@@ -125,8 +151,11 @@ def _pairs(lines: list[Line], pairs: Pairs | None, layout: Layout | None) -> lis
     if pairs is None:
         return [(scored[0], other) for other in scored[1:]] if layout else list(itertools.combinations(scored, 2))
     names = {line.label: {line.label, *line.names} for line in scored}
-    return [(a, b) for a, b in itertools.permutations(scored, 2)
-            if any(one in names[a.label] and other in names[b.label] for one, other in pairs)]
+    return [
+        (a, b)
+        for a, b in itertools.permutations(scored, 2)
+        if any(one in names[a.label] and other in names[b.label] for one, other in pairs)
+    ]
 
 
 def _scored(line: Line, column: GridColumn) -> list[Row]:
@@ -164,8 +193,9 @@ def _reference(column: GridColumn, key: str, lines: list[Line]) -> Cell:
 
 
 def _printed(source: Printed, names: set[str], column: GridColumn) -> Cell:
-    values = [source.values[name][column.asked] for name in source.values
-              if name in names and column.asked in source.values[name]]
+    values = [
+        source.values[name][column.asked] for name in source.values if name in names and column.asked in source.values[name]
+    ]
     return Cell(values[0], mark=PRINTED) if values else Cell()
 
 
@@ -178,8 +208,11 @@ def _difference(first: Line, second: Line, column: GridColumn, scores: Scores) -
     low, high = found.interval
     seeds = scores.by_seed(*rows) if first.seeds > 1 and second.seeds > 1 else []
     spread = f"; seeds {_signed(min(seeds), column)} to {_signed(max(seeds), column)}" if len(seeds) > 1 else ""
-    return Cell(_signed(found.mean, column), f"[{_signed(low, column)}, {_signed(high, column)}], {p}{spread}",
-                DIFFERS if low > 0 or high < 0 else "")
+    return Cell(
+        _signed(found.mean, column),
+        f"[{_signed(low, column)}, {_signed(high, column)}], {p}{spread}",
+        DIFFERS if low > 0 or high < 0 else "",
+    )
 
 
 def _signed(value: float, column: GridColumn) -> str:

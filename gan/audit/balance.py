@@ -36,11 +36,21 @@ def check(corpus: Corpus) -> Finding:
                 items.append(Item(split, name, heard, other=f"the median is {median:.1f} s"))
         heard = seconds[number][present]
         sexes = Counter(corpus.speakers[speaker]["sex"] for speaker in present.tolist() if corpus.speakers[speaker].get("sex"))
-        notes.append(f"{split}: {len(present)} speakers{_told(sexes)}, {heard.sum():.0f} s of sound ({heard.min():.1f} to "
-                     f"{heard.max():.1f} each, median {median:.1f}), {pictures[number].sum()} faces.")
+        notes.append(
+            f"{split}: {len(present)} speakers{_told(sexes)}, {heard.sum():.0f} s of sound ({heard.min():.1f} to "
+            f"{heard.max():.1f} each, median {median:.1f}), {pictures[number].sum()} faces."
+        )
     items.sort(key=lambda item: item.value)
-    return Finding("imbalance", "Does every speaker have a fair share, and both sound and faces?", leak=False, things="speakers",
-                   unit="s of sound", checked=count, items=items, notes=notes)
+    return Finding(
+        "imbalance",
+        "Does every speaker have a fair share, and both sound and faces?",
+        leak=False,
+        things="speakers",
+        unit="s of sound",
+        checked=count,
+        items=items,
+        notes=notes,
+    )
 
 
 def _told(sexes: Counter[str]) -> str:

@@ -25,19 +25,19 @@ from evaluation.progress import Progress
 from gan.audit.hashes import BITS, differing_bits, hashed, low_frequencies, near_pairs
 from gan.data.corpus import SAMPLE_RATE_HZ
 
-LOWEST_HZ, HIGHEST_HZ = 200.0, 3800.0       # what telephones and low-rate codecs leave
-STEP = 16                                   # samples, 1 ms: how finely peaks of energy are placed
-SMOOTHING, PEAK_REACH = 10, 50              # steps
+LOWEST_HZ, HIGHEST_HZ = 200.0, 3800.0  # what telephones and low-rate codecs leave
+STEP = 16  # samples, 1 ms: how finely peaks of energy are placed
+SMOOTHING, PEAK_REACH = 10, 50  # steps
 FRAMES, HOP, WINDOW, BANDS = 16, 256, 512, 24
 REACH_SAMPLES = (FRAMES - 1) * HOP // 2 + WINDOW // 2
 # Of the picture's mean energy: what is fainter is left to noise.
 FLOOR = 0.01
-LEARNT_FROM = 500                           # clips the medians are taken from
-DISTANCE, FINE_DISTANCE = 12, 16            # bits of 64 in which two fingerprints may differ: the coarse ones, the fine ones
-ALIGNED = 4096                              # samples round the peaks that are aligned
-LARGEST_SLIP = 128                          # samples the two peaks may lie apart
-PROOF = 0.42                                # height of the spike: 1 for a copy, 0.39 at most in 220,000 near, unrelated pairs
-SECOND = 0.6                                # a spike beside it as high as this share of it is a repeating pattern
+LEARNT_FROM = 500  # clips the medians are taken from
+DISTANCE, FINE_DISTANCE = 12, 16  # bits of 64 in which two fingerprints may differ: the coarse ones, the fine ones
+ALIGNED = 4096  # samples round the peaks that are aligned
+LARGEST_SLIP = 128  # samples the two peaks may lie apart
+PROOF = 0.42  # height of the spike: 1 for a copy, 0.39 at most in 220,000 near, unrelated pairs
+SECOND = 0.6  # a spike beside it as high as this share of it is a repeating pattern
 CHECKED_AT_ONCE = 512
 # Of a clip; else a jingle that a thousand clips begin with would be a million matches.
 MOST_PARTNERS = 8
@@ -80,7 +80,7 @@ def matches(waveforms: Sequence[np.ndarray], group: np.ndarray) -> list[Match]:
         a, b = a[alike], b[alike]
         pairs = np.stack([np.minimum(a, b), np.maximum(a, b)])
         for start in range(0, pairs.shape[1], CHECKED_AT_ONCE):
-            chosen = pairs[:, start:start + CHECKED_AT_ONCE]
+            chosen = pairs[:, start : start + CHECKED_AT_ONCE]
             first_clip, second_clip = owner[chosen]
             later = np.where(group[first_clip] > group[second_clip], first_clip, second_clip)
             chosen = chosen[:, partners[later] < MOST_PARTNERS]
@@ -94,15 +94,16 @@ def matches(waveforms: Sequence[np.ndarray], group: np.ndarray) -> list[Match]:
                 if spike > best.get(pair, (PROOF, 0))[0] and (pair in best or partners[held_out] < MOST_PARTNERS):
                     partners[held_out] += pair not in best
                     best[pair] = spike, int(peak[i]) - int(peak[j]) + slip
-    return [Match(a, b, shift, spike, _seconds(waveforms[a], waveforms[b], shift))
-            for (a, b), (spike, shift) in sorted(best.items())]
+    return [
+        Match(a, b, shift, spike, _seconds(waveforms[a], waveforms[b], shift)) for (a, b), (spike, shift) in sorted(best.items())
+    ]
 
 
 def _frequencies(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Peaks (P,) in samples, and the float32 (P, 128) frequencies of the sound round them."""
     at, parts = _peaks(waveform), [np.zeros((0, 2 * BITS), np.float32)]
     for start in range(0, len(at), CHECKED_AT_ONCE):
-        middles = at[start:start + CHECKED_AT_ONCE, None, None]
+        middles = at[start : start + CHECKED_AT_ONCE, None, None]
         samples = middles - REACH_SAMPLES + np.arange(FRAMES)[:, None] * HOP + np.arange(WINDOW)
         energy = np.square(np.abs(np.fft.rfft(waveform[samples] * _HANN))) @ _MEL
         pictures = np.log(energy + FLOOR * energy.mean(axis=(1, 2), keepdims=True) + 1e-9)
@@ -115,7 +116,7 @@ def _peaks(waveform: np.ndarray) -> np.ndarray:
     steps = len(waveform) // STEP
     if steps * STEP < 2 * REACH_SAMPLES:
         return np.zeros(0, np.int64)
-    heard = signal.sosfilt(_BAND, waveform[:steps * STEP].astype(np.float32))
+    heard = signal.sosfilt(_BAND, waveform[: steps * STEP].astype(np.float32))
     energy = gaussian_filter1d(np.square(heard).reshape(steps, STEP).sum(axis=1), SMOOTHING)
     # Above a hundredth of one quantisation step: a filter rings on, for ever more faintly, into digital silence.
     at = np.flatnonzero((energy == maximum_filter1d(energy, 2 * PEAK_REACH + 1)) & (energy > STEP * 1e-4)) * STEP
@@ -128,13 +129,15 @@ def _spikes(first: list[tuple[np.ndarray, int]], second: list[tuple[np.ndarray, 
     The second's middle lies `slip` samples behind the first's. Both have ALIGNED / 2 samples on either side of their middles.
     """
     half, window = ALIGNED // 2, np.hanning(ALIGNED).astype(np.float32)
-    a, b = (np.fft.rfft(np.stack([waveform[middle - half:middle + half] for waveform, middle in part]) * window)[:, _HEARD]
-            for part in (first, second))
+    a, b = (
+        np.fft.rfft(np.stack([waveform[middle - half : middle + half] for waveform, middle in part]) * window)[:, _HEARD]
+        for part in (first, second)
+    )
     cross = a * b.conj()
     white = np.zeros((len(cross), ALIGNED // 2 + 1), np.complex64)
     white[:, _HEARD] = cross / np.maximum(np.abs(cross), 1e-9)
     correlation = np.fft.irfft(white) * (ALIGNED / 2 / _HEARD.sum())
-    near = np.concatenate([correlation[:, -LARGEST_SLIP:], correlation[:, :LARGEST_SLIP + 1]], axis=1)
+    near = np.concatenate([correlation[:, -LARGEST_SLIP:], correlation[:, : LARGEST_SLIP + 1]], axis=1)
     slip = near.argmax(axis=1) - LARGEST_SLIP
     spike = near.max(axis=1)
     around = (slip[:, None] + np.arange(-_BLUNT, _BLUNT + 1)) % ALIGNED

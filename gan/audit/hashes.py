@@ -18,7 +18,7 @@ from evaluation.progress import Progress
 
 BITS = 64
 PARTS, PART_BITS = 4, 16
-SURE_DISTANCE = 2 * PARTS - 1   # bits: pairs this near are always met
+SURE_DISTANCE = 2 * PARTS - 1  # bits: pairs this near are always met
 # A part asks with itself, and with each of its bits turned.
 PROBES = (0, *(1 << bit for bit in range(PART_BITS)))
 PAIRS_AT_ONCE = 1 << 20
@@ -31,7 +31,7 @@ def low_frequencies(patches: np.ndarray, count: int = BITS) -> np.ndarray:
     H and W are large enough that the triangle of low frequencies holds so many: 11 for 64, 16 for 128.
     """
     rows, columns = np.indices(patches.shape[1:])
-    order = np.argsort((rows + columns).ravel(), kind="stable")[1:count + 1]
+    order = np.argsort((rows + columns).ravel(), kind="stable")[1 : count + 1]
     return dctn(patches.astype(np.float32), axes=(1, 2), norm="ortho").reshape(len(patches), -1)[:, order]
 
 
@@ -50,8 +50,9 @@ def _count(words: np.ndarray) -> np.ndarray:
     return _ONES[words.view(np.uint8)].reshape(-1, 8).sum(axis=1, dtype=np.int64)
 
 
-def near_pairs(hashes: np.ndarray, group: np.ndarray, distance: int, asked: np.ndarray | None = None,
-               progress: str = "Comparing") -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def near_pairs(
+    hashes: np.ndarray, group: np.ndarray, distance: int, asked: np.ndarray | None = None, progress: str = "Comparing"
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs (a, b) of rows of different groups whose hashes differ in at most `distance` bits, in blocks, each pair once.
 
     hashes: uint64 (N,). group: int (N,). asked: uint64 (N,), what row a asks the hash of row b with; default its own hash. A pair
@@ -80,12 +81,12 @@ def near_pairs(hashes: np.ndarray, group: np.ndarray, distance: int, asked: np.n
                     within = np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count)
                     b = order[np.repeat(starts[rows], count) + within]
                     apart = group[a] != group[b]
-                    if asked is own:        # and of two that both ask, one is enough
+                    if asked is own:  # and of two that both ask, one is enough
                         apart &= (a < b) | (group[b] == largest)
                     a, b = a[apart], b[apart]
                     difference = asked[a] ^ own[b]
                     near = _count(difference) <= distance
-                    for earlier in range(part):     # which had met them already, if it differs in one bit at most
+                    for earlier in range(part):  # which had met them already, if it differs in one bit at most
                         near[near] = _count((difference[near] >> np.uint64(earlier * PART_BITS)) & mask) > 1
                     if near.any():
                         yield a[near], b[near]

@@ -11,7 +11,7 @@ from gan.build import build
 from gan.data.corpus import Corpus
 
 EMBEDDER = "dlib"
-FEWEST_FACES = 3            # of a speaker: of two that differ nobody knows which is wrong
+FEWEST_FACES = 3  # of a speaker: of two that differ nobody knows which is wrong
 # In robust standard deviations of all faces' similarities to their own speaker. A face is a stranger if it is FAR below the
 # median; or LOW, and another speaker's mean is nearer by NEARER.
 FAR, LOW, NEARER = 6.0, 3.0, 2.0
@@ -23,8 +23,13 @@ BLOCK = 4096
 def check(corpus: Corpus) -> Finding:
     """Faces that are far from their speaker's mean; value: cosine similarity to it."""
     names = Names(corpus)
-    question = dict(check="label_noise", question="Is every face that of its speaker?", leak=False, things="faces",
-                    unit="cosine to the speaker's other faces")
+    question = dict(
+        check="label_noise",
+        question="Is every face that of its speaker?",
+        leak=False,
+        things="faces",
+        unit="cosine to the speaker's other faces",
+    )
     speakers, own = np.unique(corpus.faces["speaker"].astype(np.int64), return_inverse=True)
     counts = np.bincount(own, minlength=len(speakers))
     judged = np.flatnonzero(counts[own] >= FEWEST_FACES)
@@ -32,13 +37,17 @@ def check(corpus: Corpus) -> Finding:
         return Finding(**question, skipped=f"no speaker has {FEWEST_FACES} faces")  # type: ignore[arg-type]
     embedder = build(Embedder, {"name": EMBEDDER}, "audit")
     size = max(corpus.face_sizes)
-    embedded = np.concatenate([unit(embedder(corpus.pixels(rows, size), corpus.face_box).astype(np.float64)).astype(np.float32)
-                               for rows in np.array_split(np.arange(len(own)), -(-len(own) // BLOCK))])
+    embedded = np.concatenate(
+        [
+            unit(embedder(corpus.pixels(rows, size), corpus.face_box).astype(np.float64)).astype(np.float32)
+            for rows in np.array_split(np.arange(len(own)), -(-len(own) // BLOCK))
+        ]
+    )
     sums, _ = sums_of(embedded, own, len(speakers))
     means = unit(sums)
     similarity, nearest, nearest_is = (np.zeros(len(judged)) for _ in range(3))
     for start in range(0, len(judged), BLOCK):
-        rows, part = judged[start:start + BLOCK], slice(start, start + BLOCK)
+        rows, part = judged[start : start + BLOCK], slice(start, start + BLOCK)
         similarity[part] = (unit(sums[own[rows]] - embedded[rows]) * embedded[rows]).sum(axis=1)
         to_others = embedded[rows] @ means.T
         to_others[np.arange(len(rows)), own[rows]] = -1
@@ -46,12 +55,18 @@ def check(corpus: Corpus) -> Finding:
     median = np.median(similarity)
     deviation = max(1.4826 * float(np.median(np.abs(similarity - median))), LEAST_DEVIATION)
     strange = (similarity < median - FAR * deviation) | (
-        (similarity < median - LOW * deviation) & (nearest > similarity + NEARER * deviation))
+        (similarity < median - LOW * deviation) & (nearest > similarity + NEARER * deviation)
+    )
     items = []
     for at in np.flatnonzero(strange)[np.argsort(similarity[strange])]:
         other = names.speaker(int(speakers[int(nearest_is[at])]))
-        items.append(names.face(int(judged[at]), float(similarity[at]),
-                                f"nearer to {other} ({nearest[at]:.3f})" if nearest[at] > similarity[at] else ""))
+        items.append(
+            names.face(
+                int(judged[at]),
+                float(similarity[at]),
+                f"nearer to {other} ({nearest[at]:.3f})" if nearest[at] > similarity[at] else "",
+            )
+        )
     notes = [f"{embedder.label}: cosine to the speaker's other faces, median {median:.3f}, robust deviation {deviation:.3f}."]
     if len(judged) < len(own):
         notes.append(f"{len(own) - len(judged)} faces of speakers with fewer than {FEWEST_FACES} were not judged.")

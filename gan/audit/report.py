@@ -21,7 +21,7 @@ from gan.sheets import CELL, draw_album
 
 # Checks that put every face through a net: what --quick leaves out.
 SLOW = {"no_face": undetected.check, "label_noise": label_noise.check}
-WORST = 5                   # items of a check in the report; items.csv has all
+WORST = 5  # items of a check in the report; items.csv has all
 REPORT, ITEMS, SHEET = "report.md", "items.csv", "suspicious_faces.png"
 COLUMNS = ("check", "split", "speaker", "recording", "clip", "face", "other", "value", "unit")
 
@@ -29,7 +29,12 @@ COLUMNS = ("check", "split", "speaker", "recording", "clip", "face", "other", "v
 def examine(corpus: Corpus, quick: bool = False) -> list[Finding]:
     """Every check, leaks first. quick: without the detectors and the embedder, which take some 10 ms a face."""
     steps: list[Callable[[Corpus], Finding | tuple[Finding, ...]]] = [
-        shared_recordings.check, shared_audio.check, shared_faces.check, balance.check, speech.check]
+        shared_recordings.check,
+        shared_audio.check,
+        shared_faces.check,
+        balance.check,
+        speech.check,
+    ]
     findings: list[Finding] = []
     for step in steps:
         found = step(corpus)
@@ -55,7 +60,7 @@ def audit(name: str, out: Path | None = None, quick: bool = False) -> int:
     write_atomically(out / ITEMS, items_csv(findings))
     written = [out / REPORT, out / ITEMS]
     if (sheet := draw_sheet(corpus, findings)) is None:
-        (out / SHEET).unlink(missing_ok=True)       # an earlier audit's
+        (out / SHEET).unlink(missing_ok=True)  # an earlier audit's
     else:
         write_atomically(out / SHEET, png(sheet, MARK))
         written.append(out / SHEET)
@@ -67,13 +72,25 @@ def audit(name: str, out: Path | None = None, quick: bool = False) -> int:
 def markdown(corpus: Corpus, findings: Sequence[Finding]) -> str:
     """The verdict, a table of the checks, and what each found."""
     names = Names(corpus)
-    lines = [f"**{verdict(findings)}**", "",
-             f"Corpus {_plain(corpus.name)}, checksum {corpus.checksum[:12]}: {len(corpus.speakers)} speakers, "
-             f"{len(corpus.clips)} clips, {len(corpus.faces)} faces. Audit version {AUDIT_VERSION}.", "",
-             "| check | result | found | of |", "|---|---|---:|---:|"]
+    lines = [
+        f"**{verdict(findings)}**",
+        "",
+        f"Corpus {_plain(corpus.name)}, checksum {corpus.checksum[:12]}: {len(corpus.speakers)} speakers, "
+        f"{len(corpus.clips)} clips, {len(corpus.faces)} faces. Audit version {AUDIT_VERSION}.",
+        "",
+        "| check | result | found | of |",
+        "|---|---|---:|---:|",
+    ]
     for finding in findings:
-        result = "skipped" if finding.skipped else ("**leaks**" if finding.leak else "**flawed**") if finding.failed \
-            else "tolerated" if finding.items else "sound"
+        result = (
+            "skipped"
+            if finding.skipped
+            else ("**leaks**" if finding.leak else "**flawed**")
+            if finding.failed
+            else "tolerated"
+            if finding.items
+            else "sound"
+        )
         count = "" if finding.skipped else str(finding.num_offending)
         lines.append(f"| {finding.check} | {result} | {count} | {'' if finding.skipped else finding.checked} {finding.things} |")
     for finding in findings:
@@ -111,8 +128,12 @@ def _plain(text: str) -> str:
 
 SHOWN = 20
 MARK = "Real faces of a corpus, for its keepers to look through."
-CAPTIONS = {"shared_face": "pictures in two splits", "face_of_two": "one picture, two names",
-            "no_face": "no detector finds a face", "label_noise": "far from the speaker's other faces, one of which is beside it"}
+CAPTIONS = {
+    "shared_face": "pictures in two splits",
+    "face_of_two": "one picture, two names",
+    "no_face": "no detector finds a face",
+    "label_noise": "far from the speaker's other faces, one of which is beside it",
+}
 
 
 def draw_sheet(corpus: Corpus, findings: Sequence[Finding]) -> Image.Image | None:
@@ -122,9 +143,18 @@ def draw_sheet(corpus: Corpus, findings: Sequence[Finding]) -> Image.Image | Non
         if finding.check in CAPTIONS and finding.items:
             items = finding.items[:SHOWN]
             shown = "" if len(items) == len(finding.items) else f", the worst {len(items)}"
-            sections.append((f"{finding.check}: {CAPTIONS[finding.check]} ({len(finding.items)} of {finding.checked}{shown})", [
-                (corpus.pixels(_beside(corpus, finding, item), _size(corpus)),
-                 (f"face {item.face}, {item.value:.3g}, {item.split}", item.speaker)) for item in items]))
+            sections.append(
+                (
+                    f"{finding.check}: {CAPTIONS[finding.check]} ({len(finding.items)} of {finding.checked}{shown})",
+                    [
+                        (
+                            corpus.pixels(_beside(corpus, finding, item), _size(corpus)),
+                            (f"face {item.face}, {item.value:.3g}, {item.split}", item.speaker),
+                        )
+                        for item in items
+                    ],
+                )
+            )
     return draw_album(sections) if sections else None
 
 

@@ -73,7 +73,17 @@ def check(corpus: Corpus) -> Finding:
         other: Item = names.clip(known, 0)
         items.append(names.clip(held_out, seconds, f"{names.told(other)}, {how}"))
         between.setdefault((int(split[known]), int(split[held_out])), set()).add(held_out)
-    notes = [f"{SPLITS[held_out]}: {len(which)} of {(split == held_out).sum()} clips hold sound of {SPLITS[known]}."
-             for (known, held_out), which in sorted(between.items())]
-    return Finding("shared_audio", "Do two splits hold the same sound?", leak=True, things="clips", unit="s shared",
-                   checked=len(corpus.clips), items=items, notes=notes)
+    notes = [
+        f"{SPLITS[held_out]}: {len(which)} of {(split == held_out).sum()} clips hold sound of {SPLITS[known]}."
+        for (known, held_out), which in sorted(between.items())
+    ]
+    return Finding(
+        "shared_audio",
+        "Do two splits hold the same sound?",
+        leak=True,
+        things="clips",
+        unit="s shared",
+        checked=len(corpus.clips),
+        items=items,
+        notes=notes,
+    )

@@ -11,15 +11,15 @@ from gan.audit.base import Finding, Item, Names
 from gan.audit.hashes import hashed, low_frequencies, near_pairs
 from gan.data.corpus import SPLITS, Corpus
 
-SIZE = 32                   # px: finer detail is what compression and noise change
-DISTANCE = 10               # bits
+SIZE = 32  # px: finer detail is what compression and noise change
+DISTANCE = 10  # bits
 # Mean difference of two pictures of SIZE px, of 255, once their level and contrast agree. JPEG at quality 50 differs by 2,
 # two pictures of one person in one pose by 3 (toy world) and 8 (Wav2Pix's presenters) at the least.
 NEAR = 2.5
-USUAL_CONTRAST = 50.0       # standard deviation of a picture; a paler one is enhanced to it
+USUAL_CONTRAST = 50.0  # standard deviation of a picture; a paler one is enhanced to it
 LEAST_CONTRAST = 1.0
-LARGEST_RATIO = 2.0         # of two pictures' contrasts
-LEARNT_FROM = 10_000        # faces the medians are taken from
+LARGEST_RATIO = 2.0  # of two pictures' contrasts
+LEARNT_FROM = 10_000  # faces the medians are taken from
 BLOCK = 4096
 
 
@@ -42,7 +42,7 @@ def check(corpus: Corpus) -> tuple[Finding, Finding]:
         for asked in (None, mirrored):
             for a, b in near_pairs(hashes, group, DISTANCE, asked, progress="Comparing faces"):
                 for start in range(0, len(a), BLOCK):
-                    first, second = a[start:start + BLOCK], b[start:start + BLOCK]
+                    first, second = a[start : start + BLOCK], b[start : start + BLOCK]
                     difference = _difference(_small(corpus, first, mirror=asked is not None), _small(corpus, second))
                     for at in np.flatnonzero(difference <= NEAR):
                         pair = int(min(first[at], second[at])), int(max(first[at], second[at]))
@@ -52,15 +52,31 @@ def check(corpus: Corpus) -> tuple[Finding, Finding]:
             item = names.face(other, value, names.told(names.face(known, 0)), known)
             (leaks if faces["split"][known] != faces["split"][other] else doubles).append(item)
     unit = "of 255 mean difference"
-    return (Finding("shared_face", "Do two splits hold the same picture?", leak=True, things="faces", unit=unit,
-                    checked=len(faces), items=leaks),
-            Finding("face_of_two", "Does one split hold one picture under two names?", leak=False, things="faces", unit=unit,
-                    checked=len(faces), items=doubles))
+    return (
+        Finding(
+            "shared_face",
+            "Do two splits hold the same picture?",
+            leak=True,
+            things="faces",
+            unit=unit,
+            checked=len(faces),
+            items=leaks,
+        ),
+        Finding(
+            "face_of_two",
+            "Does one split hold one picture under two names?",
+            leak=False,
+            things="faces",
+            unit=unit,
+            checked=len(faces),
+            items=doubles,
+        ),
+    )
 
 
 def _pictures(corpus: Corpus, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start in range(0, len(rows), BLOCK):
-        yield rows[start:start + BLOCK], _small(corpus, rows[start:start + BLOCK])
+        yield rows[start : start + BLOCK], _small(corpus, rows[start : start + BLOCK])
 
 
 def _small(corpus: Corpus, rows: np.ndarray, mirror: bool = False) -> np.ndarray:

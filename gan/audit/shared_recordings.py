@@ -25,14 +25,25 @@ def check(corpus: Corpus) -> Finding:
     people: dict[str, list[str]] = {}
     for person in corpus.speakers:
         people.setdefault(_plain(person["speaker"]), []).append(person["split"])
-    items += [Item(split, speaker, 1, other=f"a speaker of that name in {splits[0]}")
-              for speaker, splits in people.items() for split in splits[1:] if split != splits[0]]
+    items += [
+        Item(split, speaker, 1, other=f"a speaker of that name in {splits[0]}")
+        for speaker, splits in people.items()
+        for split in splits[1:]
+        if split != splits[0]
+    ]
     faces = corpus.clips["face"]
     paired = np.flatnonzero(faces >= 0)
     apart = paired[corpus.faces["split"][faces[paired]] != corpus.clips["split"][paired]]
     items += [names.clip(int(clip), 1, f"its face is in {SPLITS[corpus.faces['split'][faces[clip]]]}") for clip in apart]
-    return Finding("shared_recording", "Is a recording, or a person, in several splits by name?", leak=True, things="recordings",
-                   unit="times", checked=len(corpus.recordings), items=items)
+    return Finding(
+        "shared_recording",
+        "Is a recording, or a person, in several splits by name?",
+        leak=True,
+        things="recordings",
+        unit="times",
+        checked=len(corpus.recordings),
+        items=items,
+    )
 
 
 def _plain(name: str) -> str:

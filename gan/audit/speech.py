@@ -9,12 +9,12 @@ from gan.audit.base import Finding, Item, Names
 from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 
 FULL_SCALE = 32_768
-SILENT_DB = -50.0           # of full scale: the loudest frame of a silent clip is fainter
-CLIPPED_SAMPLE, CLIPPED_SHARE = 32_440, 0.001   # 99 % of full scale, and how many of the samples may reach it
-WINDOW, HOP, FFT = 640, 320, 2048               # samples; 40 ms hold two periods of the lowest voice
-LAGS = np.arange(SAMPLE_RATE_HZ // 400, SAMPLE_RATE_HZ // 60 + 1)   # voices: 60 to 400 Hz
-VOICED = 0.6                # correlation of a frame with itself, one period later
-HEARD_DB = 30.0             # below the loudest frame, a frame is a pause
+SILENT_DB = -50.0  # of full scale: the loudest frame of a silent clip is fainter
+CLIPPED_SAMPLE, CLIPPED_SHARE = 32_440, 0.001  # 99 % of full scale, and how many of the samples may reach it
+WINDOW, HOP, FFT = 640, 320, 2048  # samples; 40 ms hold two periods of the lowest voice
+LAGS = np.arange(SAMPLE_RATE_HZ // 400, SAMPLE_RATE_HZ // 60 + 1)  # voices: 60 to 400 Hz
+VOICED = 0.6  # correlation of a frame with itself, one period later
+HEARD_DB = 30.0  # below the loudest frame, a frame is a pause
 # In a second of speech 10 to 98 % of the frames are voiced, and their levels (10th and 95th percentile) lie 6 dB apart or more.
 # Noise is not voiced; tones, hum and engines are level.
 LEAST_VOICED, LEAST_SPREAD_DB = 0.05, 4.0
@@ -45,16 +45,18 @@ def check(corpus: Corpus) -> tuple[Finding, Finding, Finding]:
     def finding(check: str, question: str, unit: str, items: list[Item]) -> Finding:
         return Finding(check, question, leak=False, things="clips", unit=unit, checked=len(corpus.clips), items=items)
 
-    return (finding("silent", "Is a clip silent?", "dB of full scale", silent),
-            finding("clipped", "Is a clip clipped?", "% of samples", clipped),
-            finding("speechless", "Is there no voice in a clip?", "% of frames voiced", speechless))
+    return (
+        finding("silent", "Is a clip silent?", "dB of full scale", silent),
+        finding("clipped", "Is a clip clipped?", "% of samples", clipped),
+        finding("speechless", "Is there no voice in a clip?", "% of frames voiced", speechless),
+    )
 
 
 def _frames(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of each frame, (F,): level in dB of full scale; is it voiced?"""
     padded = np.pad(waveform, (0, max(0, WINDOW - len(waveform))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    parts = [_heard(frames[start:start + FRAMES_AT_ONCE]) for start in range(0, len(frames), FRAMES_AT_ONCE)]
+    parts = [_heard(frames[start : start + FRAMES_AT_ONCE]) for start in range(0, len(frames), FRAMES_AT_ONCE)]
     levels, voiced = (np.concatenate(part) for part in zip(*parts, strict=True))
     return levels, voiced
 

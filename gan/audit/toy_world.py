@@ -70,8 +70,11 @@ def report(folder: str | Path, seed: int = 0) -> str:
 
 def draw_faces(seed: int, speakers: int, pictures: int, background: str = "white") -> tuple[np.ndarray, np.ndarray]:
     """Faces uint8 (speakers * pictures, 128, 128, 3) of the first speakers of a world, and whose they are (N,)."""
-    faces = [render_face(draw_speaker(seed, index), draw_picture(_rng(seed, index, number), background))
-             for index in range(speakers) for number in range(pictures)]
+    faces = [
+        render_face(draw_speaker(seed, index), draw_picture(_rng(seed, index, number), background))
+        for index in range(speakers)
+        for number in range(pictures)
+    ]
     return np.stack(faces), np.repeat(np.arange(speakers), pictures)
 
 
@@ -109,8 +112,13 @@ def _rows_of_detection(seed: int) -> list[Row]:
         small = np.stack([resize(face, 64) for face in faces])
         for size, pictures in ((64, small), (128, faces)):
             for name, detector in (("dlib HOG", "dlib_hog"), ("MTCNN", "mtcnn")):
-                rows.append(_at_least(f"faces found by {name}, {size} px, {background} background ({len(faces)} faces)",
-                                      share_found(detector, pictures), 0.98))
+                rows.append(
+                    _at_least(
+                        f"faces found by {name}, {size} px, {background} background ({len(faces)} faces)",
+                        share_found(detector, pictures),
+                        0.98,
+                    )
+                )
     return rows
 
 
@@ -118,8 +126,13 @@ def _rows_of_embedding(seed: int) -> list[Row]:
     rows = []
     for background in ("white", "textured"):
         faces, speaker = draw_faces(seed, 40, 4, background)
-        rows.append(_at_least(f"dlib nearest neighbour is the same of 40 speakers x 4 faces, {background} background",
-                              nearest_is_same(embed(faces), speaker), 0.95))
+        rows.append(
+            _at_least(
+                f"dlib nearest neighbour is the same of 40 speakers x 4 faces, {background} background",
+                nearest_is_same(embed(faces), speaker),
+                0.95,
+            )
+        )
     return rows
 
 
@@ -144,7 +157,7 @@ def called_speech(seed: int, speakers: int, seconds: float = 10.0) -> tuple[floa
         talks = compose(draw_speaker(seed, index), seconds, rng).speech  # what draw_clip says, from the same stream
         clip, detector = draw_clip(seed, index, 0, seconds), webrtcvad.Vad(2)
         for start in range(0, len(clip) - VAD_FRAME + 1, VAD_FRAME):
-            called = detector.is_speech(clip[start:start + VAD_FRAME].tobytes(), SAMPLE_RATE_HZ)
+            called = detector.is_speech(clip[start : start + VAD_FRAME].tobytes(), SAMPLE_RATE_HZ)
             both = talks[start // 160], talks[start // 160 + 1]
             (outside if all(both) else inside).append(called)
     return float(np.mean(outside)), float(np.mean(inside))
@@ -163,8 +176,12 @@ def recognised(seed: int, speakers: int, recordings: int, seconds: float = 10.0)
     """Share of clips whose mean MFCC (20, standardised) is nearest its speaker's centroid over other recordings."""
     order = np.arange(40)
     cosines = np.cos(np.pi / 40 * (order + 0.5) * order[:20, None])
-    means = np.array([[cosines @ mel_statistics(draw_clip(seed, index, number, seconds))[:40]
-                       for number in range(recordings)] for index in range(speakers)])
+    means = np.array(
+        [
+            [cosines @ mel_statistics(draw_clip(seed, index, number, seconds))[:40] for number in range(recordings)]
+            for index in range(speakers)
+        ]
+    )
     means /= means.reshape(-1, 20).std(0)
     right = []
     for number in range(recordings):
@@ -192,10 +209,11 @@ def numbers(speakers: list[Speaker], name: str) -> np.ndarray:
 
 def _rows_of_speech(seed: int) -> list[Row]:
     outside, inside = called_speech(seed, 40)
-    return [_at_least("frames called speech by WebRTC VAD 2, outside pauses (40 speakers x 10 s)", outside, 0.9),
-            Row("the same inside pauses (its hangover is longer than many)", _percent(inside)),
-            _at_least("speaker from mean MFCC, nearest centroid, 40 speakers, other recording",
-                      recognised(seed, 40, 4), 0.8)]
+    return [
+        _at_least("frames called speech by WebRTC VAD 2, outside pauses (40 speakers x 10 s)", outside, 0.9),
+        Row("the same inside pauses (its hangover is longer than many)", _percent(inside)),
+        _at_least("speaker from mean MFCC, nearest centroid, 40 speakers, other recording", recognised(seed, 40, 4), 0.8),
+    ]
 
 
 def _rows_of_audibility(seed: int, train: int = 600, test: int = 300) -> list[Row]:
@@ -207,16 +225,26 @@ def _rows_of_audibility(seed: int, train: int = 600, test: int = 300) -> list[Ro
         man = numbers(speakers, "sex")
         correct = float(np.mean((explained(features, man, train)[1] > 0.5) == (man[train:] > 0.5)))
         most = max(np.mean(man[train:]), 1 - np.mean(man[train:]))
-        rows.append(Row(f"sex of the face from the voice, coupling {coupling:g}",
-                        f"{_percent(correct)}, always the commoner {_percent(most)}",
-                        ">= 95 %" if linked else "chance", bool(correct >= 0.95 if linked else correct < most + 0.08)))
+        rows.append(
+            Row(
+                f"sex of the face from the voice, coupling {coupling:g}",
+                f"{_percent(correct)}, always the commoner {_percent(most)}",
+                ">= 95 %" if linked else "chance",
+                bool(correct >= 0.95 if linked else correct < most + 0.08),
+            )
+        )
         for name in AUDIBLE[1:] + INAUDIBLE:
             share, _ = explained(features, numbers(speakers, name), train)
             audible = linked and name in AUDIBLE
             free = not linked or name not in AUDIBLE + _DEPENDENT
-            rows.append(Row(f"{name} of the face from the voice, coupling {coupling:g}", f"R^2 {share:.2f}",
-                            "R^2 >= 0.5" if audible else "chance: R^2 < 0.05" if free else "",
-                            share >= 0.5 if audible else share < 0.05 if free else None))
+            rows.append(
+                Row(
+                    f"{name} of the face from the voice, coupling {coupling:g}",
+                    f"R^2 {share:.2f}",
+                    "R^2 >= 0.5" if audible else "chance: R^2 < 0.05" if free else "",
+                    share >= 0.5 if audible else share < 0.05 if free else None,
+                )
+            )
     return rows
 
 
@@ -245,14 +273,14 @@ def checksum(seed: int, speakers: int = 4) -> str:
 def checksum_without_cpu_features(seed: int, speakers: int = 4) -> tuple[str, list[str]]:
     """checksum() from a fresh Python whose NumPy uses none of the CPU features it could; and those features."""
     features = _cpu_features()
-    program = (f"from gan.audit import toy_world; print(toy_world.checksum({seed}, {speakers})); "
-               "print(*toy_world._cpu_features())")
+    program = f"from gan.audit import toy_world; print(toy_world.checksum({seed}, {speakers})); print(*toy_world._cpu_features())"
     environment = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(features)}
     if not features:
         del environment["NPY_DISABLE_CPU_FEATURES"]
     root = str(Path(__file__).resolve().parents[2])
-    output = subprocess.run([sys.executable, "-c", program], env=environment, cwd=root, check=True, text=True,
-                            stdout=subprocess.PIPE).stdout.splitlines()
+    output = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=root, check=True, text=True, stdout=subprocess.PIPE
+    ).stdout.splitlines()
     assert output[1].strip() == "", f"NumPy still uses {output[1]}"
     return output[0], features
 
@@ -269,10 +297,16 @@ def _rows_of_speed(seed: int) -> list[Row]:
     face = _fastest(lambda number: render_face(speakers[number], draw_picture(_rng(seed, number, 0))))
     voice = _fastest(lambda number: draw_clip(seed, number, 0, 10.0))
     same, features = checksum_without_cpu_features(seed)
-    return [Row("a 128 px face, one core", f"{face * 1000:.1f} ms", "<= 15 ms", face <= 0.015),
-            Row("voices, one core", f"{10 / voice:.0f} x real time", ">= 100 x", 10 / voice >= 100),
-            Row(f"same bytes without CPU features ({' '.join(features) or 'none here'})",
-                "same" if same == checksum(seed) else "differ", "same", same == checksum(seed))]
+    return [
+        Row("a 128 px face, one core", f"{face * 1000:.1f} ms", "<= 15 ms", face <= 0.015),
+        Row("voices, one core", f"{10 / voice:.0f} x real time", ">= 100 x", 10 / voice >= 100),
+        Row(
+            f"same bytes without CPU features ({' '.join(features) or 'none here'})",
+            "same" if same == checksum(seed) else "differ",
+            "same",
+            same == checksum(seed),
+        ),
+    ]
 
 
 def _fastest(work: Callable[[int], object], repeats: int = 20) -> float:

@@ -23,9 +23,17 @@ def check(corpus: Corpus) -> Finding:
     for detector in detectors:
         asked, missed = len(left), []
         for start in range(0, asked, BLOCK):
-            rows = left[start:start + BLOCK]
+            rows = left[start : start + BLOCK]
             missed.append(rows[~detector(corpus.pixels(rows, size))])
         left = np.concatenate([*missed, np.zeros(0, np.int64)])
         notes.append(f"{detector.label}: found {asked - len(left)} of {asked} at {size} px.")
-    return Finding("no_face", "Is there a face in every picture?", leak=False, things="faces", unit="faces found",
-                   checked=len(corpus.faces), items=[names.face(int(face), 0) for face in left], notes=notes)
+    return Finding(
+        "no_face",
+        "Is there a face in every picture?",
+        leak=False,
+        things="faces",
+        unit="faces found",
+        checked=len(corpus.faces),
+        items=[names.face(int(face), 0) for face in left],
+        notes=notes,
+    )

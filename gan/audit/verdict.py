@@ -23,8 +23,15 @@ def verdict(findings: Sequence[Finding]) -> str:
         few = sum(finding.num_offending for finding in findings)
         return "SOUND: no leak between splits" + (f", {few} flaws within what is tolerated." if few else ", no flaw.") + beside
     word = "LEAKS" if any(finding.leak for finding in failed) else "FLAWED"
-    return f"{word}: " + ", ".join(f"{finding.check} {finding.num_offending} of {finding.checked} {finding.things}"
-                                   for finding in sorted(failed, key=lambda finding: not finding.leak)) + "." + beside
+    return (
+        f"{word}: "
+        + ", ".join(
+            f"{finding.check} {finding.num_offending} of {finding.checked} {finding.things}"
+            for finding in sorted(failed, key=lambda finding: not finding.leak)
+        )
+        + "."
+        + beside
+    )
 
 
 def verdict_of(corpus: Corpus) -> str | None:
@@ -44,9 +51,20 @@ def keep(corpus: Corpus, findings: Sequence[Finding]) -> None:
         return
     path = _path(corpus)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps({
-        "verdict": verdict(findings), "corpus": corpus.name, "checksum": corpus.checksum, "audit_version": AUDIT_VERSION,
-        "checks": checks, "offending": {finding.check: finding.num_offending for finding in findings}}, indent=1).encode())
+    write_atomically(
+        path,
+        json.dumps(
+            {
+                "verdict": verdict(findings),
+                "corpus": corpus.name,
+                "checksum": corpus.checksum,
+                "audit_version": AUDIT_VERSION,
+                "checks": checks,
+                "offending": {finding.check: finding.num_offending for finding in findings},
+            },
+            indent=1,
+        ).encode(),
+    )
 
 
 def _kept(corpus: Corpus) -> tuple[str, set[str]] | None:

@@ -10,8 +10,10 @@ ABOUT = "weight files of others: list, add, verify; nothing is ever downloaded"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The actions of `voxface assets`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = ("Pretrained weight files: what voxface can use, what is there, and whether it is intact.\n"
-                          "Nothing is downloaded: get a file from its authors, then add it. Terms: docs/weights.md.")
+    parser.description = (
+        "Pretrained weight files: what voxface can use, what is there, and whether it is intact.\n"
+        "Nothing is downloaded: get a file from its authors, then add it. Terms: docs/weights.md."
+    )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="name, state, size, licence and use of every weight file")
     listing.add_argument("--long", action="store_true", help="also file name, checksum, and where it is published")

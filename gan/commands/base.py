@@ -12,7 +12,7 @@ class Verb(argparse.ArgumentParser):
     _reading = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self._subparsers or self._reading:       # a verb of verbs; or called by parse_known_intermixed_args itself
+        if self._subparsers or self._reading:  # a verb of verbs; or called by parse_known_intermixed_args itself
             return super().parse_known_args(args, namespace)
         self._reading = True
         try:
@@ -23,5 +23,10 @@ class Verb(argparse.ArgumentParser):
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    parser.add_argument("--allow-code", action="append", default=[], metavar="MODULE",
-                        help="let the run's saved config name classes of this module outside voxface")
+    parser.add_argument(
+        "--allow-code",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="let the run's saved config name classes of this module outside voxface",
+    )

@@ -11,8 +11,9 @@ ABOUT = "recipe -> modules, parameters, shapes, FLOPs"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="a shipped recipe or a YAML file")
     parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="dotted config keys")
-    parser.add_argument("--identities", type=int, metavar="K",
-                        help="number of training speakers (default: as published for the recipe)")
+    parser.add_argument(
+        "--identities", type=int, metavar="K", help="number of training speakers (default: as published for the recipe)"
+    )
     parser.add_argument("--json", action="store_true", help="everything, ordered tensor shapes included, as JSON")
 
 

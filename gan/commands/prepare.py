@@ -13,11 +13,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
     for name, module, about in (
-            ("toy", toy, "the synthetic world: speakers whose faces and voices are drawn from a seed"),
-            ("youtubers", youtubers, "Wav2Pix's layout: numbered pairs of a face and a clip, one folder a person"),
-            ("folder", folder, "your own data: one folder a speaker, or a CSV naming speaker, recording, file")):
-        source = sources.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".",
-                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+        ("toy", toy, "the synthetic world: speakers whose faces and voices are drawn from a seed"),
+        ("youtubers", youtubers, "Wav2Pix's layout: numbered pairs of a face and a clip, one folder a person"),
+        ("folder", folder, "your own data: one folder a speaker, or a CSV naming speaker, recording, file"),
+    ):
+        source = sources.add_parser(
+            name, help=about, description=about[0].upper() + about[1:] + ".", formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         source.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         module.add_arguments(source)
         source.set_defaults(prepare=module.main)

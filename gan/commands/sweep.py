@@ -23,9 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     log = action("log", "print a cell's log", _log)
     for added in (start, status, log):
         added.add_argument("file", type=Path, help="the sweep's YAML")
-        added.add_argument("overrides", nargs="*", default=[], metavar="key=value",
-                           help="an axis of the cell, such as seed=0 variant=full" if added is log else
-                                "dotted keys of it, e.g. launcher.parallel=2 seeds=[0,1]")
+        added.add_argument(
+            "overrides",
+            nargs="*",
+            default=[],
+            metavar="key=value",
+            help="an axis of the cell, such as seed=0 variant=full"
+            if added is log
+            else "dotted keys of it, e.g. launcher.parallel=2 seeds=[0,1]",
+        )
         added.add_argument("--out", type=Path, metavar="DIR", help="where it is kept (default: sweeps/<name of the file>)")
     start.add_argument("--dry-run", action="store_true", help="print the cells, their estimated time and disk, and what is done")
     start.add_argument("--retry", action="store_true", help="start those anew that failed before")

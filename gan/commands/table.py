@@ -12,14 +12,24 @@ ABOUT = "results rows -> Markdown, LaTeX, CSV, plots"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("results", nargs="*", type=Path, default=[Path("results.jsonl")],
-                        help="results files (default: results.jsonl)")
+    parser.add_argument(
+        "results", nargs="*", type=Path, default=[Path("results.jsonl")], help="results files (default: results.jsonl)"
+    )
     parser.add_argument("--format", choices=("markdown", "latex", "csv"), default="markdown", help="how it is written")
-    parser.add_argument("--layout", type=Path, metavar="FILE",
-                        help="a YAML file that says which rows and columns (docs/tables.md), or a sweep's with such a section")
-    parser.add_argument("--compare", nargs=2, action="append", metavar=("A", "B"),
-                        help="which paired differences, A minus B by speaker, to show: systems or recipes; may be repeated "
-                             "(default: every trained system against every other row; with --layout, its first row against all)")
+    parser.add_argument(
+        "--layout",
+        type=Path,
+        metavar="FILE",
+        help="a YAML file that says which rows and columns (docs/tables.md), or a sweep's with such a section",
+    )
+    parser.add_argument(
+        "--compare",
+        nargs=2,
+        action="append",
+        metavar=("A", "B"),
+        help="which paired differences, A minus B by speaker, to show: systems or recipes; may be repeated "
+        "(default: every trained system against every other row; with --layout, its first row against all)",
+    )
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the table there too, as PNG and PDF")
 
 

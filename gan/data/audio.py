@@ -23,7 +23,7 @@ LARGEST_AMPLITUDE = 16.0
 BLOCK_FRAMES = 1 << 20
 # Of what independent channels leave in their mean: with less, they take each other away. Two must correlate below -0.9.
 LEAST_LEFT = 0.1
-INAUDIBLE = 1e-9    # variance of rounding to 16 bits
+INAUDIBLE = 1e-9  # variance of rounding to 16 bits
 OPPOSITE = "channels of opposite phase, which silence each other; the loudest was taken alone"
 
 
@@ -51,9 +51,11 @@ def read_sound(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[
     if not len(mono):
         content = path.read_bytes()
         start = content.find(b"data") + 8
-        if content.startswith(b"RIFF") and content[start - 4:start] == bytes(4) and len(content) > start:
-            raise ValueError(f"{path}: its header says that no sound follows, but {len(content) - start} bytes do. It was "
-                             "written to a pipe, or not to its end; save it anew, as sox --ignore-length does.")
+        if content.startswith(b"RIFF") and content[start - 4 : start] == bytes(4) and len(content) > start:
+            raise ValueError(
+                f"{path}: its header says that no sound follows, but {len(content) - start} bytes do. It was "
+                "written to a pipe, or not to its end; save it anew, as sox --ignore-length does."
+            )
         raise ValueError(f"{path}: the file holds no samples.")
     if not np.isfinite(mono).all():
         raise ValueError(f"{path}: holds {int((~np.isfinite(mono)).sum())} samples that are NaN or infinite.")
@@ -63,8 +65,9 @@ def read_sound(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[
     if opposite:
         mono = _read_mono(path, int(variances.argmax()))[0]
     if np.abs(mono).max() > LARGEST_AMPLITUDE:
-        raise ValueError(f"{path}: samples reach {np.abs(mono).max():g}, but sound lies in [-1, 1]. "
-                         "Scale it, or save it as 16-bit.")
+        raise ValueError(
+            f"{path}: samples reach {np.abs(mono).max():g}, but sound lies in [-1, 1]. Scale it, or save it as 16-bit."
+        )
     return np.clip(resample(mono, rate_hz, sample_rate_hz), -1, 1), OPPOSITE if opposite else ""
 
 
@@ -89,7 +92,7 @@ def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int,
                 raise ValueError(f"{path}: sample rate {rate_hz} Hz; read are {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}.")
             sums = np.zeros((2, file.channels))
             while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-                with np.errstate(invalid="ignore", over="ignore"):     # what is infinite is refused later
+                with np.errstate(invalid="ignore", over="ignore"):  # what is infinite is refused later
                     sums += [block.sum(axis=0, dtype=np.float64), np.square(block, dtype=np.float64).sum(axis=0)]
                     mean = block.mean(axis=1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
                 blocks.append(mean if channel is None else block[:, channel].copy())
@@ -110,4 +113,4 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
 def middle(waveform: np.ndarray, seconds: float) -> np.ndarray:
     """The middle of a waveform, at most that long."""
     count = math.ceil(seconds * SAMPLE_RATE_HZ)
-    return waveform[max(0, (len(waveform) - count) // 2):][:count]
+    return waveform[max(0, (len(waveform) - count) // 2) :][:count]

@@ -24,7 +24,7 @@ def open_corpus(name: str) -> Corpus:
         try:
             toy.prepare_toy(path, size, background=background)
         except ValueError:
-            if not path.exists():       # another process was faster: the same world, which does as well
+            if not path.exists():  # another process was faster: the same world, which does as well
                 raise
     return Corpus(path)
 

@@ -27,13 +27,22 @@ from gan.files import sha256
 
 SCHEMA_VERSION = 1
 SAMPLE_RATE_HZ = 16_000
-INT16_SCALE = np.float32(1 / 32768)     # from stored samples to [-1, 1]
+INT16_SCALE = np.float32(1 / 32768)  # from stored samples to [-1, 1]
 SPLITS = ("train", "val_speech", "val_speaker", "unseen_speech", "unseen_speaker")
 SPEAKER_SPLITS = ("train", "val_speaker", "unseen_speaker")
 READABLE = "Let its owner run chmod -R a+rX on the corpus."
 
-CLIP = np.dtype([("speaker", "<u4"), ("recording", "<u4"), ("split", "u1"), ("shard", "<u2"), ("offset", "<u8"),
-                 ("length", "<u4"), ("face", "<i8")])
+CLIP = np.dtype(
+    [
+        ("speaker", "<u4"),
+        ("recording", "<u4"),
+        ("split", "u1"),
+        ("shard", "<u2"),
+        ("offset", "<u8"),
+        ("length", "<u4"),
+        ("face", "<i8"),
+    ]
+)
 FACE = np.dtype([("speaker", "<u4"), ("recording", "<u4"), ("split", "u1"), ("shard", "<u2"), ("row", "<u4")])
 
 
@@ -48,8 +57,10 @@ class Corpus:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         if not (self.path / "corpus.json").is_file():
-            raise ValueError(f"data.corpus: {self.path} has no corpus.json. Make one with voxface prepare, "
-                             "or use toy:tiny, toy:demo or toy:bench.")
+            raise ValueError(
+                f"data.corpus: {self.path} has no corpus.json. Make one with voxface prepare, "
+                "or use toy:tiny, toy:demo or toy:bench."
+            )
         try:
             self.info: dict[str, Any] = json.loads((self.path / "corpus.json").read_text(encoding="utf-8"))
         except PermissionError:
@@ -57,21 +68,27 @@ class Corpus:
         except ValueError as error:
             raise ValueError(f"{self.path / 'corpus.json'}: not valid JSON ({error}). Prepare the corpus again.") from None
         if self.info.get("schema_version") != SCHEMA_VERSION:
-            raise ValueError(f"{self.path}: corpus schema version {self.info.get('schema_version')}, this voxface reads "
-                             f"version {SCHEMA_VERSION}. Prepare the corpus again.")
+            raise ValueError(
+                f"{self.path}: corpus schema version {self.info.get('schema_version')}, this voxface reads "
+                f"version {SCHEMA_VERSION}. Prepare the corpus again."
+            )
         self.name: str = self.info["name"]
         self.checksum: str = self.info["checksum"]
         self.sample_rate_hz: int = self.info["sample_rate_hz"]
         if self.sample_rate_hz != SAMPLE_RATE_HZ:
-            raise ValueError(f"{self.path}: sample_rate_hz of corpus.json is {self.sample_rate_hz}, but features read "
-                             f"{SAMPLE_RATE_HZ} Hz. Prepare it again.")
+            raise ValueError(
+                f"{self.path}: sample_rate_hz of corpus.json is {self.sample_rate_hz}, but features read "
+                f"{SAMPLE_RATE_HZ} Hz. Prepare it again."
+            )
         self.face_sizes: tuple[int, ...] = tuple(self.info["face_sizes"])
         self.face_box: tuple[float, float, float, float] = tuple(self.info["face_box"])
         self.clips: np.ndarray = self._open("clips.npy")
         self.faces: np.ndarray = self._open("faces.npy")
         self._audio = [self._open(f"audio-{shard:05d}.npy") for shard in range(self.info["audio_shards"])]
-        self._pixels = {size: [self._open(f"faces-{size}-{shard:05d}.npy") for shard in range(self.info["face_shards"])]
-                        for size in self.face_sizes}
+        self._pixels = {
+            size: [self._open(f"faces-{size}-{shard:05d}.npy") for shard in range(self.info["face_shards"])]
+            for size in self.face_sizes
+        }
 
     def _open(self, name: str) -> np.ndarray:
         path = self.path / name
@@ -83,8 +100,7 @@ class Corpus:
         except PermissionError:
             raise ValueError(f"{path}: may not be read (permission denied). {READABLE}") from None
         except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{path}: cut short or damaged ({str(error).splitlines()[0]}). "
-                             "Prepare the corpus again.") from None
+            raise ValueError(f"{path}: cut short or damaged ({str(error).splitlines()[0]}). Prepare the corpus again.") from None
 
     @cached_property
     def speakers(self) -> list[dict[str, str]]:
@@ -104,13 +120,15 @@ class Corpus:
         """int16 (S,) samples of a clip, a view of the memory map."""
         row = self.clips[clip]
         start = int(row["offset"])
-        return self._audio[row["shard"]][start:start + int(row["length"])]
+        return self._audio[row["shard"]][start : start + int(row["length"])]
 
     def pixels(self, faces: Sequence[int] | np.ndarray, size: int) -> np.ndarray:
         """uint8 (N, size, size, 3) RGB pictures of the given faces. Raises ValueError for a size not stored."""
         if size not in self._pixels:
-            raise ValueError(f"{self.path}: faces of {size} px are not stored. Have: {list(self.face_sizes)} px. "
-                             "Prepare the corpus with that face size.")
+            raise ValueError(
+                f"{self.path}: faces of {size} px are not stored. Have: {list(self.face_sizes)} px. "
+                "Prepare the corpus with that face size."
+            )
         rows = self.faces[np.asarray(faces, dtype=np.int64)]
         shards = self._pixels[size]
         if len(shards) == 1:
@@ -137,5 +155,6 @@ class Corpus:
             else:
                 digest = sha256(path)
             if digest != expected:
-                raise ValueError(f"{path}: checksum {digest[:12]} differs from the recorded {expected[:12]}. "
-                                 "Prepare the corpus again.")
+                raise ValueError(
+                    f"{path}: checksum {digest[:12]} differs from the recorded {expected[:12]}. Prepare the corpus again."
+                )

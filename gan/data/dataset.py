@@ -52,7 +52,7 @@ class BySpeaker:
 
     def of(self, position: int) -> np.ndarray:
         """All rows of one speaker."""
-        return self.rows[self.starts[position]:self.starts[position] + self.counts[position]]
+        return self.rows[self.starts[position] : self.starts[position] + self.counts[position]]
 
     def draw(self, positions: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         """One row for each position in self.speakers; uniform in [0, 1) chooses among the speaker's rows."""
@@ -75,13 +75,14 @@ class _Permutations:
     def take(self, start: int, count: int) -> np.ndarray:
         first, last = start // self.size, (start + count - 1) // self.size
         joined = np.concatenate([self._epoch(epoch) for epoch in range(first, last + 1)])
-        return joined[start - first * self.size:][:count]
+        return joined[start - first * self.size :][:count]
 
 
 def rng(seed: int, stream: int, counter: int) -> np.random.Generator:
     """The random numbers of one counter of one stream."""
-    return np.random.Generator(np.random.Philox(key=np.array([seed, stream], np.uint64),
-                                                counter=np.array([0, 0, 0, counter], np.uint64)))
+    return np.random.Generator(
+        np.random.Philox(key=np.array([seed, stream], np.uint64), counter=np.array([0, 0, 0, counter], np.uint64))
+    )
 
 
 class Batches(Dataset[Batch]):
@@ -95,9 +96,22 @@ class Batches(Dataset[Batch]):
     Raises ValueError if the corpus cannot give such batches.
     """
 
-    def __init__(self, corpus: Corpus, *, pairing: str, clip_seconds: tuple[float, float], batch_size: int, seed: int,
-                 face_size: int, pixel_space: str, segments: int = 1, mismatched: bool = False, flip: float = 0.0,
-                 split: str = "train", share: tuple[int, int] = (0, 1)):
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        pairing: str,
+        clip_seconds: tuple[float, float],
+        batch_size: int,
+        seed: int,
+        face_size: int,
+        pixel_space: str,
+        segments: int = 1,
+        mismatched: bool = False,
+        flip: float = 0.0,
+        split: str = "train",
+        share: tuple[int, int] = (0, 1),
+    ):
         self.corpus, self.pairing, self.batch_size, self.seed = corpus, pairing, batch_size, seed
         self.face_size, self.pixel_space, self.segments, self.mismatched = face_size, pixel_space, segments, mismatched
         self.flip = flip
@@ -109,8 +123,9 @@ class Batches(Dataset[Batch]):
         self.faces = BySpeaker(corpus.faces["speaker"][faces], faces)
         self.labels = identity_labels(corpus)
         if not len(faces) or not len(clips):
-            raise ValueError(f"data.corpus: {corpus.name} has {len(clips)} clips and {len(faces)} faces in split {split}; "
-                             "both are needed.")
+            raise ValueError(
+                f"data.corpus: {corpus.name} has {len(clips)} clips and {len(faces)} faces in split {split}; both are needed."
+            )
         if mismatched and len(self.faces.speakers) < 2:
             raise ValueError(f"data.corpus: {corpus.name} has one speaker; a mismatched face needs a second.")
         if pairing == "aligned":
@@ -157,9 +172,14 @@ class Batches(Dataset[Batch]):
             shown = torch.where(mirrored[:, None, None, None], shown.flip(3), shown)
             index = index.masked_fill(mirrored, -1)
         return Batch(
-            torch.from_numpy(waveform), torch.from_numpy(num_samples), shown, mismatched,
+            torch.from_numpy(waveform),
+            torch.from_numpy(num_samples),
+            shown,
+            mismatched,
             torch.from_numpy(self.labels[self.corpus.clips["speaker"][clips]]),
-            torch.from_numpy(self.labels[self.corpus.faces["speaker"][faces]]), index)
+            torch.from_numpy(self.labels[self.corpus.faces["speaker"][faces]]),
+            index,
+        )
 
     def _crop(self, clips: np.ndarray, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """A random crop of each of our clips; clips shorter than it are whole, zeros after. (B, length), (B,)."""
@@ -169,7 +189,7 @@ class Batches(Dataset[Batch]):
         clips, starts, num_samples = clips[self.own], starts[self.own], num_samples[self.own]
         out = np.zeros((len(clips), length), np.float32)
         for row, clip, start, count in zip(out, clips, starts, num_samples, strict=True):
-            row[:count] = self.corpus.waveform(clip)[start:start + count]
+            row[:count] = self.corpus.waveform(clip)[start : start + count]
         out *= INT16_SCALE
         return out, num_samples
 
@@ -186,11 +206,14 @@ class Batches(Dataset[Batch]):
             starts = (random.random(len(clips)) * np.maximum(lengths - length, 1)).astype(np.int64)
             if not 0 <= item < len(out):
                 continue
-            cuts = [(clip, at) for clip, start, end in zip(clips, starts, lengths, strict=True)
-                    for at in range(start, end - length + 1, length)] or [(clips[0], 0)]
-            for segment, (clip, at) in enumerate(cuts[:self.segments]):
-                window = self.corpus.waveform(clip)[at:at + length]
-                out[item, segment, :len(window)] = window
+            cuts = [
+                (clip, at)
+                for clip, start, end in zip(clips, starts, lengths, strict=True)
+                for at in range(start, end - length + 1, length)
+            ] or [(clips[0], 0)]
+            for segment, (clip, at) in enumerate(cuts[: self.segments]):
+                window = self.corpus.waveform(clip)[at : at + length]
+                out[item, segment, : len(window)] = window
                 num_samples[item, segment] = len(window)
         out *= INT16_SCALE
         return out, num_samples
@@ -213,7 +236,13 @@ def people(corpus: Corpus) -> str:
 
 def loader(batches: Batches, start: int, stop: int, workers: int, pin_memory: bool = False) -> Iterator[Batch]:
     """The batches of steps start..stop-1 in order, read ahead by worker processes."""
-    return iter(DataLoader(batches, sampler=range(start, stop), batch_size=None, num_workers=workers, pin_memory=pin_memory,
-                           persistent_workers=False))
-
-
+    return iter(
+        DataLoader(
+            batches,
+            sampler=range(start, stop),
+            batch_size=None,
+            num_workers=workers,
+            pin_memory=pin_memory,
+            persistent_workers=False,
+        )
+    )

@@ -6,10 +6,55 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-UNREAD_SOUND = (".3gp", ".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".flv", ".m4a", ".m4b", ".m4v", ".mka", ".mkv",
-                ".mov", ".mp2", ".mp4", ".mpeg", ".mpg", ".mts", ".oga", ".ra", ".w64", ".webm", ".wma", ".wmv", ".wv")
-UNREAD_PICTURES = (".arw", ".avif", ".cr2", ".cr3", ".dng", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jxl", ".nef",
-                   ".ppm", ".psd", ".tga", ".tif", ".tiff")
+UNREAD_SOUND = (
+    ".3gp",
+    ".aac",
+    ".aif",
+    ".aiff",
+    ".amr",
+    ".au",
+    ".avi",
+    ".caf",
+    ".flv",
+    ".m4a",
+    ".m4b",
+    ".m4v",
+    ".mka",
+    ".mkv",
+    ".mov",
+    ".mp2",
+    ".mp4",
+    ".mpeg",
+    ".mpg",
+    ".mts",
+    ".oga",
+    ".ra",
+    ".w64",
+    ".webm",
+    ".wma",
+    ".wmv",
+    ".wv",
+)
+UNREAD_PICTURES = (
+    ".arw",
+    ".avif",
+    ".cr2",
+    ".cr3",
+    ".dng",
+    ".gif",
+    ".heic",
+    ".heif",
+    ".jfif",
+    ".jp2",
+    ".jpe",
+    ".jxl",
+    ".nef",
+    ".ppm",
+    ".psd",
+    ".tga",
+    ".tif",
+    ".tiff",
+)
 
 
 def ends(path: Path, endings: Sequence[str]) -> bool:

@@ -46,7 +46,7 @@ def _share(count: int, total: int, things: str, split: str, what: str) -> str:
     return f"{count} of {total} {things} of {split} {what}" if count else ""
 
 
-@lru_cache(maxsize=64)      # asked again for every system of an evaluation
+@lru_cache(maxsize=64)  # asked again for every system of an evaluation
 def overlap(trained: Corpus, scored: Corpus, split: str) -> Overlap:
     """What `split` of `scored` shares with the training split of `trained`."""
     heard, asked = _recordings(trained, "train"), _recordings(scored, split)

@@ -30,22 +30,28 @@ def read_picture(path: str | Path, swap_red_blue: bool = False) -> tuple[np.ndar
     """read_face, and what a person is to be told of the picture: TRANSPARENT or nothing."""
     try:
         with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), Image.open(path) as image:
-            if getattr(image, "is_animated", False) and image.format != "MPO":      # of a camera's MPO the first is the photo
+            if getattr(image, "is_animated", False) and image.format != "MPO":  # of a camera's MPO the first is the photo
                 raise ValueError("several in one file, as animations are; save the one that is meant")
             if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):  # a PNG's are 16 bits, for older Pillows
                 raise ValueError("values of 32 bits, whose white is not known; save it with 8 or 16")
             pixels, transparent = _eight_bit(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file.") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError, SyntaxError,
-            ValueError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         raise ValueError(f"{path}: not a readable picture ({str(error).splitlines()[0]}).") from None
     return np.ascontiguousarray(pixels[..., ::-1]) if swap_red_blue else pixels, TRANSPARENT if transparent else ""
 
 
 def _eight_bit(image: Image.Image) -> tuple[np.ndarray, bool]:
     """uint8 (H, W, 3) RGB, composited on white; was anything transparent?"""
-    if image.mode == "I" or image.mode.startswith("I;16"):      # Pillow itself would clip 16 bits at 255
+    if image.mode == "I" or image.mode.startswith("I;16"):  # Pillow itself would clip 16 bits at 255
         values = np.asarray(image).astype(np.int64)
         grey = np.rint(values / 257).astype(np.uint8)
         hidden = values == image.info.get("transparency", -1)

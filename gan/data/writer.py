@@ -31,8 +31,9 @@ class _GrowingArray:
         self._write_header()
 
     def _write_header(self) -> None:
-        npy.write_array_header_1_0(self.file, {"descr": npy.dtype_to_descr(self.dtype), "fortran_order": False,
-                                               "shape": (self.rows, *self.row_shape)})
+        npy.write_array_header_1_0(
+            self.file, {"descr": npy.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self.rows, *self.row_shape)}
+        )
 
     @property
     def payload_bytes(self) -> int:
@@ -61,17 +62,34 @@ class CorpusWriter:
     Raises ValueError if path exists already.
     """
 
-    def __init__(self, path: str | Path, *, name: str, source: str, licence: str, consent: str,
-                 face_sizes: Sequence[int] = (64, 128), face_box: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
-                 extra: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        name: str,
+        source: str,
+        licence: str,
+        consent: str,
+        face_sizes: Sequence[int] = (64, 128),
+        face_box: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
+        extra: dict[str, Any] | None = None,
+    ):
         self.path = Path(path)
         if self.path.exists():
             raise ValueError(f"{self.path}: exists already. Remove it or name another folder.")
         if not face_sizes or min(face_sizes) < 1:
             raise ValueError(f"face sizes: {list(face_sizes)} came. Allowed: one or more, in pixels from 1 on.")
         self._info: dict[str, Any] = dict(
-            schema_version=SCHEMA_VERSION, name=name, source=source, licence=licence, consent=consent,
-            sample_rate_hz=SAMPLE_RATE_HZ, face_sizes=list(face_sizes), face_box=list(face_box), extra=extra or {})
+            schema_version=SCHEMA_VERSION,
+            name=name,
+            source=source,
+            licence=licence,
+            consent=consent,
+            sample_rate_hz=SAMPLE_RATE_HZ,
+            face_sizes=list(face_sizes),
+            face_box=list(face_box),
+            extra=extra or {},
+        )
         self._folder = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._speakers: list[dict[str, Any]] = []
         self._recordings: list[tuple[int, int, str]] = []
@@ -105,8 +123,9 @@ class CorpusWriter:
         owner = self._speakers[speaker]["split"]
         allowed = ("train", "val_speech", "unseen_speech") if owner == "train" else (owner,)
         if split not in allowed:
-            raise ValueError(f"recording {name}: split {split} does not fit a speaker of split {owner}. "
-                             f"Allowed: {', '.join(allowed)}.")
+            raise ValueError(
+                f"recording {name}: split {split} does not fit a speaker of split {owner}. Allowed: {', '.join(allowed)}."
+            )
         self._recordings.append((speaker, SPLITS.index(split), name))
         return len(self._recordings) - 1
 
@@ -118,8 +137,9 @@ class CorpusWriter:
             self._audio.append(self._new_array(f"audio-{len(self._audio):05d}.npy", np.dtype("<i2")))
         shard = self._audio[-1]
         speaker, split, _ = self._recordings[recording]
-        self._clips.append((speaker, recording, split, len(self._audio) - 1, shard.rows, len(waveform),
-                            -1 if face is None else face))
+        self._clips.append(
+            (speaker, recording, split, len(self._audio) - 1, shard.rows, len(waveform), -1 if face is None else face)
+        )
         shard.append(waveform)
         return len(self._clips) - 1
 
@@ -129,8 +149,12 @@ class CorpusWriter:
             raise ValueError(f"face: {image.dtype} {image.shape} came, uint8 (height, width, 3) is stored.")
         if not self._pixels or max(a.payload_bytes for a in self._pixels[-1].values()) >= SHARD_BYTES:
             number = len(self._pixels)
-            self._pixels.append({size: self._new_array(f"faces-{size}-{number:05d}.npy", np.dtype("u1"), (size, size, 3))
-                                 for size in self._info["face_sizes"]})
+            self._pixels.append(
+                {
+                    size: self._new_array(f"faces-{size}-{number:05d}.npy", np.dtype("u1"), (size, size, 3))
+                    for size in self._info["face_sizes"]
+                }
+            )
         shard = self._pixels[-1]
         speaker, split, _ = self._recordings[recording]
         self._faces.append((speaker, recording, split, len(self._pixels) - 1, next(iter(shard.values())).rows))
@@ -143,21 +167,34 @@ class CorpusWriter:
 
     def _finish(self) -> None:
         arrays = {f"audio-{number:05d}.npy": audio for number, audio in enumerate(self._audio)}
-        arrays |= {f"faces-{size}-{number:05d}.npy": array
-                   for number, by_size in enumerate(self._pixels) for size, array in by_size.items()}
+        arrays |= {
+            f"faces-{size}-{number:05d}.npy": array
+            for number, by_size in enumerate(self._pixels)
+            for size, array in by_size.items()
+        }
         for name, rows, dtype in (("clips.npy", self._clips, CLIP), ("faces.npy", self._faces, FACE)):
             arrays[name] = self._new_array(name, dtype)
             arrays[name].append(np.array(rows, dtype))
         self._checksums |= {name: array.settle() for name, array in arrays.items()}
         self._write_csv("speakers.csv", self._speakers)
-        self._write_csv("recordings.csv", [{"recording": number, "speaker": self._speakers[speaker]["speaker"],
-                                            "split": SPLITS[split], "source": name}
-                                           for number, (speaker, split, name) in enumerate(self._recordings)])
+        self._write_csv(
+            "recordings.csv",
+            [
+                {"recording": number, "speaker": self._speakers[speaker]["speaker"], "split": SPLITS[split], "source": name}
+                for number, (speaker, split, name) in enumerate(self._recordings)
+            ],
+        )
         content = hashlib.sha256(json.dumps([sorted(self._checksums.items()), self._info["face_box"]]).encode())
-        self._info |= dict(num_speakers=len(self._speakers), num_recordings=len(self._recordings),
-                           num_clips=len(self._clips), num_faces=len(self._faces), audio_shards=len(self._audio),
-                           face_shards=len(self._pixels), files=dict(sorted(self._checksums.items())),
-                           checksum=content.hexdigest())
+        self._info |= dict(
+            num_speakers=len(self._speakers),
+            num_recordings=len(self._recordings),
+            num_clips=len(self._clips),
+            num_faces=len(self._faces),
+            audio_shards=len(self._audio),
+            face_shards=len(self._pixels),
+            files=dict(sorted(self._checksums.items())),
+            checksum=content.hexdigest(),
+        )
         write_atomically(self._folder / "corpus.json", json.dumps(self._info, indent=1, ensure_ascii=False).encode())
         if self.path.exists():
             raise ValueError(f"{self.path}: appeared while it was being prepared. Nothing was overwritten.")

@@ -17,9 +17,11 @@ from evaluation.real_faces.gallery import sums_of, unit
 from gan.experiments._voice import Voice
 
 # What `likeness` measures, in a sheet's words.
-COLUMNS = ("similarity: cosine (dlib) to the speaker's mean real face; to_others: to the other speakers' mean real faces; "
-           "change: from the first row, paired by speaker; real_similarity: of real faces; found: share in which MTCNN finds a "
-           "face; real_found: of real faces.")
+COLUMNS = (
+    "similarity: cosine (dlib) to the speaker's mean real face; to_others: to the other speakers' mean real faces; "
+    "change: from the first row, paired by speaker; real_similarity: of real faces; found: share in which MTCNN finds a "
+    "face; real_found: of real faces."
+)
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,22 @@ class Judge:
         return Measured(found.mean, *found.interval)
 
 
-def likeness(judge: Judge, faces: np.ndarray, voice: np.ndarray,
-             first: tuple[np.ndarray, np.ndarray] | None) -> tuple[dict[str, Any], tuple[np.ndarray, np.ndarray]]:
+def likeness(
+    judge: Judge, faces: np.ndarray, voice: np.ndarray, first: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[dict[str, Any], tuple[np.ndarray, np.ndarray]]:
     """The columns that most tables share, of faces drawn for voices; and (values, voice) for the rows below to be compared with.
 
     They are explained in COLUMNS.
     """
     own, others = judge.to_real(judge.embed(faces), voice)
     values, before = first or (own, voice)
-    return dict(speakers=len(np.unique(voice)), faces=len(faces), similarity=judge.measure(own, voice),
-                to_others=judge.measure(others, voice),
-                change=Measured(math.nan) if first is None else judge.change(own, voice, values, before),
-                real_similarity=judge.real_similarity(), found=judge.measure(judge.found(faces), voice),
-                real_found=judge.real_found()), (values, before)
+    return dict(
+        speakers=len(np.unique(voice)),
+        faces=len(faces),
+        similarity=judge.measure(own, voice),
+        to_others=judge.measure(others, voice),
+        change=Measured(math.nan) if first is None else judge.change(own, voice, values, before),
+        real_similarity=judge.real_similarity(),
+        found=judge.measure(judge.found(faces), voice),
+        real_found=judge.real_found(),
+    ), (values, before)

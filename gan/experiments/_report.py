@@ -17,10 +17,15 @@ def csv_of(rows: Sequence[dict[str, Any]]) -> bytes:
     for row in rows:
         line: dict[str, Any] = {}
         for key, value in row.items():
-            parts = {key: value.value, f"{key}_low": value.low, f"{key}_high": value.high} if isinstance(value, Measured) \
+            parts = (
+                {key: value.value, f"{key}_low": value.low, f"{key}_high": value.high}
+                if isinstance(value, Measured)
                 else {key: value}
-            line |= {k: "" if isinstance(v, float) and math.isnan(v) else f"{v:.6g}" if isinstance(v, float) else v
-                     for k, v in parts.items()}
+            )
+            line |= {
+                k: "" if isinstance(v, float) and math.isnan(v) else f"{v:.6g}" if isinstance(v, float) else v
+                for k, v in parts.items()
+            }
         flat.append(line)
     text = io.StringIO()
     table = csv.DictWriter(text, list(flat[0]), lineterminator="\n")
@@ -31,6 +36,7 @@ def csv_of(rows: Sequence[dict[str, Any]]) -> bytes:
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
     """A Markdown table; columns in which nothing is known are left out."""
+
     def cell(value: Any) -> str:
         if isinstance(value, float):
             return "" if math.isnan(value) else f"{round(value, 3):g}"

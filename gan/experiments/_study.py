@@ -23,8 +23,8 @@ from gan.model import Generator
 from gan.run import Run
 
 STREAM_VOICES, STREAM_CLIPS = range(110, 112)
-SPEECH_SECONDS = 40.0       # of a voice that is read: enough for every experiment
-REAL_FACES = 50             # of a speaker that are compared with
+SPEECH_SECONDS = 40.0  # of a voice that is read: enough for every experiment
+REAL_FACES = 50  # of a speaker that are compared with
 
 
 class Study:
@@ -34,15 +34,18 @@ class Study:
     audio: sound files, each a voice of its own, and folders, each one voice of several clips.
     """
 
-    def __init__(self, run: Run, corpus: Corpus, split: str | None = None, audio: Sequence[Path] = (), limit: int = 100,
-                 seed: int = 0):
+    def __init__(
+        self, run: Run, corpus: Corpus, split: str | None = None, audio: Sequence[Path] = (), limit: int = 100, seed: int = 0
+    ):
         if limit < 1:
             raise ValueError(f"--speakers: {limit} came. Allowed: 1 or more.")
         if audio and split:
             raise ValueError("--split: sound files belong to no split. Give --split or --audio, not both.")
         if run.generator.features.reads != "waveform":
-            raise ValueError(f"{run.path}: this run draws from {run.generator.features.reads}s, not from speech. "
-                             "Experiments need a run that hears.")
+            raise ValueError(
+                f"{run.path}: this run draws from {run.generator.features.reads}s, not from speech. "
+                "Experiments need a run that hears."
+            )
         self.run, self.corpus, self.split, self.audio, self.limit, self.seed = run, corpus, split, list(audio), limit, seed
         self.size = run.generator.image_sizes[-1]
         self.batch_size = run.config.evaluation.batch_size
@@ -65,19 +68,22 @@ class Study:
         """Raises ValueError if there are fewer than at_least."""
         found = self._of_files() if self.audio else self.of_split(self.corpus, self.split or default_split)
         if len(found) < at_least:
-            raise ValueError(f"voices: {len(found)} came, this experiment needs {at_least} or more. "
-                             + ("Name more sound files." if self.audio else "Raise --speakers, or choose another --split."))
+            raise ValueError(
+                f"voices: {len(found)} came, this experiment needs {at_least} or more. "
+                + ("Name more sound files." if self.audio else "Raise --speakers, or choose another --split.")
+            )
         return found
 
     def of_split(self, corpus: Corpus, split: str) -> list[Voice]:
         """Speakers with clips and faces in a split, at most `limit` of them, drawn by the seed."""
         clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
-        by_clip, by_face = (BySpeaker(index["speaker"][rows], rows) for index, rows in
-                            ((corpus.clips, clips), (corpus.faces, faces)))
+        by_clip, by_face = (
+            BySpeaker(index["speaker"][rows], rows) for index, rows in ((corpus.clips, clips), (corpus.faces, faces))
+        )
         speakers = np.intersect1d(by_clip.speakers, by_face.speakers)
         if not len(speakers):
             raise ValueError(f"split: {corpus.name} has no speaker with clips and faces in {split}.")
-        order = rng(self.seed, STREAM_VOICES, 0).permutation(len(speakers))[:self.limit]
+        order = rng(self.seed, STREAM_VOICES, 0).permutation(len(speakers))[: self.limit]
         stored = self.size if self.size in corpus.face_sizes else max(corpus.face_sizes)
         voices = []
         for speaker in speakers[order].tolist():
@@ -93,7 +99,7 @@ class Study:
 
     def _of_files(self) -> list[Voice]:
         voices = []
-        for number, path in enumerate(self.audio[:self.limit]):
+        for number, path in enumerate(self.audio[: self.limit]):
             files = [path]
             if path.is_dir():
                 files = below(path, SOUND)
@@ -127,8 +133,12 @@ class Study:
         embedded = plain.embeddings([segment for of_item in segments for segment in of_item], self.batch_size)
         ends = np.cumsum([len(of_item) for of_item in segments])
         means = np.stack([part.mean(axis=0) for part in np.split(embedded, ends[:-1])])
-        return np.concatenate([generator.draw_embeddings(means[start:start + self.batch_size], self.seed + start)
-                               for start in range(0, len(means), self.batch_size)])
+        return np.concatenate(
+            [
+                generator.draw_embeddings(means[start : start + self.batch_size], self.seed + start)
+                for start in range(0, len(means), self.batch_size)
+            ]
+        )
 
     @cached_property
     def _device(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SHOWN = 8                   # voices in a sheet; the numbers are over all
+SHOWN = 8  # voices in a sheet; the numbers are over all
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Voice:
 
 def windows(waveform: np.ndarray, samples: int, hop: int) -> list[np.ndarray]:
     """Every window of that many samples, each `hop` after the one before; none if the waveform is shorter."""
-    return [waveform[start:start + samples] for start in range(0, len(waveform) - samples + 1, hop)]
+    return [waveform[start : start + samples] for start in range(0, len(waveform) - samples + 1, hop)]
 
 
 def real_picture(voice: Voice) -> np.ndarray | None:

@@ -42,10 +42,14 @@ class AudioLength(Experiment):
             shown.append([faces[at] if at in voice else None for at in range(len(voices))])
         if not rows:
             longest = max(map(len, speech)) / SAMPLE_RATE_HZ
-            raise ValueError(f"audio-length: the speech lasts {longest:.2g} s at most. This run can be given "
-                             f"{', '.join(f'{seconds:g}' for seconds in lengths) or 'none of these lengths'} s.")
-        pictures = [(voice.name, [real_picture(voice), *(of_length[at] for of_length in shown)])
-                    for at, voice in enumerate(voices[:SHOWN])]
+            raise ValueError(
+                f"audio-length: the speech lasts {longest:.2g} s at most. This run can be given "
+                f"{', '.join(f'{seconds:g}' for seconds in lengths) or 'none of these lengths'} s."
+            )
+        pictures = [
+            (voice.name, [real_picture(voice), *(of_length[at] for of_length in shown)])
+            for at, voice in enumerate(voices[:SHOWN])
+        ]
         trained = "-".join(f"{seconds:g}" for seconds in dict.fromkeys(study.run.config.data.clip_seconds))
         notes = [f"The run was trained on {trained} s. Every length is the middle of the same recording."]
         if generator.encoder.input_frames is not None:

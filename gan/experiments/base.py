@@ -69,8 +69,17 @@ def find(name: str) -> Experiment:
     return build(Experiment, {"name": name.replace("-", "_")}, "experiment")
 
 
-def perform(name: str, run: Run, *, corpus_name: str | None = None, split: str | None = None, audio: Sequence[Path] = (),
-            limit: int = 100, seed: int = 0, out: Path = Path()) -> tuple[Path, Path]:
+def perform(
+    name: str,
+    run: Run,
+    *,
+    corpus_name: str | None = None,
+    split: str | None = None,
+    audio: Sequence[Path] = (),
+    limit: int = 100,
+    seed: int = 0,
+    out: Path = Path(),
+) -> tuple[Path, Path]:
     """Do an experiment; write out/NAME.png and out/NAME.csv, print the numbers as a Markdown table, and return the two paths.
 
     corpus_name: default the run's own. Raises ValueError, one line, for what does not exist or does not suffice.

@@ -10,8 +10,10 @@ from gan.experiments._study import Study
 from gan.experiments._voice import SHOWN, real_picture, windows
 from gan.experiments.base import Experiment, Outcome
 
-WAYS = ("fused: segments joined by the run's fuser; whole: as one waveform; mean embedding: drawn from the mean of the segments' "
-        "voice embeddings.")
+WAYS = (
+    "fused: segments joined by the run's fuser; whole: as one waveform; mean embedding: drawn from the mean of the segments' "
+    "voice embeddings."
+)
 COUNTS = (1, 2, 4, 8, 12, 16, 20)
 
 
@@ -29,10 +31,11 @@ class GrowingSegments(Experiment):
         pairs = [(voice, np.concatenate(voice.clips)) for voice in study.voices(self.split)]
         pairs = [(voice, speech) for voice, speech in pairs if len(speech) >= study.window]
         if not pairs:
-            raise ValueError(f"growing-segments: no voice speaks for a segment of {study.window / SAMPLE_RATE_HZ:g} s. "
-                             "Give longer speech.")
+            raise ValueError(
+                f"growing-segments: no voice speaks for a segment of {study.window / SAMPLE_RATE_HZ:g} s. Give longer speech."
+            )
         voices, speech = [voice for voice, _ in pairs], [own for _, own in pairs]
-        pieces = [windows(own, study.window, hop)[:max(COUNTS)] for own in speech]
+        pieces = [windows(own, study.window, hop)[: max(COUNTS)] for own in speech]
         judge = study.judge(voices)
         generator = study.run.generator
         ways = ["mean embedding"]
@@ -48,16 +51,26 @@ class GrowingSegments(Experiment):
                 if way == "mean embedding":
                     faces = study.draw_mean([own[:count] for own in pieces])
                 else:
-                    faces = study.draw([own[:(count - 1) * hop + study.window] for own in speech])
+                    faces = study.draw([own[: (count - 1) * hop + study.window] for own in speech])
                 common, first = likeness(judge, faces[voice], voice, first)
                 seconds = ((count - 1) * hop + study.window) / SAMPLE_RATE_HZ
                 rows.append(dict(joined_by=way, segments=count, seconds=seconds, **common))
                 if way == ways[0]:
                     shown.append([faces[at] if at in voice else None for at in range(len(voices))])
-        pictures = [(voice.name, [real_picture(voice), *(of_count[at] for of_count in shown)])
-                    for at, voice in enumerate(voices[:SHOWN])]
-        titles = [f"{row['segments']} {'segment' if row['segments'] == 1 else 'segments'}\n({row['seconds']:.3g} s)"
-                  for row in rows[:len(shown)]]
-        return Outcome(["real", *titles], pictures, rows, [
-            f"Segments of {study.window / SAMPLE_RATE_HZ:g} s, each half a segment after the one before; of each voice its "
-            f"recordings end to end. Joined by: {ways[0]}."], [WAYS, COLUMNS])
+        pictures = [
+            (voice.name, [real_picture(voice), *(of_count[at] for of_count in shown)]) for at, voice in enumerate(voices[:SHOWN])
+        ]
+        titles = [
+            f"{row['segments']} {'segment' if row['segments'] == 1 else 'segments'}\n({row['seconds']:.3g} s)"
+            for row in rows[: len(shown)]
+        ]
+        return Outcome(
+            ["real", *titles],
+            pictures,
+            rows,
+            [
+                f"Segments of {study.window / SAMPLE_RATE_HZ:g} s, each half a segment after the one before; of each voice its "
+                f"recordings end to end. Joined by: {ways[0]}."
+            ],
+            [WAYS, COLUMNS],
+        )

@@ -13,7 +13,7 @@ from gan.experiments._study import Study
 from gan.experiments._voice import SHOWN, real_picture, windows
 from gan.experiments.base import Experiment, Outcome
 
-MOST, DRAWN = 20, 6     # windows of a voice: in the numbers, in the sheet
+MOST, DRAWN = 20, 6  # windows of a voice: in the numbers, in the sheet
 
 
 class Windows(Experiment):
@@ -30,12 +30,14 @@ class Windows(Experiment):
         speech = [(voice, max(voice.clips, key=len)) for voice in study.voices(self.split)]
         speech = [(voice, clip) for voice, clip in speech if len(clip) >= study.window + hop]
         if not speech:
-            raise ValueError(f"windows: no recording holds two windows of {study.window / SAMPLE_RATE_HZ:g} s, one half a window "
-                             "after the other. Give longer speech.")
+            raise ValueError(
+                f"windows: no recording holds two windows of {study.window / SAMPLE_RATE_HZ:g} s, one half a window "
+                "after the other. Give longer speech."
+            )
         voices = [voice for voice, _ in speech]
         pieces = [windows(clip, study.window, hop)[:MOST] for _, clip in speech]
         # What is joined is exactly what the windows cover.
-        spans = [clip[:(len(own) - 1) * hop + study.window] for (_, clip), own in zip(speech, pieces, strict=True)]
+        spans = [clip[: (len(own) - 1) * hop + study.window] for (_, clip), own in zip(speech, pieces, strict=True)]
         judge = study.judge(voices)
         alone = study.draw([window for own in pieces for window in own])
         owner = np.repeat(np.arange(len(voices)), [len(own) for own in pieces])
@@ -59,28 +61,50 @@ class Windows(Experiment):
         sums, _ = sums_of(units, owner, len(voices))
         to_own, to_others = judge.to_real(unit(sums), every)
         nothing = dict.fromkeys(common, math.nan)
-        rows.append({"drawn_from": "mean of the windows' faces"} | nothing | dict(
-            speakers=len(voices), faces=0, similarity=judge.measure(to_own, every), to_others=judge.measure(to_others, every),
-            change=judge.change(to_own, every, *first)) | dict.fromkeys(("within", "between"), math.nan))
+        rows.append(
+            {"drawn_from": "mean of the windows' faces"}
+            | nothing
+            | dict(
+                speakers=len(voices),
+                faces=0,
+                similarity=judge.measure(to_own, every),
+                to_others=judge.measure(to_others, every),
+                change=judge.change(to_own, every, *first),
+            )
+            | dict.fromkeys(("within", "between"), math.nan)
+        )
         pictures = []
         for at, voice in list(enumerate(voices))[:SHOWN]:
             faces = alone[owner == at]
             chosen = [faces[number] for number in np.linspace(0, len(faces) - 1, DRAWN).round().astype(int)]
-            pictures.append((f"{voice.name} ({len(faces)} windows)",
-                             [real_picture(voice), *(joined[at] for joined in ways.values()), *chosen]))
+            pictures.append(
+                (
+                    f"{voice.name} ({len(faces)} windows)",
+                    [real_picture(voice), *(joined[at] for joined in ways.values()), *chosen],
+                )
+            )
         titles = ["first window", *["..."] * (DRAWN - 2), "last window"]
-        return Outcome(["real", *ways, *titles], pictures, rows, [
-            f"Windows of {study.window / SAMPLE_RATE_HZ:g} s, each half a window after the one before, {MOST} at most; the sheet "
-            f"shows {DRAWN} of them in order, evenly spread. fused: by the run's fuser; whole: all that the windows cover, as "
-            "one waveform; mean embedding: drawn from the mean of the windows' voice embeddings."], [
-            "mean of the windows' faces: no face, but their mean dlib embedding.", COLUMNS,
-            "within: cosine to the faces of the voice's windows; between: to those of other voices' windows."])
+        return Outcome(
+            ["real", *ways, *titles],
+            pictures,
+            rows,
+            [
+                f"Windows of {study.window / SAMPLE_RATE_HZ:g} s, each half a window after the one before, {MOST} at most; the "
+                f"sheet shows {DRAWN} of them in order, evenly spread. fused: by the run's fuser; whole: all that the "
+                "windows cover, as one waveform; mean embedding: drawn from the mean of the windows' voice embeddings."
+            ],
+            [
+                "mean of the windows' faces: no face, but their mean dlib embedding.",
+                COLUMNS,
+                "within: cosine to the faces of the voice's windows; between: to those of other voices' windows.",
+            ],
+        )
 
 
 def _agreement(units: np.ndarray, owner: np.ndarray, voices: int) -> tuple[np.ndarray, np.ndarray]:
     """units: (N, E) of unit length; owner: (N,) -> each voice's mean cosine of its faces to one another, and to others': (P,)."""
     sums, counts = sums_of(units, owner, voices)
-    squares = (sums ** 2).sum(axis=1)
+    squares = (sums**2).sum(axis=1)
     within = np.where(counts > 1, (squares - counts) / np.maximum(counts * (counts - 1), 1), np.nan)
     rest = len(units) - counts
     between = np.where(rest > 0, (sums @ sums.sum(axis=0) - squares) / np.maximum(counts * rest, 1), np.nan)

@@ -25,9 +25,17 @@ class ComplexSpectrogram(Features):
 
     num_channels = 2
 
-    def __init__(self, channels: str = "real_imag", window_ms: float = 25.0, hop_ms: float = 10.0, fft_size: int = 512,
-                 exponent: float = 0.3, repeat_to_seconds: float | None = 6.0, rms_dbfs: float | None = None,
-                 sample_rate_hz: int = 16_000):
+    def __init__(
+        self,
+        channels: str = "real_imag",
+        window_ms: float = 25.0,
+        hop_ms: float = 10.0,
+        fft_size: int = 512,
+        exponent: float = 0.3,
+        repeat_to_seconds: float | None = 6.0,
+        rms_dbfs: float | None = None,
+        sample_rate_hz: int = 16_000,
+    ):
         super().__init__()
         if channels not in ("real_imag", "mag_phase"):
             raise ValueError(f"channels {channels!r} came, real_imag or mag_phase is allowed.")
@@ -52,12 +60,12 @@ class ComplexSpectrogram(Features):
         if self.rms_dbfs is not None:
             power = signal.square().sum(1) / num_samples.clamp_min(1)
             gain = 10 ** (self.rms_dbfs / 20) / power.sqrt()
-            signal = signal * torch.where(power > 0, gain, 1.0)[:, None]        # silence stays silence
+            signal = signal * torch.where(power > 0, gain, 1.0)[:, None]  # silence stays silence
         if self.least_samples:
             signal, num_samples = repeated(signal, num_samples, self.least_samples)
         frames_here = 1 + max(signal.shape[1] - self.window, 0) // self.hop
         padded = F.pad(signal, (0, max(self.window - signal.shape[1], 0)))
-        windows = padded.unfold(1, self.window, self.hop) * self.hann                   # (B, F, window)
+        windows = padded.unfold(1, self.window, self.hop) * self.hann  # (B, F, window)
         spectrum = torch.fft.rfft(windows, n=self.fft_size)
         num_frames = 1 + (num_samples - self.window).clamp_min(0) // self.hop
         spectrum.masked_fill_(beyond(num_frames, frames_here)[:, :, None], 0.0)

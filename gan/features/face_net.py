@@ -40,7 +40,7 @@ class FaceVector(Features):
         check_dimension(network, dimension, "dimension")
         self.num_channels, self.relu = dimension, relu
         self._vectors = [] if corpus is None else [vectors(network, corpus, dimension, relu)]
-        self.net: VectorNet | None = None       # VGG-Face's 580 MB are the user's already: no checkpoint repeats them
+        self.net: VectorNet | None = None  # VGG-Face's 580 MB are the user's already: no checkpoint repeats them
         if network == "corpus":
             self.net = empty_vector_net(dimension)
             if corpus is not None:
@@ -71,6 +71,6 @@ class FaceVector(Features):
     def _net(self, device: torch.device) -> VectorNet:
         if self.net is not None:
             return self.net
-        if not self._vgg_face:      # read when first used, so that a model can be counted without the weights
+        if not self._vgg_face:  # read when first used, so that a model can be counted without the weights
             self._vgg_face.append(vector_net("vggface", None, self.num_channels))
         return self._vgg_face[0].to(device)

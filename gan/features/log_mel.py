@@ -35,9 +35,18 @@ class LogMel(Features):
     then depends on how far its batch is padded.
     """
 
-    def __init__(self, num_mels: int = 40, window_ms: float = 25.0, hop_ms: float = 10.0, fft_size: int = 512,
-                 pre_emphasis: float = 0.97, mean: float = 10.9915, std: float = 3.1661, legacy_padding: bool = False,
-                 sample_rate_hz: int = 16_000):
+    def __init__(
+        self,
+        num_mels: int = 40,
+        window_ms: float = 25.0,
+        hop_ms: float = 10.0,
+        fft_size: int = 512,
+        pre_emphasis: float = 0.97,
+        mean: float = 10.9915,
+        std: float = 3.1661,
+        legacy_padding: bool = False,
+        sample_rate_hz: int = 16_000,
+    ):
         super().__init__()
         self.num_channels = num_mels
         self.window, self.hop = window_and_hop(window_ms, hop_ms, fft_size, sample_rate_hz)
@@ -65,9 +74,9 @@ class LogMel(Features):
         emphasised.masked_fill_(beyond(num_samples, signal.shape[1]), 0.0)
         frames_here = int(self.num_frames(torch.tensor(signal.shape[1])))
         padded = F.pad(emphasised, (0, (frames_here - 1) * self.hop + self.window - signal.shape[1]))
-        windows = padded.unfold(1, self.window, self.hop)                               # (B, F, window)
+        windows = padded.unfold(1, self.window, self.hop)  # (B, F, window)
         spectrum = torch.fft.rfft(windows, n=self.fft_size)
-        power = (spectrum.real.square() + spectrum.imag.square()) / self.fft_size       # (B, F, fft_size / 2 + 1)
+        power = (spectrum.real.square() + spectrum.imag.square()) / self.fft_size  # (B, F, fft_size / 2 + 1)
         mel = power @ self.filters.T
         # Zero energy becomes float64's epsilon before the log, as published.
         log_mel = torch.where(mel > 0, mel, torch.finfo(torch.float64).eps).log()

@@ -43,9 +43,20 @@ class LogMelHamming(Features):
     of the sample before it, 0 at the start. (The published state also passes from file to file; here each item starts anew.)
     """
 
-    def __init__(self, num_mels: int = 64, window_ms: float = 25.0, hop_ms: float = 10.0, fft_size: int = 1024,
-                 low_hz: float = 20.0, high_hz: float = 7200.0, pre_emphasis: float = 0.97, floor: float = 1e-5,
-                 repeat_to_seconds: float | None = 10.0, legacy_pre_emphasis: bool = False, sample_rate_hz: int = 16_000):
+    def __init__(
+        self,
+        num_mels: int = 64,
+        window_ms: float = 25.0,
+        hop_ms: float = 10.0,
+        fft_size: int = 1024,
+        low_hz: float = 20.0,
+        high_hz: float = 7200.0,
+        pre_emphasis: float = 0.97,
+        floor: float = 1e-5,
+        repeat_to_seconds: float | None = 10.0,
+        legacy_pre_emphasis: bool = False,
+        sample_rate_hz: int = 16_000,
+    ):
         super().__init__()
         if floor <= 0:
             raise ValueError(f"floor {floor} came, more than 0 is allowed.")
@@ -69,18 +80,18 @@ class LogMelHamming(Features):
     def _windows(self, signal: Tensor, num_samples: Tensor) -> Tensor:
         """Pre-emphasised frames under the window: (B, S), (B,) -> (B, F, window)."""
         frames_here = signal.shape[1] // self.hop + 1
-        padded = F.pad(signal, (1, (frames_here - 1) * self.hop + self.window - signal.shape[1]))   # a 0 before the first
+        padded = F.pad(signal, (1, (frames_here - 1) * self.hop + self.window - signal.shape[1]))  # a 0 before the first
         raw = padded[:, 1:].unfold(1, self.window, self.hop).contiguous()
         # Only the last frames of an item can be short: each is gathered anew, turning back at the item's end.
         last = (num_samples // self.hop)[:, None] - torch.arange(-(-self.window // self.hop), device=signal.device)
-        last = last.clamp_min(0)                                                                    # (B, at most so many)
+        last = last.clamp_min(0)  # (B, at most so many)
         start = last * self.hop
         left = num_samples[:, None] - start
         within = torch.arange(self.window, device=signal.device) % left.clamp_min(1)[:, :, None]
         # An empty frame starts right after the item's end, where the signal is zero.
         filled = padded.gather(1, (1 + start[:, :, None] + within).flatten(1)).view(*last.shape, self.window)
         raw.scatter_(1, last[:, :, None].expand_as(filled), filled)
-        before = F.pad(raw[:, :-1, -1], (1, 0)) if self.legacy_pre_emphasis else padded[:, :-self.window:self.hop]
+        before = F.pad(raw[:, :-1, -1], (1, 0)) if self.legacy_pre_emphasis else padded[:, : -self.window : self.hop]
         windows = raw * self.hamming
         windows[:, :, 1:] -= raw[:, :, :-1] * (self.pre_emphasis * self.hamming[1:])
         windows[:, :, 0] -= before * (self.pre_emphasis * self.hamming[0])
@@ -91,7 +102,7 @@ class LogMelHamming(Features):
     def forward(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
         """As Features.forward; always float32, since bfloat16 cannot tell the bands of quiet speech apart."""
         spectrum = torch.fft.rfft(self._windows(waveform.float() / float(INT16_SCALE), num_samples), n=self.fft_size)
-        power = spectrum.real.square() + spectrum.imag.square()                         # (B, F, fft_size / 2 + 1)
+        power = spectrum.real.square() + spectrum.imag.square()  # (B, F, fft_size / 2 + 1)
         log_mel = (power @ self.filters.T).clamp_min(self.floor).log().transpose(1, 2)
         num_frames = num_samples // self.hop + 1
         over = beyond(num_frames, log_mel.shape[2])[:, None]

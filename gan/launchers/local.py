@@ -37,7 +37,7 @@ class Local(Launcher):
         self._processes = torchrun
         self._threads = max(1, (threads or (os.cpu_count() or 1) // parallel) // torchrun)
         self._running: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
-        self._asked: set[str] = set()       # to stop
+        self._asked: set[str] = set()  # to stop
 
     def start(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -49,20 +49,27 @@ class Local(Launcher):
                 command = [sys.executable, "-I", "-S", "-c", bond, *command]
             with open(job.log, "ab") as log:
                 # A session of its own: Ctrl-C reaches only the sweep, which then asks its jobs to stop.
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                           env=environment, start_new_session=True)
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    start_new_session=True,
+                )
             self._running[job.id] = process, slot
 
     def poll(self) -> dict[str, int | None]:
-        ended: dict[str, int | None] = {job: code for job, (process, _) in self._running.items()
-                                        if (code := process.poll()) is not None}
+        ended: dict[str, int | None] = {
+            job: code for job, (process, _) in self._running.items() if (code := process.poll()) is not None
+        }
         for job in ended:
             del self._running[job]
             self._asked.discard(job)
         return ended
 
     def stop_jobs(self, ids: Collection[str]) -> None:
-        for job in set(ids) & self._running.keys() - self._asked:   # asked once more, they would not save
+        for job in set(ids) & self._running.keys() - self._asked:  # asked once more, they would not save
             self._running[job][0].send_signal(signal.SIGTERM)
             self._asked.add(job)
 

@@ -24,8 +24,8 @@ from gan.launchers.base import Job, Launcher, at_least, torchrun
 
 NAME = "voxface"
 PROGRAMS = ("sbatch", "srun", "squeue", "scancel", "scontrol")
-AGAIN, ENOUGH = signal.SIGUSR2, signal.SIGUSR1      # submitit's for "save and queue again", ours for "save and end"
-ASK_SECONDS = 10                # at most so often is squeue run, which all users of a cluster share
+AGAIN, ENOUGH = signal.SIGUSR2, signal.SIGUSR1  # submitit's for "save and queue again", ours for "save and end"
+ASK_SECONDS = 10  # at most so often is squeue run, which all users of a cluster share
 STOP_SECONDS = 1
 
 
@@ -37,18 +37,38 @@ class Slurm(Launcher):
     folder: for the launcher's own files; one for each sweep.
     """
 
-    def __init__(self, folder: Path, partition: str | None = None, parallel: int = 4, time_minutes: int = 60, cpus: int = 2,
-                 gpus: int = 0, memory_gb: float | None = None, nodes: int = 1, torchrun: int = 1, save_seconds: int = 90,
-                 setup: Sequence[str] = (), options: dict[str, Any] | None = None):
-        for name, value in (("parallel", parallel), ("time_minutes", time_minutes), ("cpus", cpus), ("nodes", nodes),
-                            ("torchrun", torchrun), ("save_seconds", save_seconds)):
+    def __init__(
+        self,
+        folder: Path,
+        partition: str | None = None,
+        parallel: int = 4,
+        time_minutes: int = 60,
+        cpus: int = 2,
+        gpus: int = 0,
+        memory_gb: float | None = None,
+        nodes: int = 1,
+        torchrun: int = 1,
+        save_seconds: int = 90,
+        setup: Sequence[str] = (),
+        options: dict[str, Any] | None = None,
+    ):
+        for name, value in (
+            ("parallel", parallel),
+            ("time_minutes", time_minutes),
+            ("cpus", cpus),
+            ("nodes", nodes),
+            ("torchrun", torchrun),
+            ("save_seconds", save_seconds),
+        ):
             at_least(name, value, 1)
         at_least("gpus", gpus, 0)
         if memory_gb is not None and memory_gb <= 0:
             raise ValueError(f"memory_gb: {memory_gb:g} came. Allowed: more than 0.")
         if save_seconds >= 60 * time_minutes:
-            raise ValueError(f"save_seconds: {save_seconds} came. Allowed: less than {60 * time_minutes}, the seconds in "
-                             f"time_minutes: {time_minutes}.")
+            raise ValueError(
+                f"save_seconds: {save_seconds} came. Allowed: less than {60 * time_minutes}, the seconds in "
+                f"time_minutes: {time_minutes}."
+            )
         try:
             import submitit
         except ImportError:
@@ -58,15 +78,26 @@ class Slurm(Launcher):
         self.parallel = parallel
         self._nodes, self._processes, self._cpus = nodes, torchrun, cpus
         # As often as it takes: whether a job gets anywhere is for the sweep to judge.
-        self._executor = submitit.SlurmExecutor(folder, max_num_timeout=10 ** 6)
-        wanted = dict(partition=partition, gpus_per_node=gpus or None, setup=list(setup) or None,
-                      mem=None if memory_gb is None else f"{round(1024 * memory_gb)}M")
+        self._executor = submitit.SlurmExecutor(folder, max_num_timeout=10**6)
+        wanted = dict(
+            partition=partition,
+            gpus_per_node=gpus or None,
+            setup=list(setup) or None,
+            mem=None if memory_gb is None else f"{round(1024 * memory_gb)}M",
+        )
         self._executor.update_parameters(
-            job_name=NAME, time=time_minutes, nodes=nodes, ntasks_per_node=1, cpus_per_task=cpus, signal_delay_s=save_seconds,
-            array_parallelism=parallel, additional_parameters={"requeue": True} | dict(options or {}),
-            srun_args=[f"--cpus-per-task={cpus}"],      # which srun no longer takes over from sbatch, since 22.05
-            **{name: value for name, value in wanted.items() if value is not None})
-        self._ours: dict[str, Job] = {}         # by number in the queue
+            job_name=NAME,
+            time=time_minutes,
+            nodes=nodes,
+            ntasks_per_node=1,
+            cpus_per_task=cpus,
+            signal_delay_s=save_seconds,
+            array_parallelism=parallel,
+            additional_parameters={"requeue": True} | dict(options or {}),
+            srun_args=[f"--cpus-per-task={cpus}"],  # which srun no longer takes over from sbatch, since 22.05
+            **{name: value for name, value in wanted.items() if value is not None},
+        )
+        self._ours: dict[str, Job] = {}  # by number in the queue
         self._queue: dict[str, str] | None = None
         self._ask_at = 0.0
         self._started = folder / "jobs.jsonl"
@@ -117,8 +148,12 @@ class Slurm(Launcher):
     def _look(self) -> dict[str, str] | None:
         """State of our jobs that wait, run or end, by number, as of ten seconds ago or less; None if SLURM does not answer."""
         if time.monotonic() >= self._ask_at:
-            asked = subprocess.run(["squeue", "--noheader", "--array", "--user", getpass.getuser(), "--name", NAME,
-                                    "--format", "%i %T"], capture_output=True, text=True, check=False)
+            asked = subprocess.run(
+                ["squeue", "--noheader", "--array", "--user", getpass.getuser(), "--name", NAME, "--format", "%i %T"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             if asked.returncode:
                 print(f"squeue: {asked.stderr.strip()}", file=sys.stderr)
             self._queue = None if asked.returncode else dict(line.split() for line in asked.stdout.splitlines())
@@ -160,8 +195,14 @@ class _Worker:
         signal.signal(signal.SIGTERM, self._note_preemption)
         environment = os.environ | {"OMP_NUM_THREADS": str(max(1, self.cpus // self.processes))}
         with open(self.job.log, "ab") as log:
-            self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                            env=environment, preexec_fn=_ignore_keepers_signals).pid
+            self.process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                preexec_fn=_ignore_keepers_signals,
+            ).pid
         if self.enough:
             os.kill(self.process, signal.SIGTERM)
         code = self._wait()
@@ -182,10 +223,16 @@ class _Worker:
         if self.nodes == 1:
             return torchrun(self.job.command, self.processes)
         # The batch script and the first of its tasks run on the first node, so this is its address.
-        return torchrun(self.job.command, self.processes, [
-            f"--nnodes={self.nodes}", f"--node-rank={os.environ['SLURM_NODEID']}",
-            f"--master-addr={os.environ['SLURM_LAUNCH_NODE_IPADDR']}",
-            f"--master-port={20000 + int(os.environ['SLURM_JOB_ID']) % 20000}"])
+        return torchrun(
+            self.job.command,
+            self.processes,
+            [
+                f"--nnodes={self.nodes}",
+                f"--node-rank={os.environ['SLURM_NODEID']}",
+                f"--master-addr={os.environ['SLURM_LAUNCH_NODE_IPADDR']}",
+                f"--master-port={20000 + int(os.environ['SLURM_JOB_ID']) % 20000}",
+            ],
+        )
 
     def _wait(self) -> int:
         # Not Popen.wait, whose lock checkpoint, which comes in its middle, would wait for without end.
@@ -205,8 +252,12 @@ class _Worker:
 
     def _is_wanted(self) -> bool:
         """Whether nobody has cancelled the job or queued it again: asked to, SLURM would start even a cancelled one anew."""
-        asked = subprocess.run(["squeue", "--noheader", "--jobs", os.environ["SLURM_JOB_ID"], "--format", "%T"],
-                               capture_output=True, text=True, check=False)
+        asked = subprocess.run(
+            ["squeue", "--noheader", "--jobs", os.environ["SLURM_JOB_ID"], "--format", "%T"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return asked.stdout.strip() == "RUNNING"
 
 

@@ -32,8 +32,15 @@ class Adversarial(Loss):
     Arjovsky et al. 2017.
     """
 
-    def __init__(self, discriminators: list[str], kind: str = "bce", weight: float = 1.0, discriminator_weight: float = 1.0,
-                 real_target: float = 1.0, mismatched: bool = False):
+    def __init__(
+        self,
+        discriminators: list[str],
+        kind: str = "bce",
+        weight: float = 1.0,
+        discriminator_weight: float = 1.0,
+        real_target: float = 1.0,
+        mismatched: bool = False,
+    ):
         super().__init__(weight)
         if kind not in KINDS:
             raise ValueError(f"kind {kind} came, {', '.join(KINDS)} are allowed.")
@@ -46,12 +53,13 @@ class Adversarial(Loss):
         self.needs = frozenset({"fake", "mismatched"} if mismatched else {"fake"})
 
     def generator(self, step: Step) -> Tensor:
-        kind = "wgan" if self.kind == "hinge" else self.kind        # without a margin: hinge bounds the discriminator only
+        kind = "wgan" if self.kind == "hinge" else self.kind  # without a margin: hinge bounds the discriminator only
         return torch.stack([towards(step.realness("fake", name), 1.0, kind) for name in self.discriminators]).sum()
 
     def discriminator(self, step: Step) -> Tensor:
         targets = [("real", self.real_target), ("fake", 0.0)]
         if self.mismatched:
             targets += [("mismatched", 0.0)] + ([("real", 1.0)] if self.kind == "wgan" else [])
-        return torch.stack([towards(step.realness(which, name), target, self.kind)
-                            for name in self.discriminators for which, target in targets]).sum()
+        return torch.stack(
+            [towards(step.realness(which, name), target, self.kind) for name in self.discriminators for which, target in targets]
+        ).sum()

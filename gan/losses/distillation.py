@@ -17,8 +17,15 @@ class Distillation(VectorLoss):
     If the vector is from before its ReLU, the ReLU is applied first, as in the net.
     """
 
-    def __init__(self, weight: float, embedding_dim: int, corpus: Corpus | None, network: str = "auto",
-                 relu: bool = True, temperature: float = 2.0):
+    def __init__(
+        self,
+        weight: float,
+        embedding_dim: int,
+        corpus: Corpus | None,
+        network: str = "auto",
+        relu: bool = True,
+        temperature: float = 2.0,
+    ):
         super().__init__(weight, embedding_dim, corpus, network, relu)
         if not temperature > 0:
             raise ValueError(f"temperature {temperature} came, above 0 is allowed.")

@@ -19,9 +19,17 @@ class EmbeddingIdentity(Loss):
         super().__init__(weight)
         if hidden is not None and hidden < 1:
             raise ValueError(f"hidden {hidden} came, 1 or more, or null for one linear layer, is allowed.")
-        self.classifier: nn.Module = nn.Linear(embedding_dim, num_identities) if hidden is None else nn.Sequential(
-            nn.Linear(embedding_dim, hidden), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.2),
-            nn.Linear(hidden, num_identities), nn.BatchNorm1d(num_identities))
+        self.classifier: nn.Module = (
+            nn.Linear(embedding_dim, num_identities)
+            if hidden is None
+            else nn.Sequential(
+                nn.Linear(embedding_dim, hidden),
+                nn.BatchNorm1d(hidden),
+                nn.LeakyReLU(0.2),
+                nn.Linear(hidden, num_identities),
+                nn.BatchNorm1d(num_identities),
+            )
+        )
 
     def generator(self, step: Step) -> Tensor:
         return F.cross_entropy(self.classifier(step.embedding).float(), step.batch.voice_identity)

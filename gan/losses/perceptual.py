@@ -32,9 +32,17 @@ class Perceptual(Loss):
     needs = frozenset({"fake", "rows"})
     networks = PICTURE_NETWORKS
 
-    def __init__(self, weight: float, pixel_space: str, corpus: Corpus | None, network: str = "auto",
-                 taps: list[int] | None = None, face_box: list[float] | None = None, embedding_weight: float = 0.0,
-                 cache_mb: int = 1024):
+    def __init__(
+        self,
+        weight: float,
+        pixel_space: str,
+        corpus: Corpus | None,
+        network: str = "auto",
+        taps: list[int] | None = None,
+        face_box: list[float] | None = None,
+        embedding_weight: float = 0.0,
+        cache_mb: int = 1024,
+    ):
         super().__init__(weight)
         network = settle_network(network, PICTURE_NETWORKS)
         if taps is not None and (not taps or len(set(taps)) != len(taps)):
@@ -54,7 +62,7 @@ class Perceptual(Loss):
 
     def _look_through(self, net: Any, taps: list[int] | None) -> None:
         if self.face_box is not None and hasattr(net, "face_box"):
-            net = copy.copy(net)        # the weights stay shared, the box is ours
+            net = copy.copy(net)  # the weights stay shared, the box is ours
             net.face_box, self.face_box = self.face_box, None
         with torch.no_grad():
             count = len(net.features(torch.zeros(1, 3, 64, 64)))
@@ -70,8 +78,11 @@ class Perceptual(Loss):
         terms = []
         for size, fake in step.fake.items():
             real, drawn = self._real_taps(size, step), self._taps(fake)
-            terms += [weight * (a.float() - b.float()).abs().mean()
-                      for weight, a, b in zip(self._weights.values(), drawn, real, strict=True) if weight]
+            terms += [
+                weight * (a.float() - b.float()).abs().mean()
+                for weight, a, b in zip(self._weights.values(), drawn, real, strict=True)
+                if weight
+            ]
             if self.embedding_weight:
                 cosine = F.cosine_similarity(drawn[-1].float().flatten(1), real[-1].float().flatten(1))
                 terms.append(self.embedding_weight * (1 - cosine).mean())
@@ -95,7 +106,7 @@ class Perceptual(Loss):
         # See CHUNK: which are missing tells whether a run was interrupted. On a GPU few are slow, and last bits not promised.
         together = CHUNK if faces.device.type == "cpu" else max(len(missing), 1)
         for start in range(0, len(missing), together):
-            chunk = missing[start:start + together]
+            chunk = missing[start : start + together]
             taps = self._taps(faces[chunk + chunk[-1:] * (together - len(chunk))])
             computed |= {keys[at]: [tap[row] for tap in taps] for row, at in enumerate(chunk)}
         for key, entry in computed.items():

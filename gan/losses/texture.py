@@ -27,7 +27,7 @@ class Texture(Loss):
         super().__init__(weight)
         if not hasattr(decoder, "register"):
             raise ValueError(f"the decoder's texture is compared, {type(decoder).__name__} has none: use decoder cole.")
-        self._decoder: list[Any] = [decoder]        # in a list: it is not this loss's to train or to save
+        self._decoder: list[Any] = [decoder]  # in a list: it is not this loss's to train or to save
         self._registered = [] if corpus is None else [self._of(corpus, pixel_space, cache_mb << 20)]
 
     def generator(self, step: Step) -> Tensor:

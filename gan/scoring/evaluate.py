@@ -37,10 +37,10 @@ def build_metrics(settings: Evaluation) -> dict[str, Metric | str]:
     built: dict[str, Metric | str] = {}
     for name, section in settings.metrics.items():
         for asset in _assets_of(section):
-            assets.asset(asset)         # a misspelt one is a mistake, not a file that nobody added
+            assets.asset(asset)  # a misspelt one is a mistake, not a file that nobody added
         try:
             resolved = _with_assets(section)
-        except ValueError:              # in few words, without the paths of this machine: it becomes a row's note
+        except ValueError:  # in few words, without the paths of this machine: it becomes a row's note
             built[name] = f"{' and '.join(_assets_of(section))} is not there, or not whole; see voxface assets list"
             continue
         built[name] = build(Metric, resolved, f"evaluation.metrics.{name}")
@@ -60,8 +60,9 @@ def _with_assets(value: Any) -> Any:
     return str(assets.find(value.removeprefix(ASSET))) if isinstance(value, str) and value.startswith(ASSET) else value
 
 
-def evaluate_system(system: System, condition: Condition, size: int | None = None,
-                    metrics: Mapping[str, Metric | str] | None = None) -> Evaluated:
+def evaluate_system(
+    system: System, condition: Condition, size: int | None = None, metrics: Mapping[str, Metric | str] | None = None
+) -> Evaluated:
     """Draw the faces of a protocol and score them with every metric of its settings.
 
     size: px at which faces are compared; default the system's own. metrics: those, where they are built already.
@@ -81,12 +82,21 @@ def evaluate_system(system: System, condition: Condition, size: int | None = Non
     gallery = gallery[few_of_each(corpus.faces["speaker"][gallery], settings.faces_per_speaker, settings.seed)]
     again = any(isinstance(metric, Metric) and metric.needs_again for metric in metrics.values())
     trial = Trial(
-        generated=system.draw(asked, corpus, size, settings), speaker=asked.speaker, clip=asked.clip, run=asked.run,
+        generated=system.draw(asked, corpus, size, settings),
+        speaker=asked.speaker,
+        clip=asked.clip,
+        run=asked.run,
         target=corpus.pixels(asked.target, size),
-        gallery=corpus.pixels(gallery, size), gallery_speaker=corpus.faces["speaker"][gallery].astype(np.int64),
-        training=corpus.pixels(training, size), training_speaker=corpus.faces["speaker"][training].astype(np.int64),
-        split=split, face_box=corpus.face_box, seed=settings.seed, attributes=dict(enumerate(corpus.speakers)),
-        again=system.again(asked, corpus, size, settings) if again else None)
+        gallery=corpus.pixels(gallery, size),
+        gallery_speaker=corpus.faces["speaker"][gallery].astype(np.int64),
+        training=corpus.pixels(training, size),
+        training_speaker=corpus.faces["speaker"][training].astype(np.int64),
+        split=split,
+        face_box=corpus.face_box,
+        seed=settings.seed,
+        attributes=dict(enumerate(corpus.speakers)),
+        again=system.again(asked, corpus, size, settings) if again else None,
+    )
     return Evaluated(score(metrics, trial), trial)
 
 
@@ -108,16 +118,24 @@ def _warnings(run: Run, corpus: Corpus, split: str) -> list[str]:
     """What a person is told of an evaluation on another corpus than the one that was trained on."""
     told = []
     for trained in trained_elsewhere(run, corpus, split):
-        told.append(f"Note: {run.path} was trained on {trained['corpus']} ({trained['checksum'][:8]}), scored on {corpus.name} "
-                    f"({corpus.checksum[:8]}).")
+        told.append(
+            f"Note: {run.path} was trained on {trained['corpus']} ({trained['checksum'][:8]}), scored on {corpus.name} "
+            f"({corpus.checksum[:8]})."
+        )
         told += [f"Note: {trained[key]}." for key in ("strangers", "unchecked") if key in trained]
         told += [f"Warning: LEAKS, going by names: {trained['leak']}."] if "leak" in trained else []
     return told
 
 
-def evaluate_all(systems: Sequence[tuple[System, Run | None]], corpus: Corpus, settings: Evaluation, splits: Sequence[str],
-                 out: Path, size: int | None = None, metrics: Mapping[str, Metric | str] | None = None,
-                 ) -> Iterator[tuple[System, Run | None, Condition, Evaluated]]:
+def evaluate_all(
+    systems: Sequence[tuple[System, Run | None]],
+    corpus: Corpus,
+    settings: Evaluation,
+    splits: Sequence[str],
+    out: Path,
+    size: int | None = None,
+    metrics: Mapping[str, Metric | str] | None = None,
+) -> Iterator[tuple[System, Run | None, Condition, Evaluated]]:
     """Every system, beside the run it is of, on every split at every length of the protocol. The rows are appended to
     out/results.jsonl as they come.
     """
@@ -131,9 +149,17 @@ def evaluate_all(systems: Sequence[tuple[System, Run | None]], corpus: Corpus, s
                 yield system, run, condition, evaluated
 
 
-def evaluate_runs(runs: Sequence[Run], *, controls: Sequence[str] = (), overrides: Sequence[str] = (),
-                  corpus_name: str | None = None, splits: Sequence[str] | None = None, add_controls: bool = True,
-                  out: Path = Path(), protocol: str | None = None) -> Shown:
+def evaluate_runs(
+    runs: Sequence[Run],
+    *,
+    controls: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    corpus_name: str | None = None,
+    splits: Sequence[str] | None = None,
+    add_controls: bool = True,
+    out: Path = Path(),
+    protocol: str | None = None,
+) -> Shown:
     """Score runs and controls under one protocol, the first run's, and append the rows to out/results.jsonl as they come.
 
     Returns some of the faces.
@@ -150,12 +176,15 @@ def evaluate_runs(runs: Sequence[Run], *, controls: Sequence[str] = (), override
     corpus = open_corpus(corpus_name or config.data.corpus)
     verdict = verdict_of(corpus)
     if (verdict is None and "toy" not in corpus.info["extra"]) or (verdict or "").startswith("LEAKS"):
-        print(f"Warning: {corpus.name} {'was not audited.' if verdict is None else 'is not sound: ' + verdict} "
-              f"See voxface audit {corpus_name or config.data.corpus}", file=sys.stderr)
+        print(
+            f"Warning: {corpus.name} {'was not audited.' if verdict is None else 'is not sound: ' + verdict} "
+            f"See voxface audit {corpus_name or config.data.corpus}",
+            file=sys.stderr,
+        )
     names = list(controls)
     if add_controls:
         names += [name for name in possible(corpus, bool(runs)) if name not in names]
-    sizes = [run.face_size for run in runs]     # of all, so that one without faces is named before the others are scored
+    sizes = [run.face_size for run in runs]  # of all, so that one without faces is named before the others are scored
     size = settings.face_size or (sizes or [max(corpus.face_sizes)])[0]
     entries: list[tuple[System, Run | None]] = []
     for run in runs:
@@ -164,7 +193,7 @@ def evaluate_runs(runs: Sequence[Run], *, controls: Sequence[str] = (), override
     entries += [(system, None) for system in make_systems(None, shared, corpus)]
     chosen, metrics = splits or settings.splits, build_metrics(settings)
     for split in chosen:
-        corpus.in_split(corpus.clips, split)    # a misspelt one is named now, not after the hours of the one before it
+        corpus.in_split(corpus.clips, split)  # a misspelt one is named now, not after the hours of the one before it
     for run in runs:
         for line in dict.fromkeys(line for split in chosen for line in _warnings(run, corpus, split)):
             print(line, file=sys.stderr)

@@ -18,7 +18,7 @@ from gan.scoring.rows import Evaluated, label_of
 from gan.scoring.systems import Noise, System
 
 STREAM_SHOWN = 106
-SHOWN, FEWEST, MOST = 12, 4, 8      # voices that are shown: in all, and the least and the most of a split
+SHOWN, FEWEST, MOST = 12, 4, 8  # voices that are shown: in all, and the least and the most of a split
 HEARD = {"speech": "voices trained on, in recordings that were not", "speaker": "voices that were not trained on"}
 
 
@@ -49,7 +49,7 @@ class Shown:
         if condition.seconds != self._seconds:
             return
         asked = np.flatnonzero(trial.run == 0)
-        asked = asked[np.sort(rng(self._seed, STREAM_SHOWN, 0).permutation(len(asked))[:self._of_each])]
+        asked = asked[np.sort(rng(self._seed, STREAM_SHOWN, 0).permutation(len(asked))[: self._of_each])]
         rows = {"true face": trial.target}
         if not isinstance(system, Noise):
             rows[system.name if run is None else f"{system.name}, step {run.step}"] = trial.generated
@@ -59,8 +59,10 @@ class Shown:
 
     @property
     def columns(self) -> list[str]:
-        return [f"{label_of(split).replace('_', ' ')}\n{self._corpus.speakers[speaker]['speaker']}"
-                for split, speaker in self._faces["true face"]]
+        return [
+            f"{label_of(split).replace('_', ' ')}\n{self._corpus.speakers[speaker]['speaker']}"
+            for split, speaker in self._faces["true face"]
+        ]
 
     @property
     def pictures(self) -> list[tuple[str, list[np.ndarray | None]]]:
@@ -69,10 +71,14 @@ class Shown:
     @property
     def notes(self) -> list[str]:
         splits = dict.fromkeys(split for split, _ in self._faces["true face"])
-        heard = [f"{label_of(split).replace('_', ' ')}: {HEARD.get(split.rpartition('_')[2], 'what was trained on')}"
-                 for split in splits]
-        return [f"Voices drawn by seed {self._seed}, one face of each, from the first run. {'; '.join(heard)}.",
-                *(f"{about}." for about in self._about if about)]
+        heard = [
+            f"{label_of(split).replace('_', ' ')}: {HEARD.get(split.rpartition('_')[2], 'what was trained on')}"
+            for split in splits
+        ]
+        return [
+            f"Voices drawn by seed {self._seed}, one face of each, from the first run. {'; '.join(heard)}.",
+            *(f"{about}." for about in self._about if about),
+        ]
 
     def confusions(self) -> Iterator[tuple[str, Image.Image]]:
         """For whom a classifier took each speaker's faces: a picture for each time that a metric asked one, and whose it is."""

@@ -38,7 +38,7 @@ class Requests:
     target: np.ndarray
 
 
-@lru_cache(maxsize=4)       # every system of an evaluation is asked the same
+@lru_cache(maxsize=4)  # every system of an evaluation is asked the same
 def make_requests(corpus: Corpus, split: str, seconds: float, runs: int, seed: int) -> Requests:
     """In each run one random crop of one random clip of every speaker who has clips and faces in the split.
 
@@ -60,10 +60,16 @@ def make_requests(corpus: Corpus, split: str, seconds: float, runs: int, seed: i
         any_face = by_face.draw(np.searchsorted(by_face.speakers, speakers), random.random(len(speakers)))
         chosen.append(drawn)
         targets.append(np.where(aligned >= 0, aligned, any_face))
-        waveforms += [corpus.waveform(clip)[start:start + count] * INT16_SCALE
-                      for clip, start in zip(drawn, starts, strict=True)]
-    return Requests(np.tile(speakers, runs), np.concatenate(chosen), np.repeat(np.arange(runs), len(speakers)),
-                    waveforms, np.concatenate(targets))
+        waveforms += [
+            corpus.waveform(clip)[start : start + count] * INT16_SCALE for clip, start in zip(drawn, starts, strict=True)
+        ]
+    return Requests(
+        np.tile(speakers, runs),
+        np.concatenate(chosen),
+        np.repeat(np.arange(runs), len(speakers)),
+        waveforms,
+        np.concatenate(targets),
+    )
 
 
 def few_of_each(speaker: np.ndarray, count: int | None, seed: int) -> np.ndarray:

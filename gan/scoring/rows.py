@@ -42,16 +42,27 @@ def label_of(split: str) -> str:
 def make_rows(evaluated: Evaluated, system: System, run: Run | None, condition: Condition) -> list[dict[str, Any]]:
     """Results rows, one a score, all that is needed to tell whether two may be compared."""
     corpus, split = condition.corpus, condition.split
-    return with_scores(evaluated, condition.settings, condition.seconds, dict(
-        system=system.name, recipe=system.name if run is None else _recipe(system, run),
-        # A system that draws from the true face competes with none that hears.
-        control=not (isinstance(system, Drawn) and system.generator.reads == "waveform"),
-        run=None if run is None else run.path.name, step=None if run is None else run.step,
-        weights=None if run is None else run.weights_checksum, training_seed=None if run is None else run.config.train.seed,
-        # The frozen nets it and its earlier stages learned from: a score by one of them would be no judgement.
-        trained_against=[] if run is None else sorted(networks(run.config).union(run.inherited_networks)),
-        corpus=corpus.name, corpus_checksum=corpus.checksum, split=label_of(split))
-        | ({"trained_on": elsewhere} if run is not None and (elsewhere := trained_elsewhere(run, corpus, split)) else {}))
+    return with_scores(
+        evaluated,
+        condition.settings,
+        condition.seconds,
+        dict(
+            system=system.name,
+            recipe=system.name if run is None else _recipe(system, run),
+            # A system that draws from the true face competes with none that hears.
+            control=not (isinstance(system, Drawn) and system.generator.reads == "waveform"),
+            run=None if run is None else run.path.name,
+            step=None if run is None else run.step,
+            weights=None if run is None else run.weights_checksum,
+            training_seed=None if run is None else run.config.train.seed,
+            # The frozen nets it and its earlier stages learned from: a score by one of them would be no judgement.
+            trained_against=[] if run is None else sorted(networks(run.config).union(run.inherited_networks)),
+            corpus=corpus.name,
+            corpus_checksum=corpus.checksum,
+            split=label_of(split),
+        )
+        | ({"trained_on": elsewhere} if run is not None and (elsewhere := trained_elsewhere(run, corpus, split)) else {}),
+    )
 
 
 def trained_elsewhere(run: Run, corpus: Corpus, split: str) -> list[dict[str, str]]:
@@ -89,26 +100,43 @@ def _at_hand(trained: Mapping[str, str]) -> Corpus | None:
     return found if found is not None and found.checksum == trained["checksum"] else None
 
 
-def with_scores(evaluated: Evaluated, settings: Evaluation, seconds: float | None,
-                origin: dict[str, Any]) -> list[dict[str, Any]]:
+def with_scores(
+    evaluated: Evaluated, settings: Evaluation, seconds: float | None, origin: dict[str, Any]
+) -> list[dict[str, Any]]:
     """A row a score: whose it is (origin), under what protocol, and what it says. seconds: None where no speech was given."""
     trial = evaluated.trial
     protocol: dict[str, Any] = dict(
-        name=settings.protocol, runs=settings.runs, seconds=seconds, seed=settings.seed,
+        name=settings.protocol,
+        runs=settings.runs,
+        seconds=seconds,
+        seed=settings.seed,
         face_size=None if trial is None else int(trial.generated.shape[1]),
         speakers=0 if trial is None else len(np.unique(trial.speaker)),
-        num_faces=0 if trial is None else len(trial.generated), gallery=0 if trial is None else len(trial.gallery))
-    if settings.faces_per_speaker is not None:      # else absent, as in rows that are older than the key: they share a table
+        num_faces=0 if trial is None else len(trial.generated),
+        gallery=0 if trial is None else len(trial.gallery),
+    )
+    if settings.faces_per_speaker is not None:  # else absent, as in rows that are older than the key: they share a table
         protocol["faces_per_speaker"] = settings.faces_per_speaker
 
     def number(value: float | None) -> float | None:
         return None if value is None or math.isnan(value) else float(value)
 
-    return [origin | dict(results_version=RESULTS_VERSION, protocol=protocol, metric=score.metric, value=number(score.value),
-                          interval=[number(score.interval[0]), number(score.interval[1])], chance=number(score.chance),
-                          upper=number(score.upper), extractor=score.extractor, note=score.note,
-                          higher_is_better=score.higher_is_better)
-            for score in evaluated.scores]
+    return [
+        origin
+        | dict(
+            results_version=RESULTS_VERSION,
+            protocol=protocol,
+            metric=score.metric,
+            value=number(score.value),
+            interval=[number(score.interval[0]), number(score.interval[1])],
+            chance=number(score.chance),
+            upper=number(score.upper),
+            extractor=score.extractor,
+            note=score.note,
+            higher_is_better=score.higher_is_better,
+        )
+        for score in evaluated.scores
+    ]
 
 
 def _recipe(system: System, run: Run) -> str:

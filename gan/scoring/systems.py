@@ -20,7 +20,7 @@ from gan.run import Run
 from gan.scoring.requests import Requests
 
 STREAM_SHUFFLE, STREAM_ORACLE, STREAM_NOISE, STREAM_ATTRIBUTES = range(101, 105)
-AGAIN = 1 << 20     # added to the seed of a system's noise when the same speech is drawn once more
+AGAIN = 1 << 20  # added to the seed of a system's noise when the same speech is drawn once more
 
 
 class System(ABC):
@@ -47,7 +47,7 @@ class Drawn(System):
         self._last: tuple[Requests, int, np.ndarray] | None = None
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
-        if self._last is None or self._last[0] is not requests or self._last[1] != size:   # its shuffled twin asks for the same
+        if self._last is None or self._last[0] is not requests or self._last[1] != size:  # its shuffled twin asks for the same
             self._last = requests, size, self._draw(requests, corpus, size, settings, settings.seed)
         return self._last[2]
 
@@ -55,12 +55,15 @@ class Drawn(System):
         return self._draw(requests, corpus, size, settings, settings.seed + AGAIN)
 
     def _draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation, seed: int) -> np.ndarray:
-        face_to_face = self.generator.reads == "face"      # such a system gets the true face: the bound of its decoder
+        face_to_face = self.generator.reads == "face"  # such a system gets the true face: the bound of its decoder
         items = list(corpus.pixels(requests.target, max(corpus.face_sizes))) if face_to_face else requests.waveforms
         batches = range(0, len(items), settings.batch_size)
-        faces = np.concatenate([
-            self.generator.draw(items[start:start + settings.batch_size], seed + start)
-            for start in Progress(batches, desc=f"draw {self.name}", unit="batch", leave=False)])
+        faces = np.concatenate(
+            [
+                self.generator.draw(items[start : start + settings.batch_size], seed + start)
+                for start in Progress(batches, desc=f"draw {self.name}", unit="batch", leave=False)
+            ]
+        )
         return np.stack([resize(face, size) for face in faces])
 
 
@@ -81,7 +84,7 @@ class Shuffled(System):
     def _shuffle(self, faces: np.ndarray, requests: Requests, settings: Evaluation) -> np.ndarray:
         shuffled = faces.copy()
         for run in np.unique(requests.run):
-            here = np.flatnonzero(requests.run == run)      # every speaker once
+            here = np.flatnonzero(requests.run == run)  # every speaker once
             if len(here) > 1:
                 random = rng(settings.seed, STREAM_SHUFFLE, int(run))
                 order = here[random.permutation(len(here))]
@@ -98,7 +101,7 @@ class Prior(System):
         faces = corpus.in_split(corpus.faces, "train")
         total = np.zeros((size, size, 3))
         for start in range(0, len(faces), 1024):
-            total += corpus.pixels(faces[start:start + 1024], size).sum(axis=0, dtype=np.float64)
+            total += corpus.pixels(faces[start : start + 1024], size).sum(axis=0, dtype=np.float64)
         mean = np.rint(total / max(len(faces), 1)).astype(np.uint8)
         return np.broadcast_to(mean, (len(requests.speaker), *mean.shape)).copy()
 
@@ -109,9 +112,12 @@ class OracleIdentity(System):
     name, about = "oracle-identity", "oracle-identity: a new picture of the very person"
 
     def draw(self, requests: Requests, corpus: Corpus, size: int, settings: Evaluation) -> np.ndarray:
-        return np.stack([self._picture(Speaker.from_row(corpus.speakers[speaker]), number, size, corpus, settings)
-                         for number, speaker in enumerate(
-                             Progress(requests.speaker, desc=f"draw {self.name}", unit="face", leave=False))])
+        return np.stack(
+            [
+                self._picture(Speaker.from_row(corpus.speakers[speaker]), number, size, corpus, settings)
+                for number, speaker in enumerate(Progress(requests.speaker, desc=f"draw {self.name}", unit="face", leave=False))
+            ]
+        )
 
     def _picture(self, speaker: Speaker, number: int, size: int, corpus: Corpus, settings: Evaluation) -> np.ndarray:
         random = rng(settings.seed, STREAM_ORACLE, number)
@@ -160,9 +166,9 @@ class AttributeOracle(System):
         alike = np.array([o for o in others if o != speaker and about[o]["sex"] == about[speaker]["sex"]])
         try:
             apart = np.array([abs(float(about[o]["age"]) - float(about[speaker]["age"])) for o in alike])
-        except (KeyError, ValueError):      # ages are not known
+        except (KeyError, ValueError):  # ages are not known
             return alike
-        return alike[np.argsort(apart, kind="stable")[:max(1, len(alike) // 10)]]
+        return alike[np.argsort(apart, kind="stable")[: max(1, len(alike) // 10)]]
 
 
 def _needs_toy(corpus: Corpus) -> str | None:
@@ -173,7 +179,7 @@ def _needs_sex(corpus: Corpus) -> str | None:
     if not all(row.get("sex") for row in corpus.speakers):
         return f"{corpus.name} does not say every speaker's sex"
     training = set(corpus.faces["speaker"][corpus.in_split(corpus.faces, "train")].tolist())
-    for number, row in enumerate(corpus.speakers):      # said now, not by the one speaker who stops an evaluation
+    for number, row in enumerate(corpus.speakers):  # said now, not by the one speaker who stops an evaluation
         if not any(corpus.speakers[other]["sex"] == row["sex"] for other in training - {number}):
             return f"{corpus.name} has no training speaker, besides {row['speaker']}, of sex {row['sex']}"
     return None
@@ -185,7 +191,8 @@ _CONTROLS: dict[str, tuple[Callable[[], System], Callable[[Corpus], str | None]]
     "prior": (Prior, lambda corpus: None),
     "attribute-oracle": (AttributeOracle, _needs_sex),
     "oracle-voice": (OracleVoice, _needs_toy),
-    "oracle-identity": (OracleIdentity, _needs_toy)}
+    "oracle-identity": (OracleIdentity, _needs_toy),
+}
 CONTROLS = ("noise", "prior", "shuffled", "attribute-oracle", "oracle-voice", "oracle-identity")
 
 

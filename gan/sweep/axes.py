@@ -29,8 +29,10 @@ def points(file: File) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
     grid = {names[key]: values_of(f"grid.{key}", key, values, names[key]) for key, values in file.grid.items()}
     joined = {names[key]: values_of(f"zip.{key}", key, values, names[key]) for key, values in file.zip.items()}
     if len({len(values) for values in joined.values()}) > 1:
-        raise ValueError(f"zip: {', '.join(f'{axis} has {len(values)}' for axis, values in joined.items())} values. "
-                         "Allowed: the same number for each; use grid for every value with every other.")
+        raise ValueError(
+            f"zip: {', '.join(f'{axis} has {len(values)}' for axis, values in joined.items())} values. "
+            "Allowed: the same number for each; use grid for every value with every other."
+        )
     named = {VARIANT: values_of("variants", VARIANT, file.variants)} if file.variants else {}
     axes = [*named, *joined, *grid]
     if twice := [axis for axis in axes if axes.count(axis) > 1]:
@@ -44,14 +46,16 @@ def points(file: File) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
                 raise ValueError(f"grid, zip, variants: the axes {other} and {axis} both set {key}. Allowed: one of them.")
     together: list[list[Value]] = [list(values) for values in zip(*joined.values(), strict=True)] or [[]]
     found = []
-    for variant, pair, chosen in itertools.product(itertools.product(*named.values()), together,
-                                                   itertools.product(*grid.values())):
+    for variant, pair, chosen in itertools.product(
+        itertools.product(*named.values()), together, itertools.product(*grid.values())
+    ):
         values = [*variant, *pair, *chosen]
         changes: dict[str, Any] = {}
         for value in values:
             changes |= value.changes
-        found.append((", ".join(value.said for value in values),
-                      dict(zip(axes, (value.label for value in values), strict=True)), changes))
+        found.append(
+            (", ".join(value.said for value in values), dict(zip(axes, (value.label for value in values), strict=True)), changes)
+        )
     labels = {axis: [value.label for value in values] for axis, values in (named | joined | grid).items()}
     kept = _kept(found, file.exclude, labels)
     if shared := next((label for label, count in Counter(label for label, _, _ in kept).items() if count > 1), None):
@@ -61,8 +65,11 @@ def points(file: File) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
 
 def _axis_names(file: File) -> dict[str, str]:
     """By key. A dotted key goes by its last part, where no other axis does."""
-    short = {key: key if isinstance(values, Mapping) else key.rpartition(".")[2]
-             for section in (file.zip, file.grid) for key, values in section.items()}
+    short = {
+        key: key if isinstance(values, Mapping) else key.rpartition(".")[2]
+        for section in (file.zip, file.grid)
+        for key, values in section.items()
+    }
     counts = Counter(short.values())
     return {key: name if counts[name] == 1 else key for key, name in short.items()}
 
@@ -105,13 +112,16 @@ def dotted(where: str, changes: Any) -> dict[str, Any]:
         seed = key == "train.seed" or (key == "train" and isinstance(changes[key], Mapping) and "seed" in changes[key])
         if (section not in known or seed or section == "evaluation") and (key != BASE or where == "set"):
             allowed = ", ".join(section for section in known if section != "evaluation")
-            raise ValueError(f"{where}.{key}: no key of a recipe that a sweep sets. Allowed: dotted keys of {allowed}; seeds and "
-                             "evaluation are the sweep's own `seeds` and `evaluate`." + nearest(section, known))
+            raise ValueError(
+                f"{where}.{key}: no key of a recipe that a sweep sets. Allowed: dotted keys of {allowed}; seeds and "
+                "evaluation are the sweep's own `seeds` and `evaluate`." + nearest(section, known)
+            )
     return dict(changes)
 
 
-def _kept(points: list[tuple[str, dict[str, str], dict[str, Any]]], exclude: list[Any],
-          labels: dict[str, list[str]]) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
+def _kept(
+    points: list[tuple[str, dict[str, str], dict[str, Any]]], exclude: list[Any], labels: dict[str, list[str]]
+) -> list[tuple[str, dict[str, str], dict[str, Any]]]:
     for number, rule in enumerate(exclude):
         where = f"exclude[{number}]"
         if not isinstance(rule, Mapping) or not rule:
@@ -123,8 +133,10 @@ def _kept(points: list[tuple[str, dict[str, str], dict[str, Any]]], exclude: lis
             wanted[axis] = [label_of(label) for label in (entry if isinstance(entry, list) else [entry])]
             for label in wanted[axis]:
                 if label not in labels[axis]:
-                    raise ValueError(f"{where}.{axis}: no {label!r} on that axis. Have: {', '.join(labels[axis])}."
-                                     + nearest(label, labels[axis]))
+                    raise ValueError(
+                        f"{where}.{axis}: no {label!r} on that axis. Have: {', '.join(labels[axis])}."
+                        + nearest(label, labels[axis])
+                    )
         left = [point for point in points if not all(point[1][axis] in allowed for axis, allowed in wanted.items())]
         if len(left) == len(points):
             raise ValueError(f"{where}: leaves out nothing that a rule before it has not.")

@@ -26,8 +26,11 @@ def collect(plan: Plan, folder: Path) -> None:
     write_atomically(folder / "results.jsonl", "".join(json.dumps(row) + "\n" for row in within).encode())
     first = plan.cells[0].label if plan.cells else ""
     pairs = None if plan.file.table else [(first, str(row["system"])) for row in found if row["system"] != first]
-    for suffix, written in (("md", markdown(found, Path(), pairs, layout)), ("tex", latex(found, Path(), pairs, layout)),
-                            ("csv", csv(within))):
+    for suffix, written in (
+        ("md", markdown(found, Path(), pairs, layout)),
+        ("tex", latex(found, Path(), pairs, layout)),
+        ("csv", csv(within)),
+    ):
         write_atomically(folder / f"table.{suffix}", written.encode())
     if layout.columns:
         draw(found, folder / "plots", layout)

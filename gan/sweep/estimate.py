@@ -25,7 +25,7 @@ from gan.sweep.search import open_search
 from gan.training.loop import Trainer
 from gan.training.start import settled
 
-MEASURED_STEPS = 2      # after one that does not count
+MEASURED_STEPS = 2  # after one that does not count
 
 
 def overview(plan: Plan, folder: Path) -> str:
@@ -47,14 +47,24 @@ def overview(plan: Plan, folder: Path) -> str:
     parallel = chosen.get("parallel", inspect.signature(launcher).parameters["parallel"].default)
     evaluation = _evaluation_minutes(plan, folder)
     cells = len([task for task in left if task.kind == "cell"])
-    trained, scored = (", ".join(dict.fromkeys(corpora)) for corpora in (
-        [task.config.data.corpus for task in plan.tasks if task.kind != "controls"], [str(task.corpus) for task in plan.cells]))
+    trained, scored = (
+        ", ".join(dict.fromkeys(corpora))
+        for corpora in (
+            [task.config.data.corpus for task in plan.tasks if task.kind != "controls"],
+            [str(task.corpus) for task in plan.cells],
+        )
+    )
     protocols = ", ".join(dict.fromkeys(task.config.evaluation.protocol for task in plan.cells))
     lines.append(f"Trained on {trained}; scored on {scored}, protocol {protocols}.")
-    lines.append(f"{len(plan.tasks) - len(left)} of {len(plan.tasks)} tasks done. Left: {hours:.2g} h of training "
-                 + (f"and {cells * evaluation / 60:.2g} h of evaluation" if evaluation is not None else
-                    "and an evaluation a cell, not timed yet")
-                 + f", shared by {parallel} at a time; about {gigabytes:.2g} GB of checkpoints.")
+    lines.append(
+        f"{len(plan.tasks) - len(left)} of {len(plan.tasks)} tasks done. Left: {hours:.2g} h of training "
+        + (
+            f"and {cells * evaluation / 60:.2g} h of evaluation"
+            if evaluation is not None
+            else "and an evaluation a cell, not timed yet"
+        )
+        + f", shared by {parallel} at a time; about {gigabytes:.2g} GB of checkpoints."
+    )
     return ("" if search is None else search.overview()) + "\n".join(lines) + "\n"
 
 
@@ -86,7 +96,7 @@ def estimates(plan: Plan, folder: Path, tasks: list[Task]) -> dict[str, tuple[fl
         if _like(task.config) not in known or not all(map(math.isfinite, known[_like(task.config)])):
             try:
                 known[_like(task.config)] = measured(task.config)
-            except Exception as error:      # such as too little memory: it is this cell's, not the sweep's
+            except Exception as error:  # such as too little memory: it is this cell's, not the sweep's
                 raise ValueError(f"{task.title}: {in_one_line(error)}") from error
         scalars = place(folder, task).scalars()
         steps = task.config.train.steps - (int(scalars[-1]["step"]) if scalars else 0)

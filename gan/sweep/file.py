@@ -22,31 +22,31 @@ from typing import Any
 
 from gan import recipes
 
-MAX_SEED = 2 ** 31 - 1
+MAX_SEED = 2**31 - 1
 
 
 @dataclass
 class Budget:
-    cells: int = 200                    # most cells; more are refused, as a slip of the pen
-    hours: float | None = None          # most estimated hours of training in all; more are refused
-    gigabytes: float | None = None      # most estimated disk space
+    cells: int = 200  # most cells; more are refused, as a slip of the pen
+    hours: float | None = None  # most estimated hours of training in all; more are refused
+    gigabytes: float | None = None  # most estimated disk space
 
 
 @dataclass
 class Prune:
-    warmup_steps: int | None = None     # steps that every trial is left; after them one worse than the median of those done is
-                                        # stopped. null: none is
-    startup_trials: int = 5             # trials done before any is stopped
+    warmup_steps: int | None = None  # steps that every trial is left; after them one worse than the median of those done is
+    # stopped. null: none is
+    startup_trials: int = 5  # trials done before any is stopped
 
 
 @dataclass
 class SearchSettings:
-    metric: str = ""                    # a score that train.validate_metrics give, on ...
-    split: str = "val_speech"           # val_speech | val_speaker; test splits choose nothing
-    mode: str = "min"                   # min | max
+    metric: str = ""  # a score that train.validate_metrics give, on ...
+    split: str = "val_speech"  # val_speech | val_speaker; test splits choose nothing
+    mode: str = "min"  # min | max
     trials: int = 20
-    seed: int = 0                       # of what is tried; that of the trainings is the one of `seeds`
-    parameters: dict[str, Any] = field(default_factory=dict)    # dotted key: {low, high, log, step}, or {choices} as in grid
+    seed: int = 0  # of what is tried; that of the trainings is the one of `seeds`
+    parameters: dict[str, Any] = field(default_factory=dict)  # dotted key: {low, high, log, step}, or {choices} as in grid
     prune: Prune = field(default_factory=Prune)
 
 
@@ -63,8 +63,8 @@ class File:
     seeds: list[int] = field(default_factory=lambda: [0])
     budget: Budget = field(default_factory=Budget)
     evaluate: dict[str, Any] = field(default_factory=dict)  # protocol: a name or file; corpus: one for all cells, default the one
-                                                            # they learn from; and keys of a recipe's evaluation section
-    table: dict[str, Any] = field(default_factory=dict)     # evaluation/tables/layout.py
+    # they learn from; and keys of a recipe's evaluation section
+    table: dict[str, Any] = field(default_factory=dict)  # evaluation/tables/layout.py
     search: SearchSettings = field(default_factory=SearchSettings)  # gan/sweep/search.py; without parameters there is none
     launcher: dict[str, Any] = field(default_factory=dict)  # gan/launchers/, default {name: local}
 
@@ -85,8 +85,13 @@ def read(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 def _with_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """set.data.corpus=x also where the file says `data.corpus: y` under `set`: of both spellings the override's stays."""
     values = recipes.overridden(values, overrides)
-    axes = [axis for section in ("variants", "grid", "zip") if isinstance(found := values.get(section), dict)
-            for axis in ((found,) if section == "variants" else found.values()) if isinstance(axis, dict)]
+    axes = [
+        axis
+        for section in ("variants", "grid", "zip")
+        if isinstance(found := values.get(section), dict)
+        for axis in ((found,) if section == "variants" else found.values())
+        if isinstance(axis, dict)
+    ]
     for changes in (values.get("set"), *(changes for axis in axes for changes in axis.values())):
         for key in [key for key in changes if "." in key] if isinstance(changes, dict) and overrides else ():
             nested: Any = changes
@@ -109,6 +114,7 @@ def check_seeds(seeds: Any) -> None:
 
 def check_count(values: Mapping[str, Any]) -> None:
     """Before anything else is looked at: a slip of the pen may mean millions."""
+
     def several(section: Any) -> list[Any]:
         return list(section.values()) if isinstance(section, Mapping) else []
 

@@ -63,7 +63,7 @@ class Place:
             return DONE
         if self.path.exists() and holder(self.lease) is not None:
             return RUNNING
-        if self._done.exists():     # it was finished, and its lease given back, since the first look
+        if self._done.exists():  # it was finished, and its lease given back, since the first look
             return DONE
         return FAILED if self._failure() else WAITING
 
@@ -76,8 +76,18 @@ class Place:
     def write(self, task: Task) -> None:
         """Make the folder, or renew what is not part of the task's id: its label, device, threads, how it is scored."""
         self.path.mkdir(parents=True, exist_ok=True)
-        about = dict(id=task.id, kind=task.kind, label=task.label, axes=task.axes, seed=task.seed, needs=list(task.needs),
-                     corpus=task.corpus, face_size=task.face_size, trained=task.trained, scoring=task.scoring)
+        about = dict(
+            id=task.id,
+            kind=task.kind,
+            label=task.label,
+            axes=task.axes,
+            seed=task.seed,
+            needs=list(task.needs),
+            corpus=task.corpus,
+            face_size=task.face_size,
+            trained=task.trained,
+            scoring=task.scoring,
+        )
         write_atomically(self.path / "config.yaml", configuration.to_yaml(task.config).encode())
         write_atomically(self.path / "task.json", json.dumps(about, indent=1).encode())
 

@@ -27,7 +27,7 @@ from gan.sweep.axes import BASE, dotted, points
 from gan.sweep.file import File, SearchSettings, check_count, check_seeds, read
 from gan.training.start import check, stage_of
 
-OF_SWEEP = ("protocol", "corpus")   # keys of `evaluate` beside those of a recipe's evaluation section
+OF_SWEEP = ("protocol", "corpus")  # keys of `evaluate` beside those of a recipe's evaluation section
 
 
 @dataclass(frozen=True)
@@ -114,18 +114,20 @@ def plan(values: Any, name: str, folder: Path) -> Plan:
             about = f"cell {label!r}, seed {seed}" if axes else f"seed {seed}"
             try:
                 task = maker.cell(label or Path(file.base).stem, axes, changes, seed)
-            except Exception as error:      # a component may fail to be built in any way
+            except Exception as error:  # a component may fail to be built in any way
                 raise ValueError(f"{about}: {in_one_line(error)}") from error
             if twin := next((other for other in cells if other.id == task.id), None):
-                raise ValueError(f"{about} is the same as cell {twin.label!r}, seed {twin.seed}, but for what changes nothing "
-                                 "that is learned. Exclude one of them.")
+                raise ValueError(
+                    f"{about} is the same as cell {twin.label!r}, seed {twin.seed}, but for what changes nothing "
+                    "that is learned. Exclude one of them."
+                )
             cells.append(task)
             control = controls_of(task)
             controls[control.id] = control
     if not cells:
         raise ValueError("exclude: leaves no cell.")
     layout.check_systems([*(name for cell in cells for name in (cell.label, f"shuffled {cell.label}")), *CONTROLS])
-    ids = {cell.id for cell in cells}       # one that others start from is trained as a cell
+    ids = {cell.id for cell in cells}  # one that others start from is trained as a cell
     stages = [stage for stage in maker.stages.values() if stage.id not in ids]
     return Plan(name, file, (*controls.values(), *stages, *cells), folder)
 
@@ -184,8 +186,13 @@ class Cells:
         """To be trained only; nothing is built to check it. Of the evaluation it keeps what validation reads."""
         config = self._config(changes, seed)
         read = {name: entry for name, entry in config.evaluation.metrics.items() if name in config.train.validate_metrics}
-        config.evaluation = replace(config.evaluation, protocol="validation", splits=[config.train.best.split],
-                                    seconds=config.evaluation.seconds[:1], metrics=read)
+        config.evaluation = replace(
+            config.evaluation,
+            protocol="validation",
+            splits=[config.train.best.split],
+            seconds=config.evaluation.seconds[:1],
+            metrics=read,
+        )
         needs = _stages(config, self.stages, self._checked)
         return Task(_id(config, needs, validated=True), "trial", label, axes, seed, needs, config)
 
@@ -226,8 +233,9 @@ def _checked(config: Config, checked: dict[str, int | None]) -> int | None:
 
 def controls_of(cell: Task) -> Task:
     """The control rows that a cell's rows stand beside."""
-    return replace(cell, id=digest("controls", cell.scoring), kind="controls", label="controls", axes={}, seed=0, needs=(),
-                   trained=None)
+    return replace(
+        cell, id=digest("controls", cell.scoring), kind="controls", label="controls", axes={}, seed=0, needs=(), trained=None
+    )
 
 
 def _id(config: Config, needs: Sequence[str], validated: bool = False) -> str:
@@ -247,12 +255,12 @@ def _weights_of(path: Path) -> str:
         raise ValueError(f"train.init_from: {error}") from None
 
 
-@cache    # the cells of a sweep mostly start from the same
+@cache  # the cells of a sweep mostly start from the same
 def _weights_in(path: Path) -> str:
     return checkpoint.of_run(path).weights_checksum
 
 
-@cache    # once a process: every cell of a sweep has the same, but for other bases
+@cache  # once a process: every cell of a sweep has the same, but for other bases
 def _without_weights(section: str) -> list[str]:
     """The metrics whose weight files nobody has added: once they are, there is more to score. section: JSON, which a cache can
     hold. Raises ValueError for a metric or a split there is not.

@@ -19,7 +19,7 @@ from gan.sweep.search import Search, open_search
 from gan.sweep.task import TAKEN
 
 POLL_SECONDS = 0.5
-STARTS = 3          # of a task that is killed each time before its next checkpoint, until it counts as failed
+STARTS = 3  # of a task that is killed each time before its next checkpoint, until it counts as failed
 
 
 class Interrupted(Exception):
@@ -44,8 +44,10 @@ def run(plan: Plan, folder: Path, retry: bool = False) -> int:
     if retry:
         scheduler.retry()
     unit, total = ("cell", len(plan.cells)) if search is None else ("trial", search.settings.trials)
-    with stop_signals("Stopping: running tasks save first.") as stop, \
-            Progress(total=total, desc=plan.name, unit=unit) as progress:
+    with (
+        stop_signals("Stopping: running tasks save first.") as stop,
+        Progress(total=total, desc=plan.name, unit=unit) as progress,
+    ):
         while scheduler.step():
             progress.n = sum(task.kind == unit and scheduler.states[task.id] in (DONE, PRUNED) for task in scheduler.plan.tasks)
             progress.refresh()
@@ -67,11 +69,11 @@ class _Scheduler:
     def __init__(self, plan: Plan, folder: Path, launcher: Launcher, search: Search | None):
         self.plan, self.folder, self.launcher, self.search = plan, folder, launcher, search
         self.places: dict[str, Place] = {}
-        self.starts: Counter[str] = Counter()   # since it last got further
+        self.starts: Counter[str] = Counter()  # since it last got further
         self.reached: dict[str, int] = {}
         self.states: dict[str, str] = {}
         self._look()
-        left = launcher.found()     # in a queue, by a sweep before this one; of what the file no longer asks for none is needed
+        left = launcher.found()  # in a queue, by a sweep before this one; of what the file no longer asks for none is needed
         self.in_flight = left & self.places.keys()
         launcher.stop_jobs(left - self.in_flight)
 
@@ -102,7 +104,7 @@ class _Scheduler:
             self._look()
         self.launcher.stop_jobs([task_id for task_id in self.in_flight if self.states[task_id] == PRUNED])
         ready = [task for task in self.plan.tasks if self._ready(task)]
-        chosen = ready[:max(self.launcher.parallel - len(self.in_flight), 0)]
+        chosen = ready[: max(self.launcher.parallel - len(self.in_flight), 0)]
         if chosen:
             self.starts.update(task.id for task in chosen)
             self.in_flight.update(task.id for task in chosen)
@@ -110,8 +112,11 @@ class _Scheduler:
         return bool(self.in_flight or ready or RUNNING in self.states.values())
 
     def _ready(self, task: Task) -> bool:
-        return (self.states[task.id] == WAITING and task.id not in self.in_flight
-                and all(self.states[need] == DONE for need in task.needs))
+        return (
+            self.states[task.id] == WAITING
+            and task.id not in self.in_flight
+            and all(self.states[need] == DONE for need in task.needs)
+        )
 
     def _job(self, task: Task) -> Job:
         here = self.places[task.id]
@@ -124,7 +129,7 @@ class _Scheduler:
             if here.state() == FAILED:
                 Progress.write(f"failed: {here.path.name}: {here.reason()}")
             return
-        if code is None or code < 0 or code > 128 or here.was_stopped():     # killed, or stopped by somebody else: it goes on
+        if code is None or code < 0 or code > 128 or here.was_stopped():  # killed, or stopped by somebody else: it goes on
             if here.step() > self.reached.get(task_id, -1):
                 self.reached[task_id], self.starts[task_id] = here.step(), 1
             if self.starts[task_id] < STARTS:

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-RETRIED = "retried"     # attribute of a trial: the number of the failed one it repeats
-REASON = "reason"       # attribute of a trial: why it could not even be started
+RETRIED = "retried"  # attribute of a trial: the number of the failed one it repeats
+REASON = "reason"  # attribute of a trial: why it could not even be started
 
 
 class Fruitless(ValueError):
@@ -97,7 +97,7 @@ class Search:
         self._common = {f"train.best.{key}": getattr(self.settings, key) for key in ("metric", "split", "mode")}
         self._base = self._checked_base()
         space = {key: value for key, value in asdict(self.settings).items() if key not in ("trials", "prune")}
-        self._name = digest("search", space, self._base.id)     # another space or recipe is another study
+        self._name = digest("search", space, self._base.id)  # another space or recipe is another study
         self._opened: optuna.Study | None = None
         self._tasks: dict[int, Task] = {}
         self._cell_of: dict[int, Task] = {}
@@ -114,7 +114,7 @@ class Search:
         for trial in found:
             if REASON not in trial.user_attrs:
                 task = self._task(trial)
-                tasks.setdefault(task.id, task)     # of two with the same values, the first
+                tasks.setdefault(task.id, task)  # of two with the same values, the first
         cells = [self._cell(best)] if self._is_over(found) and (best := self._best(found)) is not None else []
         controls = [controls_of(cell) for cell in cells]
         return replace(self._plan, tasks=(*controls, *self._stages(tasks.values()), *tasks.values(), *cells))
@@ -124,8 +124,10 @@ class Search:
         known = self.known()
         if known.cells:
             return known
-        later = [replace(self._base, id=f"later-{number}", label=f"trial {number}")
-                 for number in range(self._count(self._found()), self.settings.trials)]
+        later = [
+            replace(self._base, id=f"later-{number}", label=f"trial {number}")
+            for number in range(self._count(self._found()), self.settings.trials)
+        ]
         cell = self._cells.cell("the best trial", {}, self._common, self._seed)
         tasks = (*known.tasks, *later, replace(cell, trained=self._base.id))
         stages = [stage for stage in self._stages([self._base]) if stage not in known.tasks]
@@ -135,11 +137,16 @@ class Search:
         """What is tried, for a person."""
         own, width = self.settings, max(len(parameter.key) for parameter in self.parameters)
         steps = own.prune.warmup_steps
-        how = "none is stopped early" if steps is None else \
-            f"after step {steps:,} what is worse than the median is stopped, once {own.prune.startup_trials} are done"
+        how = (
+            "none is stopped early"
+            if steps is None
+            else f"after step {steps:,} what is worse than the median is stopped, once {own.prune.startup_trials} are done"
+        )
         goal = "smallest" if own.mode == "min" else "largest"
-        lines = [f"Search: {own.trials} trials for the {goal} {own.metric} on {own.split}; {how}. Only the best is scored on "
-                 "the test splits."]
+        lines = [
+            f"Search: {own.trials} trials for the {goal} {own.metric} on {own.split}; {how}. Only the best is scored on "
+            "the test splits."
+        ]
         return "\n".join([*lines, *(f"  {parameter.key:{width}}  {parameter}" for parameter in self.parameters)]) + "\n"
 
     # -- going on ---------------------------------------------------------------------------------------------------------
@@ -194,17 +201,18 @@ class Search:
         try:
             label, axes, changes = self._point(like)
             self._cells.cell(label, axes, changes, self._seed)
-        except Exception as error:      # a component may fail to be built in any way
+        except Exception as error:  # a component may fail to be built in any way
             state, about = self._states.FAIL, about | {REASON: in_one_line(error)}
-        study.add_trial(self._optuna.trial.create_trial(state=state, params=like.params, distributions=like.distributions,
-                                                        user_attrs=about))
+        study.add_trial(
+            self._optuna.trial.create_trial(state=state, params=like.params, distributions=like.distributions, user_attrs=about)
+        )
         return len(study.get_trials(deepcopy=False)) - 1
 
     def _follow(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Report a trial's validations, and tell how it has ended, if it has."""
         task, handle = self._task(trial), self._handle(study, trial)
         here = place(self._folder, task)
-        state = here.state()        # before its values: of what is done all are there
+        state = here.state()  # before its values: of what is done all are there
         validations = self._validations(trial.number, here)
         for step, value in validations:
             if step not in trial.intermediate_values:
@@ -229,7 +237,7 @@ class Search:
         found = []
         for line in file.read_text(encoding="utf-8").splitlines():
             if f'"{key}"' in line:
-                with suppress(ValueError):      # being written now
+                with suppress(ValueError):  # being written now
                     entry = json.loads(line)
                     found.append((int(entry["step"]), float(entry[key])))
         return found
@@ -245,21 +253,20 @@ class Search:
             study = self._study()
             if study is None:
                 study = self._opened = self._optuna.create_study(
-                    study_name=self._name, storage=self._storage(), pruner=self._pruner(),
-                    direction=self._direction)
+                    study_name=self._name, storage=self._storage(), pruner=self._pruner(), direction=self._direction
+                )
             yield study
 
     def _study(self) -> optuna.Study | None:
         if self._opened is None and self._journal.exists():
-            with suppress(KeyError):        # the file may hold another study, of a space that was changed
+            with suppress(KeyError):  # the file may hold another study, of a space that was changed
                 self._opened = self._optuna.load_study(study_name=self._name, storage=self._storage(), pruner=self._pruner())
         return self._opened
 
     def _storage(self) -> optuna.storages.JournalStorage:
         from optuna.storages.journal import JournalFileBackend
 
-        return self._optuna.storages.JournalStorage(JournalFileBackend(
-            str(self._journal), lock_obj=_NoLock()))  # type: ignore[arg-type]
+        return self._optuna.storages.JournalStorage(JournalFileBackend(str(self._journal), lock_obj=_NoLock()))  # type: ignore[arg-type]
 
     def _pruner(self) -> optuna.pruners.BasePruner:
         own = self.settings.prune
@@ -330,8 +337,10 @@ class Search:
         at_least(0, "search.prune", warmup_steps=own.prune.warmup_steps)
         at_least(1, "search.prune", startup_trials=own.prune.startup_trials)
         if own.trials > file.budget.cells:
-            raise ValueError(f"budget.cells: {own.trials:,} trials came, {file.budget.cells:,} are allowed. Raise budget.cells "
-                             "if so many are meant.")
+            raise ValueError(
+                f"budget.cells: {own.trials:,} trials came, {file.budget.cells:,} are allowed. Raise budget.cells "
+                "if so many are meant."
+            )
         if len(file.seeds) != 1:
             raise ValueError(f"seeds: {file.seeds} came beside search. Allowed: one, that of every trial's training.")
 
@@ -342,11 +351,15 @@ class Search:
         if train.validate_every is None:
             raise ValueError("train.validate_every: none came. A search compares trials by it; give it in `set`.")
         if train.validate_every > train.steps:
-            raise ValueError(f"train.validate_every: {train.validate_every} came with train.steps {train.steps}: a trial would "
-                             "have no value. Allowed: at most train.steps.")
+            raise ValueError(
+                f"train.validate_every: {train.validate_every} came with train.steps {train.steps}: a trial would "
+                "have no value. Allowed: at most train.steps."
+            )
         if re.split("[@/]", own.metric)[0] not in train.validate_metrics:
-            raise ValueError(f"search.metric: {own.metric} is no score of train.validate_metrics. Have: "
-                             f"{', '.join(train.validate_metrics)}." + nearest(own.metric, train.validate_metrics))
+            raise ValueError(
+                f"search.metric: {own.metric} is no score of train.validate_metrics. Have: "
+                f"{', '.join(train.validate_metrics)}." + nearest(own.metric, train.validate_metrics)
+            )
         self._cells.cell(base.label, {}, self._common, self._seed)
         for parameter in self.parameters:
             for value in parameter.ends():
@@ -354,7 +367,7 @@ class Search:
                 try:
                     self._cells.cell(value.said, {}, changes, self._seed)
                     self._check_comparable(base.config, self._cells.trial(value.said, {}, changes, self._seed).config)
-                except Exception as error:      # a component may fail to be built in any way
+                except Exception as error:  # a component may fail to be built in any way
                     raise ValueError(f"search.parameters.{parameter.key}: {value.label}: {in_one_line(error)}") from error
         return base
 
@@ -379,10 +392,17 @@ class Search:
             here = place(self._folder, self._task(trial)) if REASON not in trial.user_attrs else None
             states = {self._states.COMPLETE: DONE, self._states.PRUNED: PRUNED, self._states.FAIL: FAILED}
             state = states.get(trial.state) or (here.state() if here is not None else "")
-            write([trial.number, state, value, step,
-                   *(trial.params[key] for key in keys),
-                   here.path.relative_to(self._folder) if here is not None else "",
-                   trial.user_attrs.get(REASON) or (here.reason() if here is not None else "")])
+            write(
+                [
+                    trial.number,
+                    state,
+                    value,
+                    step,
+                    *(trial.params[key] for key in keys),
+                    here.path.relative_to(self._folder) if here is not None else "",
+                    trial.user_attrs.get(REASON) or (here.reason() if here is not None else ""),
+                ]
+            )
         return text.getvalue()
 
     def _reached(self, trial: FrozenTrial) -> tuple[int | str, float | str]:
@@ -402,8 +422,9 @@ class Search:
         done = [trial for trial in found if trial.state == self._states.COMPLETE]
         if done:
             values = [self._sign * float(trial.values[0]) for trial in done]
-            axes.step([trial.number for trial in done], self._sign * np.minimum.accumulate(values), where="post",
-                      label="best so far")
+            axes.step(
+                [trial.number for trial in done], self._sign * np.minimum.accumulate(values), where="post", label="best so far"
+            )
             axes.legend()
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         partial = self._folder / f".search.{os.getpid()}.png"

@@ -13,6 +13,7 @@ from gan.sweep.axes import Value, dotted, values_of
 if TYPE_CHECKING:
     import optuna
 
+
 @dataclass(frozen=True)
 class Parameter:
     """What is tried of one key: choices, or numbers from low to high. axis: its name in tables."""
@@ -54,8 +55,10 @@ def parameters(given: Mapping[str, Any]) -> list[Parameter]:
     if not given:
         raise ValueError("search.parameters: none came. Allowed: {dotted key: {low, high, log, step}, or {choices: [...]}}.")
     last = [key.rpartition(".")[2] for key in given]
-    return [_parameter(key, key if last.count(name) > 1 else name, about)
-            for (key, about), name in zip(given.items(), last, strict=True)]
+    return [
+        _parameter(key, key if last.count(name) > 1 else name, about)
+        for (key, about), name in zip(given.items(), last, strict=True)
+    ]
 
 
 def _parameter(key: str, axis: str, about: Any) -> Parameter:
@@ -93,6 +96,8 @@ def _range(where: str, key: str, axis: str, about: Mapping[str, Any]) -> Paramet
             raise ValueError(f"{where}.step: {step} came. Allowed: above 0, and whole where low and high are.")
         steps = (high - low) / step
         if not math.isclose(steps, round(steps), abs_tol=1e-9):
-            raise ValueError(f"{where}.step: {step:g} does not lead from {low:g} to {high:g}. Highest there is "
-                             f"{low + math.floor(steps) * step:g}.")
+            raise ValueError(
+                f"{where}.step: {step:g} does not lead from {low:g} to {high:g}. Highest there is "
+                f"{low + math.floor(steps) * step:g}."
+            )
     return Parameter(key, axis, (), low, high, step, log)

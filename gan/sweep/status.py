@@ -46,8 +46,11 @@ def table(plan: Plan, folder: Path, states: dict[str, str]) -> str:
     for task in plan.tasks:
         if states[task.id] == FAILED:
             here = place(folder, task)
-            lines += [f"failed: {task.title}: {here.reason()}", *(f"    {line}" for line in here.last_lines()),
-                      f"    whole log: {here.log}"]
+            lines += [
+                f"failed: {task.title}: {here.reason()}",
+                *(f"    {line}" for line in here.last_lines()),
+                f"    whole log: {here.log}",
+            ]
     if trial := _best_trial(plan, folder, states):
         lines.append(trial)
     if best := _best(rows(plan, folder)):
@@ -65,8 +68,9 @@ def log(plan: Plan, folder: Path, axes: Sequence[str]) -> str:
         if not equals or axis not in known:
             raise ValueError(f"{entry}: no such axis. Allowed: axis=label with {', '.join(known)}." + nearest(axis, known))
         wanted[axis] = label
-    found = [cell for cell in cells
-             if all((cell.axes | {"seed": str(cell.seed)}).get(axis) == label for axis, label in wanted.items())]
+    found = [
+        cell for cell in cells if all((cell.axes | {"seed": str(cell.seed)}).get(axis) == label for axis, label in wanted.items())
+    ]
     if len(found) != 1:
         titles = "; ".join(cell.title for cell in (found or cells)[:8])
         raise ValueError(f"{' '.join(axes) or 'no axis'}: {len(found)} cells are so. Name one: {titles}.")
@@ -94,8 +98,9 @@ def _progress(task: Task, here: Place, state: str) -> str:
 
 
 def _best_trial(plan: Plan, folder: Path, states: dict[str, str]) -> str:
-    done = {task.title: place(folder, task).best()["value"] for task in plan.tasks
-            if task.kind == "trial" and states[task.id] == DONE}
+    done = {
+        task.title: place(folder, task).best()["value"] for task in plan.tasks if task.kind == "trial" and states[task.id] == DONE
+    }
     if not done:
         return ""
     own = plan.file.search
@@ -105,15 +110,20 @@ def _best_trial(plan: Plan, folder: Path, states: dict[str, str]) -> str:
 
 def _best(found: list[dict[str, Any]]) -> str:
     """The best system by the first metric that has a better end, mean over seeds."""
-    scored = [row for row in found if row.get("axes") is not None and not row["control"] and row["value"] is not None
-              and row["higher_is_better"] is not None]
+    scored = [
+        row
+        for row in found
+        if row.get("axes") is not None and not row["control"] and row["value"] is not None and row["higher_is_better"] is not None
+    ]
     if not scored:
         return ""
     first = scored[0]
     alike = ("metric", "split", "protocol", "extractor", "corpus_checksum")
     same = [row for row in scored if all(row[key] == first[key] for key in alike)]
-    means = {label: statistics.mean(row["value"] for row in same if row["system"] == label)
-             for label in dict.fromkeys(row["system"] for row in same)}
+    means = {
+        label: statistics.mean(row["value"] for row in same if row["system"] == label)
+        for label in dict.fromkeys(row["system"] for row in same)
+    }
     label = (max if first["higher_is_better"] else min)(means, key=lambda name: means[name])
     where = f"{first['split']}, {first['protocol']['seconds']:g} s"
     return f"Best {first['metric']} so far on {where}: {means[label]:.4g}, {label}, of {len(means)}."

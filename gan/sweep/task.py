@@ -45,7 +45,7 @@ def perform(folder: Path, task_id: str) -> None:
             first = distributed.rank() == 0
             lease = held.enter_context(found) if first and (found := Lease.take(place.lease)) is not None else None
             to_do = lease is not None and place.state() not in (DONE, PRUNED)
-            if not distributed.highest(int(to_do)):     # the first process decides for all that train together
+            if not distributed.highest(int(to_do)):  # the first process decides for all that train together
                 if first and lease is None:
                     raise Taken(f"{place.path.name}: another process is at it.")
                 return
@@ -80,7 +80,7 @@ def _scored(place: Place, task: Task, folder: Path) -> dict[str, float]:
     about = {"train_seconds": _train_seconds(trained, task)}
     if task.kind == "cell":
         drawing = trained.run if trained.task().kind != "trial" else trained.best_checkpoint
-        own_code = [name.partition(".")[0] for _, name in foreign_code(task.config)]    # named by the sweep, not by the run
+        own_code = [name.partition(".")[0] for _, name in foreign_code(task.config)]  # named by the sweep, not by the run
         about["evaluate_seconds"] = _evaluate(place, task, load_run(drawing, task.config.train.device, own_code))
         _tell(place, task)
     return about
@@ -88,9 +88,11 @@ def _scored(place: Place, task: Task, folder: Path) -> dict[str, float]:
 
 def _tell(place: Place, task: Task) -> None:
     """The cell's scores beside its axes, for TensorBoard."""
-    scores = {f"{row['split']}/{row['protocol']['seconds']:g} s/{row['metric']}": row["value"]
-              for row in read_rows(place.results / "results.jsonl")
-              if row["value"] is not None and not row["system"].startswith("shuffled ")}
+    scores = {
+        f"{row['split']}/{row['protocol']['seconds']:g} s/{row['metric']}": row["value"]
+        for row in read_rows(place.results / "results.jsonl")
+        if row["value"] is not None and not row["system"].startswith("shuffled ")
+    }
     shutil.rmtree(place.path / "tensorboard", ignore_errors=True)
     tell_cell(place.path / "tensorboard", task.axes | {"seed": task.seed}, scores)
 
@@ -110,7 +112,7 @@ def _evaluate(place: Place, task: Task, run: Run | None) -> float:
     names = ["shuffled"] if run is not None else possible(corpus, runs=False)
     systems = [(system, run) for system in make_systems(run, names, corpus)]
     partial = place.path / "results.partial"
-    shutil.rmtree(partial, ignore_errors=True)      # of a process that was stopped: a line may be cut, features are cached
+    shutil.rmtree(partial, ignore_errors=True)  # of a process that was stopped: a line may be cut, features are cached
     for system, _, condition, _ in evaluate_all(systems, corpus, settings, settings.splits, partial, task.face_size):
         print(f"evaluated {system.name} on {condition.split}, {condition.seconds:g} s", flush=True)
     shutil.rmtree(place.results, ignore_errors=True)

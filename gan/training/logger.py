@@ -31,7 +31,7 @@ class Logger:
                     if json.loads(line)["step"] <= first_step:
                         kept.append(line + "\n")
                 except ValueError:
-                    pass                # a line cut short by a kill
+                    pass  # a line cut short by a kill
         self.scalar_file.write_text("".join(kept), encoding="utf-8")
         self.file = open(self.scalar_file, "a", encoding="utf-8")  # noqa: SIM115 - closed in close()
         self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else 0)

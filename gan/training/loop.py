@@ -36,7 +36,7 @@ from gan.training.optimisers import Average, generator_adam, make_optimizers, se
 from gan.training.step import gan_step
 from gan.training.voices import FixedVoices
 
-SEED_STRIDE = 0x9E3779B1    # between the noise of two training seeds; torch's CPU generator tells seeds apart by 32 bits only
+SEED_STRIDE = 0x9E3779B1  # between the noise of two training seeds; torch's CPU generator tells seeds apart by 32 bits only
 
 
 class Diverged(ValueError):
@@ -48,8 +48,9 @@ class Diverged(ValueError):
 class Trainer:
     """One run in memory: model, losses, optimisers, moving average, at a step."""
 
-    def __init__(self, config: Config, corpus: Corpus, run: Path, device: torch.device,
-                 initial: checkpoint.Checkpoint | None = None):
+    def __init__(
+        self, config: Config, corpus: Corpus, run: Path, device: torch.device, initial: checkpoint.Checkpoint | None = None
+    ):
         self.config, self.corpus, self.run, self.device = config, corpus, run, device
         settings = config.train
         torch.manual_seed(settings.seed)
@@ -73,13 +74,20 @@ class Trainer:
             self.average = Average(self.model.generator, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
         self.optimizers = make_optimizers(config.optimizer, self.model, self.losses)
         self.batches = Batches(
-            corpus, pairing=config.data.pairing, clip_seconds=(config.data.clip_seconds[0], config.data.clip_seconds[1]),
-            batch_size=settings.batch_size, seed=settings.seed, face_size=max(sizes),
-            pixel_space=pixel_space(generator.decoder), segments=config.data.segments,
+            corpus,
+            pairing=config.data.pairing,
+            clip_seconds=(config.data.clip_seconds[0], config.data.clip_seconds[1]),
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            face_size=max(sizes),
+            pixel_space=pixel_space(generator.decoder),
+            segments=config.data.segments,
             mismatched="mismatched" in self.losses.needs,
-            flip=config.data.flip, share=(distributed.rank(), distributed.size()))
+            flip=config.data.flip,
+            share=(distributed.rank(), distributed.size()),
+        )
         self.step = 0
-        self.last: dict[str, float] = {}    # scores, or else losses, of the last step that was logged
+        self.last: dict[str, float] = {}  # scores, or else losses, of the last step that was logged
         if settings.compile:
             # Compiled code has no second derivative, which gradient penalties take through the discriminators.
             twice = self.losses.needs & {"real_gradient", "interpolated"}
@@ -99,11 +107,19 @@ class Trainer:
         state = {"generator": self.optimizers.generator.state_dict()}
         if self.optimizers.discriminator is not None:
             state["discriminator"] = self.optimizers.discriminator.state_dict()
-        checkpoint.save(self.run / "checkpoints", self.step, self.weights(), state,
-                        config=configuration.to_dict(self.config), num_identities=self.num_identities,
-                        corpus={"name": self.corpus.name, "checksum": self.corpus.checksum}, people=people(self.corpus),
-                        inherited_networks=self._inherited_networks(), inherited_corpora=self._inherited_corpora(),
-                        results_version=configuration.RESULTS_VERSION)
+        checkpoint.save(
+            self.run / "checkpoints",
+            self.step,
+            self.weights(),
+            state,
+            config=configuration.to_dict(self.config),
+            num_identities=self.num_identities,
+            corpus={"name": self.corpus.name, "checksum": self.corpus.checksum},
+            people=people(self.corpus),
+            inherited_networks=self._inherited_networks(),
+            inherited_corpora=self._inherited_corpora(),
+            results_version=configuration.RESULTS_VERSION,
+        )
 
     def _inherited_networks(self) -> list[str]:
         """The frozen nets that the run this one starts from, and those before it, were trained against."""
@@ -135,7 +151,7 @@ class Trainer:
             assert self.initial is not None
             self._check_people(name, self.initial)
             checkpoint.load_trained(self.model.part(name, "train.init_modules"), self.initial, name)
-        if self.average is not None:        # it started as a copy of what has just been replaced
+        if self.average is not None:  # it started as a copy of what has just been replaced
             self.average.generator.load_state_dict(generator.state_dict())
 
     def _check_people(self, part: str, initial: checkpoint.Checkpoint) -> None:
@@ -144,9 +160,11 @@ class Trainer:
         # Older checkpoints do not know their people and go by their corpus.
         same = initial.info["people"] == people(self.corpus) if known else theirs.get("checksum") in (self.corpus.checksum, None)
         if not same and names_people(self.config, part):
-            raise ValueError(f"train.init_modules: {part} of {initial.path} names the people of corpus {theirs['name']}; those "
-                             f"of data.corpus, {self.corpus.name}, {'are' if known else 'may be'} others. Leave {part} out, or "
-                             f"train on {theirs['name']}.")
+            raise ValueError(
+                f"train.init_modules: {part} of {initial.path} names the people of corpus {theirs['name']}; those "
+                f"of data.corpus, {self.corpus.name}, {'are' if known else 'may be'} others. Leave {part} out, or "
+                f"train on {theirs['name']}."
+            )
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -203,9 +221,11 @@ class Trainer:
             lease = Lease.take(file)
         if not distributed.highest(int(lease is not None)):
             owner = holder(file) or {}
-            raise ValueError(f"{self.run}: process {owner.get('pid')} on {owner.get('host')} trains it, since "
-                             f"{owner.get('since')}. Wait for it, or stop it; if it is there no more, try again in "
-                             f"{STALE_SECONDS:g} s.")
+            raise ValueError(
+                f"{self.run}: process {owner.get('pid')} on {owner.get('host')} trains it, since "
+                f"{owner.get('since')}. Wait for it, or stop it; if it is there no more, try again in "
+                f"{STALE_SECONDS:g} s."
+            )
         with lease or nullcontext():
             yield
 
@@ -223,8 +243,10 @@ class Trainer:
         numbers: dict[str, float] = {}
         batches = loader(self.batches, self.step, settings.steps, self.config.data.workers, self.device.type == "cuda")
         since, since_step = time.perf_counter(), self.step
-        with stop_signals() as stop, Progress(total=settings.steps, initial=self.step, desc="train", unit="step",
-                                              disable=logger is None) as progress:
+        with (
+            stop_signals() as stop,
+            Progress(total=settings.steps, initial=self.step, desc="train", unit="step", disable=logger is None) as progress,
+        ):
             for batch in batches:
                 logged = (self.step + 1) % logging.scalars_every == 0 or self.step + 1 == settings.steps
                 logs = self.one_step(batch.to(self.device), measure=logged)
@@ -241,13 +263,17 @@ class Trainer:
                     logs = distributed.means(logs)
                 if logged and logger is not None:
                     seconds = max(time.perf_counter() - since, 1e-9)
-                    numbers = logger.scalars(self.step, logs | {
-                        "speed/samples_per_second": (self.step - since_step) * settings.batch_size / seconds,
-                        "learning_rate/g": self.optimizers.generator.param_groups[0]["lr"]})
+                    numbers = logger.scalars(
+                        self.step,
+                        logs
+                        | {
+                            "speed/samples_per_second": (self.step - since_step) * settings.batch_size / seconds,
+                            "learning_rate/g": self.optimizers.generator.param_groups[0]["lr"],
+                        },
+                    )
                     progress.set_postfix({k: f"{v:.3g}" for k, v in numbers.items() if k in ("loss/g", "loss/d")}, refresh=False)
                     since, since_step = time.perf_counter(), self.step
-                if logger is not None and voices.shown and (self.step % logging.images_every == 0
-                                                              or self.step == settings.steps):
+                if logger is not None and voices.shown and (self.step % logging.images_every == 0 or self.step == settings.steps):
                     logger.images(self.step, voices.faces(self.model.generator, self.average))
                 if save and logger is not None:
                     # First: killed in between, a run that goes on from this step would not come to validate it any more.
@@ -255,7 +281,7 @@ class Trainer:
                     self.save()
                     checkpoint.prune(self.run / "checkpoints", settings.keep_last, self._best().get("step"))
                 if save:
-                    distributed.wait()      # on the host, until it is written: no GPU need turn in vain, no process ends early
+                    distributed.wait()  # on the host, until it is written: no GPU need turn in vain, no process ends early
                 if stopped_by:
                     raise Stopped(stopped_by, self.step, self.run)
         if logger is None:
@@ -283,7 +309,7 @@ class Trainer:
         if settings.channels_last:
             batch = batch._replace(face=batch.face.contiguous(memory_format=torch.channels_last))
         # Noise, too, is drawn from (seed, step): a resumed run needs no saved random state.
-        distributed.seed_noise((settings.seed * SEED_STRIDE + self.step) % 2 ** 32)
+        distributed.seed_noise((settings.seed * SEED_STRIDE + self.step) % 2**32)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             logs = gan_step(self.model, self.losses, self.optimizers, batch, settings.update_order, measure)
         if self.average is not None:
@@ -305,9 +331,11 @@ class Trainer:
     def _check_finite(self, first_bad: int) -> None:
         if first_bad <= self.config.train.steps:
             kept = checkpoint.steps(self.run / "checkpoints")
-            raise Diverged(f"A loss was not finite at step {first_bad}; nothing after it was saved. "
-                           + (f"Last good checkpoint: {kept[-1]}." if kept else "No checkpoint had been saved yet.")
-                           + " Try a lower optimizer.generator.learning_rate, or optimizer.clip_gradient=1.")
+            raise Diverged(
+                f"A loss was not finite at step {first_bad}; nothing after it was saved. "
+                + (f"Last good checkpoint: {kept[-1]}." if kept else "No checkpoint had been saved yet.")
+                + " Try a lower optimizer.generator.learning_rate, or optimizer.clip_gradient=1."
+            )
 
     def _validate(self, logger: Logger) -> dict[str, float]:
         """Score the generator on train.best.split, which must be a val_* split, and remember the best step."""
@@ -337,14 +365,18 @@ class Trainer:
         where = f"{self.device}" if distributed.size() == 1 else f"{distributed.size()} processes on {self.device.type}"
         # Adam keeps two numbers for each that is trained.
         megabytes = 4e-6 * (count(self.model, self.losses, self.average, trained=False) + 2 * count(self.model, self.losses))
-        print(f"{'Going on with' if self.step else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
-              f"generator {count(generator):,} trained parameters, discriminators {count(discriminators):,}, "
-              f"{self.num_identities} identities, {where}; a checkpoint is about {megabytes:,.0f} MB", flush=True)
+        print(
+            f"{'Going on with' if self.step else 'Training'} {self.run}: step {self.step} of {self.config.train.steps}, "
+            f"generator {count(generator):,} trained parameters, discriminators {count(discriminators):,}, "
+            f"{self.num_identities} identities, {where}; a checkpoint is about {megabytes:,.0f} MB",
+            flush=True,
+        )
 
 
 def _environment() -> dict[str, Any]:
     """For environment.json: the commit this code is at, if it is a checkout, the versions, the hardware."""
     home = Path(__file__).resolve().parent
     commit = subprocess.run(["git", "-C", str(home), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return checkpoint.environment() | dict(commit=commit.stdout.strip() or None, platform=platform.platform(),
-                                           processes=distributed.size())
+    return checkpoint.environment() | dict(
+        commit=commit.stdout.strip() or None, platform=platform.platform(), processes=distributed.size()
+    )

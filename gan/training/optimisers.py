@@ -32,8 +32,11 @@ def generator_adam(plan: Optimizer, model: Model, losses: Losses) -> torch.optim
 
 
 def _discriminator_adam(plan: Optimizer, model: Model) -> torch.optim.Optimizer | None:
-    groups = [{"params": parameters, "spared": name in plan.decay_spares} for name, module in model.discriminators.items()
-              if (parameters := [p for p in module.parameters() if p.requires_grad])]
+    groups = [
+        {"params": parameters, "spared": name in plan.decay_spares}
+        for name, module in model.discriminators.items()
+        if (parameters := [p for p in module.parameters() if p.requires_grad])
+    ]
     if not groups:
         return None
     for name in plan.decay_spares:
@@ -43,8 +46,9 @@ def _discriminator_adam(plan: Optimizer, model: Model) -> torch.optim.Optimizer 
 
 
 def _adam(groups: list[dict[str, Any]], settings: Adam) -> torch.optim.Optimizer:
-    return torch.optim.Adam(groups, lr=settings.learning_rate, betas=(settings.betas[0], settings.betas[1]), eps=settings.epsilon,
-                            fused=True)
+    return torch.optim.Adam(
+        groups, lr=settings.learning_rate, betas=(settings.betas[0], settings.betas[1]), eps=settings.epsilon, fused=True
+    )
 
 
 def set_rates(plan: Optimizer, optimizers: Optimizers, step: int, steps: int) -> None:

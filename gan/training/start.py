@@ -54,17 +54,18 @@ def _prepared(config: Config) -> tuple[Config, Corpus, torch.device]:
     if config.train.threads is not None:
         torch.set_num_threads(config.train.threads)
     if config.train.batch_size % distributed.size():
-        raise ValueError(f"train.batch_size: {config.train.batch_size} came with {distributed.size()} processes, which share it. "
-                         "Allowed: a multiple of their number.")
+        raise ValueError(
+            f"train.batch_size: {config.train.batch_size} came with {distributed.size()} processes, which share it. "
+            "Allowed: a multiple of their number."
+        )
     check(config)
     with distributed.first():
         corpus = open_corpus(config.data.corpus)
     return settled(config), corpus, device
 
 
-def _trainer(config: Config, corpus: Corpus, device: torch.device, run: Path,
-             initial: checkpoint.Checkpoint | None) -> Trainer:
-    with distributed.first():       # frozen nets are trained once
+def _trainer(config: Config, corpus: Corpus, device: torch.device, run: Path, initial: checkpoint.Checkpoint | None) -> Trainer:
+    with distributed.first():  # frozen nets are trained once
         return Trainer(config, corpus, run, device, initial)
 
 
@@ -78,8 +79,9 @@ def stage_of(config: Config) -> Config | None:
     if name is None or Path(name).is_dir():
         return None
     if not (Path(name).is_file() and name.endswith((".yaml", ".yml"))) and name not in recipes.recipe_names():
-        raise ValueError(f"train.init_from: {name} is neither a run, nor a checkpoint, nor a recipe."
-                         + nearest(name, recipes.recipe_names()))
+        raise ValueError(
+            f"train.init_from: {name} is neither a run, nor a checkpoint, nor a recipe." + nearest(name, recipes.recipe_names())
+        )
     stage = recipes.load(name)
     stage.data.corpus, stage.data.workers = config.data.corpus, config.data.workers
     for key in ("seed", "device", "threads"):
@@ -113,15 +115,17 @@ def check(config: Config) -> Model:
     if model.discriminators and "fake" not in losses.needs:
         raise ValueError(f"discriminators: {', '.join(model.discriminators)} came, but no loss looks at drawn faces.")
     if model.generator.decoder is None and config.train.validate_every is not None:
-        raise ValueError(f"train.validate_every: {config.train.validate_every} came, but there are no faces to score: "
-                         + NO_DECODER)
+        raise ValueError(
+            f"train.validate_every: {config.train.validate_every} came, but there are no faces to score: " + NO_DECODER
+        )
     _check_stage(config, model)
     if config.train.batch_size == 1:
         _check_batch_of_one(config, model, losses)
     for name in config.train.validate_metrics if config.train.validate_every is not None else ():
         if name not in config.evaluation.metrics:
-            raise ValueError(f"train.validate_metrics: evaluation.metrics has no {name}. "
-                             f"Have: {', '.join(config.evaluation.metrics)}.")
+            raise ValueError(
+                f"train.validate_metrics: evaluation.metrics has no {name}. Have: {', '.join(config.evaluation.metrics)}."
+            )
     return model
 
 
@@ -151,8 +155,9 @@ def _check_batch_of_one(config: Config, model: Model, losses: Losses) -> None:
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
-        raise ValueError("train.batch_size: 1 came, but this recipe has batch norm, which compares the items of a batch. "
-                         "Allowed: 2 or more.") from error
+        raise ValueError(
+            "train.batch_size: 1 came, but this recipe has batch norm, which compares the items of a batch. Allowed: 2 or more."
+        ) from error
 
 
 def _check_stage(config: Config, model: Model) -> None:
@@ -166,15 +171,22 @@ def _check_stage(config: Config, model: Model) -> None:
     _check_ends(name, stage)
     before = build_model(stage, num_identities=2)
     for part in config.train.init_modules:
-        ours, theirs = ({key: list(tensor.shape) for key, tensor in m.part(part, "train.init_modules").state_dict().items()}
-                    for m in (model, before))
+        ours, theirs = (
+            {key: list(tensor.shape) for key, tensor in m.part(part, "train.init_modules").state_dict().items()}
+            for m in (model, before)
+        )
         if ours != theirs:
             section = part.partition(".")[0]
             asked, given = (_flat(configuration.to_dict(c).get(section, {}), section) for c in (config, stage))
-            differing = [f"{key}: {asked.get(key, 'none')} came, {given.get(key, 'none')} there"
-                         for key in {**asked, **given} if asked.get(key) != given.get(key)]
-            raise ValueError(f"train.init_from: the {part} of {name} does not fit this recipe's. "
-                             f"{'; '.join(differing) or f'{section} is the same, but not what it reads or draws from'}.")
+            differing = [
+                f"{key}: {asked.get(key, 'none')} came, {given.get(key, 'none')} there"
+                for key in {**asked, **given}
+                if asked.get(key) != given.get(key)
+            ]
+            raise ValueError(
+                f"train.init_from: the {part} of {name} does not fit this recipe's. "
+                f"{'; '.join(differing) or f'{section} is the same, but not what it reads or draws from'}."
+            )
 
 
 def _check_ends(name: str, stage: Config) -> None:
@@ -199,12 +211,19 @@ def settled(config: Config) -> Config:
 
     A class with an attribute `networks` takes a key `network`; the attribute lists what it may say.
     """
+
     def named(family: type, key: str, section: Any) -> Any:
         if not isinstance(section, dict) or not isinstance(section.get("name"), str):
-            return section      # build says what is wrong with it
+            return section  # build says what is wrong with it
         allowed = getattr(find(family, section["name"], key), "networks", None)
-        return section | {"network": settle_network("auto", allowed)} \
-            if allowed and section.get("network", "auto") == "auto" else section
+        return (
+            section | {"network": settle_network("auto", allowed)}
+            if allowed and section.get("network", "auto") == "auto"
+            else section
+        )
 
-    return replace(config, features=named(Features, "features", config.features),
-                   losses={name: named(Loss, f"losses.{name}", section) for name, section in config.losses.items()})
+    return replace(
+        config,
+        features=named(Features, "features", config.features),
+        losses={name: named(Loss, f"losses.{name}", section) for name, section in config.losses.items()},
+    )

@@ -25,8 +25,9 @@ class Optimizers:
     clip_gradient: float | None = None
 
 
-def gan_step(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, update_order: list[str],
-             measure: bool = False) -> dict[str, Tensor]:
+def gan_step(
+    model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, update_order: list[str], measure: bool = False
+) -> dict[str, Tensor]:
     """One update of each half on one generator pass. Returns scalar tensors for the log, still on the device.
 
     measure: also return gradient norms and mean scores, which cost a little.
@@ -35,13 +36,14 @@ def gan_step(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch,
     halves = {"discriminator": discriminator_half, "generator": generator_half}
     logs: dict[str, Tensor] = {}
     for half in update_order:
-        with parametrize.cached():      # weights stand still within a half: spectral norm is computed once in it, not each pass
+        with parametrize.cached():  # weights stand still within a half: spectral norm is computed once in it, not each pass
             logs |= halves[half](model, losses, optimizers, batch, drawing, measure)
     return logs
 
 
-def discriminator_half(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, drawing: Drawing,
-                       measure: bool) -> dict[str, Tensor]:
+def discriminator_half(
+    model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, drawing: Drawing, measure: bool
+) -> dict[str, Tensor]:
     """Tell real, fake and mismatched apart. detach() leaves the generator out of this update."""
     if optimizers.discriminator is None:
         return {}
@@ -54,20 +56,31 @@ def discriminator_half(model: Model, losses: Losses, optimizers: Optimizers, bat
         faces["mismatched"] = model.resolutions(batch.mismatched_face)
     if "interpolated" in losses.needs:
         share = torch.rand(len(batch.face), 1, 1, 1, device=batch.face.device)
-        faces["interpolated"] = {size: torch.lerp(fake[size].float(), real[size].detach(), share).requires_grad_()
-                                 for size in real}
+        faces["interpolated"] = {
+            size: torch.lerp(fake[size].float(), real[size].detach(), share).requires_grad_() for size in real
+        }
     judged = model.judge(faces, condition)
-    logs = descend("discriminator", optimizers.discriminator, optimizers.clip_gradient, losses,
-                   Step(batch, condition, real, fake, judged, interpolated=faces.get("interpolated", {})), measure)
+    logs = descend(
+        "discriminator",
+        optimizers.discriminator,
+        optimizers.clip_gradient,
+        losses,
+        Step(batch, condition, real, fake, judged, interpolated=faces.get("interpolated", {})),
+        measure,
+    )
     if measure:
-        logs |= {f"score/{name}/{which}": judgement.realness.detach().float().mean()
-                 for which, by_name in judged.items() for name, judgement in by_name.items()
-                 if judgement.realness is not None}
+        logs |= {
+            f"score/{name}/{which}": judgement.realness.detach().float().mean()
+            for which, by_name in judged.items()
+            for name, judgement in by_name.items()
+            if judgement.realness is not None
+        }
     return logs
 
 
-def generator_half(model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, drawing: Drawing,
-                   measure: bool) -> dict[str, Tensor]:
+def generator_half(
+    model: Model, losses: Losses, optimizers: Optimizers, batch: Batch, drawing: Drawing, measure: bool
+) -> dict[str, Tensor]:
     """Be taken for real, and resemble the speaker. The discriminators judge, but their weights get no gradient."""
     embedding, fake, parts = drawing
     real = model.resolutions(batch.face) if fake else {}
@@ -76,12 +89,19 @@ def generator_half(model: Model, losses: Losses, optimizers: Optimizers, batch: 
         if "real" in losses.needs:
             with torch.no_grad():
                 judged |= model.judge({"real": real}, embedding)
-        return descend("generator", optimizers.generator, optimizers.clip_gradient, losses,
-                       Step(batch, embedding, real, fake, judged, parts), measure)
+        return descend(
+            "generator",
+            optimizers.generator,
+            optimizers.clip_gradient,
+            losses,
+            Step(batch, embedding, real, fake, judged, parts),
+            measure,
+        )
 
 
-def descend(half: str, optimizer: torch.optim.Optimizer, clip_gradient: float | None, losses: Losses, step: Step,
-            measure: bool) -> dict[str, Tensor]:
+def descend(
+    half: str, optimizer: torch.optim.Optimizer, clip_gradient: float | None, losses: Losses, step: Step, measure: bool
+) -> dict[str, Tensor]:
     """Sum a half's losses, and step down their gradient."""
     total, logs = losses.terms(half, step)
     if total is None:

@@ -24,7 +24,7 @@ class FixedVoices:
         split = next((s for s in ("val_speech", "train") if len(corpus.in_split(corpus.clips, s))), "train")
         clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
         speakers, first = np.unique(corpus.clips["speaker"][clips], return_index=True)
-        chosen = clips[first[np.isin(speakers, corpus.faces["speaker"][faces])][:config.logging.num_images]]
+        chosen = clips[first[np.isin(speakers, corpus.faces["speaker"][faces])][: config.logging.num_images]]
         self.corpus, self.seconds = corpus, config.data.clip_seconds[1]
         self.shown = generator.decoder is not None and len(chosen) > 0
         self.reads = generator.reads
@@ -53,6 +53,9 @@ class FixedVoices:
         speakers = self.corpus.clips["speaker"][clips]
         first = {s: faces[self.corpus.faces["speaker"][faces] == s][0] for s in np.unique(speakers)}
         shown = [first[s] for s in speakers]
-        logger.embeddings(step, generator.embeddings(self._items(clips.tolist(), shown)),
-                          [self.corpus.speakers[s]["speaker"] for s in speakers],
-                          self.corpus.pixels(shown, min(self.corpus.face_sizes)))
+        logger.embeddings(
+            step,
+            generator.embeddings(self._items(clips.tolist(), shown)),
+            [self.corpus.speakers[s]["speaker"] for s in speakers],
+            self.corpus.pixels(shown, min(self.corpus.face_sizes)),
+        )

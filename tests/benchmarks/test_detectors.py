@@ -41,8 +41,22 @@ def test_those_that_disagree_are_refused() -> None:
 @pytest.mark.slow
 def test_one_row(tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
-    detectors.main(["--detector", "dlib_hog", "--faces", "3", "--face-size", "64", "--processes", "1", "--repetitions", "1",
-                    "--results", str(results)])
+    detectors.main(
+        [
+            "--detector",
+            "dlib_hog",
+            "--faces",
+            "3",
+            "--face-size",
+            "64",
+            "--processes",
+            "1",
+            "--repetitions",
+            "1",
+            "--results",
+            str(results),
+        ]
+    )
     row = json.loads(results.read_text())
     assert (row["benchmark"], row["detector"], row["faces"]) == ("detectors", "dlib_hog", 3)
     assert row["times_faster"][1] > 0

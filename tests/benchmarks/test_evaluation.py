@@ -26,8 +26,11 @@ def threads_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_module_that_keeps_features_is_switched() -> None:
-    found = {module.name for module in pkgutil.walk_packages(evaluation.__path__, "evaluation.")
-             if hasattr(importlib.import_module(module.name), "cached_features")}
+    found = {
+        module.name
+        for module in pkgutil.walk_packages(evaluation.__path__, "evaluation.")
+        if hasattr(importlib.import_module(module.name), "cached_features")
+    }
     assert found == {*ASKING, cache.__name__}
 
 

@@ -31,7 +31,7 @@ def test_one_row_a_front_end_that_reads_a_waveform(tmp_path: Path) -> None:
 
 def test_those_named(tmp_path: Path) -> None:
     features.main(["raw", "--clip-seconds", "0.1", "--repetitions", "1", "--results", str(tmp_path / "results.jsonl")])
-    row, = rows(tmp_path / "results.jsonl")
+    (row,) = rows(tmp_path / "results.jsonl")
     assert row["front_end"] == "raw"
     with pytest.raises(ValueError, match="no file gan/features/loud"):
         features.front_ends(["loud"])

@@ -36,17 +36,17 @@ def test_a_synthetic_corpus_is_a_corpus(tmp_path: Path) -> None:
     batch = loader.batches(corpus, 64)[0]
     assert batch.waveform.shape == (loader.BATCH_SIZE, 20_000)
     assert batch.face.shape == batch.mismatched_face.shape == (loader.BATCH_SIZE, 3, 64, 64)
-    for index in (corpus.clips, corpus.faces):          # a test speaker has test items only
+    for index in (corpus.clips, corpus.faces):  # a test speaker has test items only
         of_tested = np.isin(index["speaker"], np.arange(9, 50, 10))
         assert (index["split"][of_tested] == 4).all()
         assert set(index["split"][~of_tested]) == {0, 3}
-    assert sum(path.stat().st_blocks for path in tmp_path.rglob("*.npy")) * 512 < 5 << 20       # sparse
+    assert sum(path.stat().st_blocks for path in tmp_path.rglob("*.npy")) * 512 < 5 << 20  # sparse
 
 
 @pytest.mark.slow
 def test_opening_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     loader.main(["--million", "--clips", "1000", "--speakers", "50", "--results", str(tmp_path / "results.jsonl")])
-    row, = rows(tmp_path / "results.jsonl")
+    (row,) = rows(tmp_path / "results.jsonl")
     assert row["clips"] == 1000
     assert row["seconds_to_first_batch"] >= row["seconds_to_open"] >= 0
     assert row["resident_growth_mb"] > 0

@@ -49,14 +49,18 @@ def test_damage_grows_with_its_level() -> None:
     assert (metrics.noisy(FACES, 10, 0) != metrics.noisy(FACES, 10, 1)).any(), "the second drawing has noise of its own"
 
 
-@pytest.mark.parametrize(("found", "mark", "outside"), [
-    (reaction(1.0, 0.95, 0.5, 0.2), "", [0, 1, 1]),
-    (reaction(1.0, 1.0, 0.5, 0.2), "", [0, 1, 1]),                               # a ceiling is no wrong order
-    (reaction(1.0, 0.5, 0.8, 0.2), "order: rho 0.8", [1, 1, 1]),
-    (reaction(1.0, 1.0, 1.0, 1.0), "unnoticed", [0, 0, 0]),
-    (reaction(1.0, 1.2, 1.3, 1.4), "prefers it", [-1, -1, -1]),
-    (reaction(1.0, 1.2, 1.3, 1.4, higher_is_better=False), "", [1, 1, 1]),
-    (reaction(1.0, 0.5, math.nan, math.nan), "worst not scored", [1, 0, 0])])
+@pytest.mark.parametrize(
+    ("found", "mark", "outside"),
+    [
+        (reaction(1.0, 0.95, 0.5, 0.2), "", [0, 1, 1]),
+        (reaction(1.0, 1.0, 0.5, 0.2), "", [0, 1, 1]),  # a ceiling is no wrong order
+        (reaction(1.0, 0.5, 0.8, 0.2), "order: rho 0.8", [1, 1, 1]),
+        (reaction(1.0, 1.0, 1.0, 1.0), "unnoticed", [0, 0, 0]),
+        (reaction(1.0, 1.2, 1.3, 1.4), "prefers it", [-1, -1, -1]),
+        (reaction(1.0, 1.2, 1.3, 1.4, higher_is_better=False), "", [1, 1, 1]),
+        (reaction(1.0, 0.5, math.nan, math.nan), "worst not scored", [1, 0, 0]),
+    ],
+)
 def test_a_reaction_is_named(found: metrics.Reaction, mark: str, outside: list[int]) -> None:
     assert (found.mark, found.outside) == (mark, outside)
 
@@ -77,8 +81,12 @@ def test_the_real_faces_are_of_recordings_nobody_else_has(tiny: Corpus, split: s
     for others in (trial.gallery, trial.training, trial.target):
         assert not drawn & {face.tobytes() for face in others}
     assert {face.tobytes() for face in trial.target} <= {face.tobytes() for face in trial.gallery}
-    owner = {face.tobytes(): speaker for face, speaker in zip(tiny.pixels(np.arange(len(tiny.faces)), metrics.FACE_SIZE),
-                                                              tiny.faces["speaker"].tolist(), strict=True)}
+    owner = {
+        face.tobytes(): speaker
+        for face, speaker in zip(
+            tiny.pixels(np.arange(len(tiny.faces)), metrics.FACE_SIZE), tiny.faces["speaker"].tolist(), strict=True
+        )
+    }
     for faces in (trial.generated, trial.again, trial.target):
         assert [owner[face.tobytes()] for face in faces] == trial.speaker.tolist()
 

@@ -15,11 +15,23 @@ from gan.losses import perceptual
 from gan.training.loop import Trainer
 from gan.training.step import Optimizers, gan_step
 
-WAV2PIX = ["encoder={name: segan, num_samples: 4096, channels: [4, 8], hidden: [8]}", "data.clip_seconds=[0.256, 0.256]",
-           "decoder.width=4", "decoder.dropout=0.0", "discriminators.conditional.width=4", "train.batch_size=4"]
-SF2F = ["encoder={name: inception1d, channels: [8], embedding_dim: 16}", "data.clip_seconds=[0.3, 0.4]", "decoder.width=16",
-        "discriminators.image.width=4", "discriminators.identity.width=4", "losses.perceptual.network=corpus",
-        "train.batch_size=4"]
+WAV2PIX = [
+    "encoder={name: segan, num_samples: 4096, channels: [4, 8], hidden: [8]}",
+    "data.clip_seconds=[0.256, 0.256]",
+    "decoder.width=4",
+    "decoder.dropout=0.0",
+    "discriminators.conditional.width=4",
+    "train.batch_size=4",
+]
+SF2F = [
+    "encoder={name: inception1d, channels: [8], embedding_dim: 16}",
+    "data.clip_seconds=[0.3, 0.4]",
+    "decoder.width=16",
+    "discriminators.image.width=4",
+    "discriminators.identity.width=4",
+    "losses.perceptual.network=corpus",
+    "train.batch_size=4",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -55,12 +67,14 @@ def assert_moved_alike(start: Trainer, own: Trainer, reference: Trainer) -> None
 @pytest.mark.parametrize("detach", [False, True])
 def test_wav2pix_reference_equals_the_own_step(detach: bool, tiny: Corpus) -> None:
     start, own, reference = (trainer("wav2pix-64", tiny, WAV2PIX) for _ in range(3))
-    for made in (own, reference):           # spectral norm stands still: else it would depend on the number of passes
+    for made in (own, reference):  # spectral norm stands still: else it would depend on the number of passes
         made.model.discriminators.eval()
         made.model.generator.decoder.eval()
     own_step(own)
-    descents = {"generator": SGD(generator_parameters(reference), lr=1e-3),
-                "discriminator": SGD(reference.model.discriminators.parameters(), lr=1e-3)}
+    descents = {
+        "generator": SGD(generator_parameters(reference), lr=1e-3),
+        "discriminator": SGD(reference.model.discriminators.parameters(), lr=1e-3),
+    }
     wav2pix_reference(reference.model, reference.losses, descents, reference.batches[0], detach)
     assert_moved_alike(start, own, reference)
 
@@ -68,19 +82,22 @@ def test_wav2pix_reference_equals_the_own_step(detach: bool, tiny: Corpus) -> No
 def test_sf2f_reference_equals_the_own_step(tiny: Corpus) -> None:
     start, own, reference = (trainer("sf2f-64", tiny, SF2F) for _ in range(3))
     own_step(own)
-    descents = {"generator": SGD(generator_parameters(reference), lr=1e-3),
-                **{name: SGD(module.parameters(), lr=1e-3) for name, module in reference.model.discriminators.items()}}
+    descents = {
+        "generator": SGD(generator_parameters(reference), lr=1e-3),
+        **{name: SGD(module.parameters(), lr=1e-3) for name, module in reference.model.discriminators.items()},
+    }
     face_net = step._corpus_net(tiny).requires_grad_(True)
     sf2f_reference(reference.model, face_net, descents, reference.batches[0])
     assert_moved_alike(start, own, reference)
-    assert face_net.stem[0].weight.grad is not None         # as published, and for nothing
+    assert face_net.stem[0].weight.grad is not None  # as published, and for nothing
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "overrides", "contenders"), [("wav2pix-64", WAV2PIX, 3), ("sf2f-64", SF2F, 7)])
-def test_one_row_a_contender(recipe: str, overrides: list[str], contenders: int, tiny: Corpus, tmp_path: Path,
-                             monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step, "_random_facenet", step._corpus_net)      # FaceNet itself takes seconds
+def test_one_row_a_contender(
+    recipe: str, overrides: list[str], contenders: int, tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "_random_facenet", step._corpus_net)  # FaceNet itself takes seconds
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     step.main([recipe, "data.corpus=toy:tiny", *overrides, "--repetitions", "1", "--results", str(tmp_path / "results.jsonl")])
     rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]

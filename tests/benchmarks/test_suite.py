@@ -26,8 +26,9 @@ def test_fails():
 
 
 @pytest.mark.slow
-def test_processor_time_by_test_and_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                            capsys: pytest.CaptureFixture[str]) -> None:
+def test_processor_time_by_test_and_by_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """In a folder with the hooks of tests/conftest.py alone; what a test starts counts with it; the code is handed on."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_runtest_setup, pytest_runtest_teardown\n")

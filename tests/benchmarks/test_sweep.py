@@ -31,8 +31,10 @@ def alive(pid: str) -> bool:
 def results(folder: Path, value: float = 0.5, single: float = 1.0, seconds: float = 3.0) -> Path:
     folder.mkdir()
     np.savez(folder / "a.npz", value=np.array([single, 2.0]))
-    rows = [dict(system="full", split="s", metric="l1", value=value, train_seconds=seconds, scores="a.npz"),
-            dict(system="prior", split="s", metric="l1", value=0.1)]
+    rows = [
+        dict(system="full", split="s", metric="l1", value=value, train_seconds=seconds, scores="a.npz"),
+        dict(system="prior", split="s", metric="l1", value=0.1),
+    ]
     (folder / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
@@ -49,7 +51,8 @@ def test_rows_and_single_scores_are_compared_but_not_how_long_it_took(tmp_path: 
 
 @pytest.mark.slow
 def test_a_sweep_is_killed_with_all_below_it_at_moments_that_a_restart_does_not_change(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, kills_left = tmp_path / "killed", [3]
 
     def command(file: Path, overrides: list[str], folder: Path) -> list[str]:
@@ -68,7 +71,7 @@ def test_a_sweep_is_killed_with_all_below_it_at_moments_that_a_restart_does_not_
     assert all(0.2 <= moment <= 1.8 for moment in moments)
     below = (folder / "started").read_text().split()
     assert len(below) == 4
-    deadline = time.monotonic() + 30    # a killed process takes a moment
+    deadline = time.monotonic() + 30  # a killed process takes a moment
     while any(alive(pid) for pid in below) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not any(alive(pid) for pid in below)

@@ -6,19 +6,32 @@ import pytest
 from benchmarks import table
 from benchmarks.record import interleaved, ratios, record
 
-STEP = dict(benchmark="step", recipe="r", batch_size=8, threads=2, against="ours", command="python -m benchmarks.step r",
-            date="2000-01-01", cores=2, machine="x86_64", device="cpu", torch="2.0+cpu")
+STEP = dict(
+    benchmark="step",
+    recipe="r",
+    batch_size=8,
+    threads=2,
+    against="ours",
+    command="python -m benchmarks.step r",
+    date="2000-01-01",
+    cores=2,
+    machine="x86_64",
+    device="cpu",
+    torch="2.0+cpu",
+)
 
 
 def test_the_last_measurement_of_each_thing_is_shown() -> None:
-    rows = [STEP | dict(contender="ours", seconds=[9, 9, 9], times_slower=[1, 1, 1]),
-            STEP | dict(contender="ours", seconds=[0.25, 0.5, 1], times_slower=[1, 1, 1]),
-            STEP | dict(contender="published", seconds=[1, 1, 1], times_slower=[1.5, 2, 2.5], cpu_capability="AVX2")]
+    rows = [
+        STEP | dict(contender="ours", seconds=[9, 9, 9], times_slower=[1, 1, 1]),
+        STEP | dict(contender="ours", seconds=[0.25, 0.5, 1], times_slower=[1, 1, 1]),
+        STEP | dict(contender="published", seconds=[1, 1, 1], times_slower=[1.5, 2, 2.5], cpu_capability="AVX2"),
+    ]
     text = table.tables(rows)
     assert "| r | 8 | ours | 2.00 | 0.5 (0.25 - 1) | - |" in text
     assert "| r | 8 | published | 1.00 | 1 (1 - 1) | 2.00 (1.50 - 2.50) x ours |" in text
     assert "Taken by `python -m benchmarks.step r`, 2000-01-01, 2 cores (x86_64), 2 threads, CPU, torch 2.0." in text
-    assert text.count("2 cores (x86_64, AVX2)") == 1        # which older measurements do not tell
+    assert text.count("2 cores (x86_64, AVX2)") == 1  # which older measurements do not tell
     assert "Loader" not in text
 
 
@@ -26,7 +39,7 @@ def test_readme_keeps_what_stands_round_the_tables(tmp_path: Path) -> None:
     results, readme = tmp_path / "results.jsonl", tmp_path / "README.md"
     results.write_text(json.dumps(STEP | dict(contender="ours", seconds=[1, 1, 1], times_slower=[1, 1, 1])) + "\n")
     readme.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
-    for _ in range(2):                  # the second time changes nothing
+    for _ in range(2):  # the second time changes nothing
         table.main(["--results", str(results), "--readme", str(readme)])
         text = readme.read_text()
     assert text.startswith("before\n")

@@ -7,8 +7,11 @@ from decoders.base import Decoder
 from gan.build import find, names
 from gan.data.faces import PIXEL_SPACES
 
-SMALL = {"cole": dict(image_size=16, width=32, trunk=[12], landmark_hidden=[10], warp={}),
-         "deconv": dict(image_size=16, width=4), "upsample": dict(image_sizes=[8, 16], width=16)}
+SMALL = {
+    "cole": dict(image_size=16, width=32, trunk=[12], landmark_hidden=[10], warp={}),
+    "deconv": dict(image_size=16, width=4),
+    "upsample": dict(image_sizes=[8, 16], width=16),
+}
 
 
 def built(name: str) -> Decoder:

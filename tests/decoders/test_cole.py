@@ -6,8 +6,15 @@ from decoders.base import Decoder
 from decoders.cole import Cole
 
 TEXT = dict(image_size=224, num_landmarks=72, warp={})
-PYTORCH = dict(image_size=224, trunk=[3072, 2048], landmark_hidden=[1024, 512, 256], batch_norm=True, num_landmarks=72,
-               output="sigmoid", warp=None)
+PYTORCH = dict(
+    image_size=224,
+    trunk=[3072, 2048],
+    landmark_hidden=[1024, 512, 256],
+    batch_norm=True,
+    num_landmarks=72,
+    output="sigmoid",
+    warp=None,
+)
 SMALL = dict(image_size=32, width=8, trunk=[12], landmark_hidden=[10])
 
 
@@ -91,7 +98,7 @@ def test_copies_of_a_lip_point_count_as_their_mean() -> None:
     lips = [48, 49, 50, 51, 52, 53, 54, 64, 63, 62, 61, 60, 54, 55, 56, 57, 58, 59, 48, 60, 67, 66, 65, 64]
     numbers = torch.tensor([*range(48), *lips], dtype=torch.float32)
     assert torch.equal(decoder.copies @ numbers, torch.arange(68.0))
-    numbers[48] += 1                    # one of the two corners of the mouth
+    numbers[48] += 1  # one of the two corners of the mouth
     assert (decoder.copies @ numbers)[48] == 48.5
 
 
@@ -107,10 +114,10 @@ def test_points_go_where_the_head_says() -> None:
     """A dark spot at the tip of the nose of the mean shape is drawn where the predicted tip lies."""
     decoder = small(image_size=64, warp={"order": 2, "regularisation": 0.0, "border": 0})
     tip = (decoder.mean_landmarks[30] * 64 - 0.5).round()
-    decoder.mean_landmarks += (tip + 0.5) / 64 - decoder.mean_landmarks[30]         # the tip on a pixel's centre
+    decoder.mean_landmarks += (tip + 0.5) / 64 - decoder.mean_landmarks[30]  # the tip on a pixel's centre
     texture = torch.zeros(1, 3, 64, 64)
     texture[0, :, int(tip[1]), int(tip[0])] = 1
-    moved = decoder.mean_landmarks + torch.tensor([4.0, -3.0]) / 64                 # 4 px right, 3 px up
+    moved = decoder.mean_landmarks + torch.tensor([4.0, -3.0]) / 64  # 4 px right, 3 px up
     face = decoder._move(texture, decoder.mean_landmarks, moved[None])
     assert face[0, 0, int(tip[1]) - 3, int(tip[0]) + 4] == pytest.approx(1, abs=1e-3)
     assert torch.allclose(decoder.register(face, moved[None]), texture, atol=1e-3)
@@ -158,12 +165,23 @@ def test_unfit_landmarks_are_refused(shapes: np.ndarray) -> None:
         small().settle(lambda: shapes)
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (dict(image_size=60), "multiple of 16"), (dict(image_size=0), "image_size 0"), (dict(trunk=[]), "trunk"),
-    (dict(landmark_hidden=[0]), "landmark_hidden"), (dict(width=12), "multiple of 8"), (dict(num_landmarks=5), "68 or 72"),
-    (dict(output="relu"), "tanh or sigmoid"), (dict(warp={"k": 1}), "warp.k .*order, regularisation, border"),
-    (dict(warp={"order": 4}), "warp.order 4"), (dict(warp={"border": 1.5}), "warp.border 1.5"),
-    (dict(warp={"order": True}), "warp.order True"), (dict(warp={"regularisation": -1}), "warp.regularisation -1")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (dict(image_size=60), "multiple of 16"),
+        (dict(image_size=0), "image_size 0"),
+        (dict(trunk=[]), "trunk"),
+        (dict(landmark_hidden=[0]), "landmark_hidden"),
+        (dict(width=12), "multiple of 8"),
+        (dict(num_landmarks=5), "68 or 72"),
+        (dict(output="relu"), "tanh or sigmoid"),
+        (dict(warp={"k": 1}), "warp.k .*order, regularisation, border"),
+        (dict(warp={"order": 4}), "warp.order 4"),
+        (dict(warp={"border": 1.5}), "warp.border 1.5"),
+        (dict(warp={"order": True}), "warp.order True"),
+        (dict(warp={"regularisation": -1}), "warp.regularisation -1"),
+    ],
+)
 def test_mistakes(arguments: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         Cole(6, **(SMALL | arguments))

@@ -33,9 +33,16 @@ def test_sigma_is_of_the_named_matrix_view(spectral_norm: str, rows: int) -> Non
         assert torch.linalg.matrix_norm(layer.weight.detach().movedim(rows, 0).flatten(1), 2) == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize(("arguments", "embedding_dim", "parameters"), [
-    ({}, 128, 3_804_160), ({"image_size": 128}, 128, 13_241_344),
-    (VOICE2FACE, 64, 12_191_875), (SF2F_BASELINE, 512, 19_531_907), (SF2F_BASELINE | {"batch_norm": True}, 512, 19_535_875)])
+@pytest.mark.parametrize(
+    ("arguments", "embedding_dim", "parameters"),
+    [
+        ({}, 128, 3_804_160),
+        ({"image_size": 128}, 128, 13_241_344),
+        (VOICE2FACE, 64, 12_191_875),
+        (SF2F_BASELINE, 512, 19_531_907),
+        (SF2F_BASELINE | {"batch_norm": True}, 512, 19_535_875),
+    ],
+)
 def test_published_counts(arguments: dict, embedding_dim: int, parameters: int) -> None:
     with torch.device("meta"):
         decoder = Deconv(embedding_dim, **arguments)
@@ -101,12 +108,22 @@ def test_linear_output_is_not_squashed() -> None:
     assert decoder(torch.randn(2, 6))[16].max() > 1
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (dict(image_size=60), "power of two"), (dict(dropout=1.0), "dropout 1.0"), (dict(width=0), "width 0"),
-    (dict(spectral_norm="numpy"), "published, torch, None"), (dict(head="2x2"), "deconv, 1x1"),
-    (dict(output="relu"), "tanh, linear"), (dict(output="linear", pixel_space="lab"), "unit, imagenet"),
-    (dict(pixel_space="imagenet"), "output tanh"), (dict(noise=-0.1), "noise -0.1"), (dict(noise=math.nan), "noise nan"),
-    (dict(noise_in_evaluation=True), "noise above 0")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (dict(image_size=60), "power of two"),
+        (dict(dropout=1.0), "dropout 1.0"),
+        (dict(width=0), "width 0"),
+        (dict(spectral_norm="numpy"), "published, torch, None"),
+        (dict(head="2x2"), "deconv, 1x1"),
+        (dict(output="relu"), "tanh, linear"),
+        (dict(output="linear", pixel_space="lab"), "unit, imagenet"),
+        (dict(pixel_space="imagenet"), "output tanh"),
+        (dict(noise=-0.1), "noise -0.1"),
+        (dict(noise=math.nan), "noise nan"),
+        (dict(noise_in_evaluation=True), "noise above 0"),
+    ],
+)
 def test_mistakes(arguments: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         Deconv(6, **arguments)

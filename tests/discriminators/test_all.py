@@ -10,10 +10,15 @@ from gan.build import find, names
 
 GIVEN = dict(embedding_dim=6, num_identities=5)
 FORMS = [(name, {}) for name in names(Discriminator)] + [
-    ("conditional", dict(spectral_norm=False)), ("conditional", dict(image_size=16)), ("conditional_patch", dict(image_size=128)),
-    ("identity", dict(stack="voice2face", hidden=16)), ("shared_trunk", dict(image_size=8, face_dim=3))]
-every_form = pytest.mark.parametrize(("name", "keys"), FORMS,
-                                     ids=["-".join([name, *(f"{k}={v}" for k, v in keys.items())]) for name, keys in FORMS])
+    ("conditional", dict(spectral_norm=False)),
+    ("conditional", dict(image_size=16)),
+    ("conditional_patch", dict(image_size=128)),
+    ("identity", dict(stack="voice2face", hidden=16)),
+    ("shared_trunk", dict(image_size=8, face_dim=3)),
+]
+every_form = pytest.mark.parametrize(
+    ("name", "keys"), FORMS, ids=["-".join([name, *(f"{k}={v}" for k, v in keys.items())]) for name, keys in FORMS]
+)
 
 
 def built(name: str, keys: dict) -> Discriminator:
@@ -59,7 +64,7 @@ def test_independence_is_as_declared(name: str, keys: dict) -> None:
     for _ in range(300 if any(map(torch.nn.utils.parametrize.is_parametrized, discriminator.modules())) else 0):
         discriminator(face, embedding)
     together = discriminator(face, embedding).realness
-    alone = torch.cat([discriminator(face[i:i + 1], embedding[i:i + 1]).realness for i in range(4)])
+    alone = torch.cat([discriminator(face[i : i + 1], embedding[i : i + 1]).realness for i in range(4)])
     assert torch.allclose(together, alone, atol=1e-4) == discriminator.items_independent
 
 
@@ -76,8 +81,10 @@ def test_save_and_load(name: str, keys: dict) -> None:
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True) if x is not None)
 
 
-@pytest.mark.parametrize(("name", "looks"), [("conditional", True), ("conditional_patch", True), ("image", False),
-                                             ("identity", False), ("shared_trunk", False)])
+@pytest.mark.parametrize(
+    ("name", "looks"),
+    [("conditional", True), ("conditional_patch", True), ("image", False), ("identity", False), ("shared_trunk", False)],
+)
 def test_who_looks_at_the_voice(name: str, looks: bool) -> None:
     discriminator = built(name, {}).eval()
     face = torch.randn(2, 3, 64, 64)
@@ -90,12 +97,16 @@ def test_patch_maps_are_six_by_six(size: int) -> None:
     assert PatchStack(size, 4)(torch.zeros(1, 3, size, size)).shape[2:] == (6, 6)
 
 
-@pytest.mark.parametrize(("name", "keys", "said"), [
-    ("image", dict(image_size=32), "image_size 32 came, 64 or 128 px"),
-    ("conditional", dict(image_size=48), "image_size 48 came, a power of two from 8 px"),
-    ("shared_trunk", dict(image_size=48), "image_size 48 came, a power of two from 8 px"),
-    ("identity", dict(stack="voice2face", image_size=8), "image_size 8 came, a power of two from 16 px"),
-    ("identity", dict(stack="v2f"), "stack v2f came, patch or voice2face")])
+@pytest.mark.parametrize(
+    ("name", "keys", "said"),
+    [
+        ("image", dict(image_size=32), "image_size 32 came, 64 or 128 px"),
+        ("conditional", dict(image_size=48), "image_size 48 came, a power of two from 8 px"),
+        ("shared_trunk", dict(image_size=48), "image_size 48 came, a power of two from 8 px"),
+        ("identity", dict(stack="voice2face", image_size=8), "image_size 8 came, a power of two from 16 px"),
+        ("identity", dict(stack="v2f"), "stack v2f came, patch or voice2face"),
+    ],
+)
 def test_mistakes(name: str, keys: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         built(name, keys)

@@ -13,15 +13,17 @@ from gan.build import find, names
 from tests.properties import examples
 
 # Small constructor arguments where the defaults are big; a component missing here is tested with its defaults.
-SMALL = {"segan": dict(num_samples=4096, channels=[4, 8], hidden=[8], embedding_dim=6),
-         "cnn1d": dict(channels=[8, 12], embedding_dim=6),
-         "inception1d": dict(channels=[8, 12], embedding_dim=6),
-         "spectrogram2d": dict(channels=[4] * 9, hidden=16, embedding_dim=6, bins=35),
-         "transformer": dict(convolutions=[8, 12], embedding_dim=12, num_heads=2, feed_forward=16)}
+SMALL = {
+    "segan": dict(num_samples=4096, channels=[4, 8], hidden=[8], embedding_dim=6),
+    "cnn1d": dict(channels=[8, 12], embedding_dim=6),
+    "inception1d": dict(channels=[8, 12], embedding_dim=6),
+    "spectrogram2d": dict(channels=[4] * 9, hidden=16, embedding_dim=6, bins=35),
+    "transformer": dict(convolutions=[8, 12], embedding_dim=12, num_heads=2, feed_forward=16),
+}
 # Features that are not (B, 5, F): the channels of a waveform and of a spectrogram, and its bins.
 CHANNELS = {"segan": 1, "spectrogram2d": 2}
 BINS: dict[str, tuple[int, ...]] = {"spectrogram2d": (35,)}
-SPARE = 100     # frames beyond the fewest
+SPARE = 100  # frames beyond the fewest
 
 
 def built(name: str) -> tuple[Encoder, int]:
@@ -74,7 +76,7 @@ def test_alone_as_in_a_batch(name: str) -> None:
     features = drawn(name, 3, frames)
     together = run(encoder, features)
     for item in range(3):
-        assert torch.allclose(run(encoder, features[item:item + 1])[0], together[item], atol=1e-5)
+        assert torch.allclose(run(encoder, features[item : item + 1])[0], together[item], atol=1e-5)
     assert not torch.allclose(together[0], together[1], atol=1e-3)
 
 

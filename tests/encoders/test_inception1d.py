@@ -28,7 +28,6 @@ def test_published_tensors() -> None:
     assert sum(p.numel() for p in encoder.parameters()) == 4_848_192
 
 
-
 def test_channels_that_four_branches_cannot_share() -> None:
     with pytest.raises(ValueError, match=r"channels \[6\] .*multiples of 4"):
         Inception1d(3, channels=[6])

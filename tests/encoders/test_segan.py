@@ -14,16 +14,18 @@ def test_published_lengths(samples: int, lengths: list[int]) -> None:
     assert seen == lengths
 
 
-@pytest.mark.parametrize(("seconds", "parameters"), [(0.3, 10_708_992), (0.7, 11_233_280), (1, 11_495_424), (2, 12_544_000),
-                                                     (4, 14_641_152)])
+@pytest.mark.parametrize(
+    ("seconds", "parameters"), [(0.3, 10_708_992), (0.7, 11_233_280), (1, 11_495_424), (2, 12_544_000), (4, 14_641_152)]
+)
 def test_published_parameters(seconds: float, parameters: int) -> None:
     with torch.device("meta"):
         encoder = Segan(num_samples=round(seconds * 16_000))
     assert sum(p.numel() for p in encoder.parameters()) == parameters
 
 
-@pytest.mark.parametrize(("seconds", "width"), [(0.3, 1024), (0.5, 2048), (0.7, 3072), (1, 4096), (1.5, 6144), (2, 8192),
-                                                (3, 12288), (4, 16384)])
+@pytest.mark.parametrize(
+    ("seconds", "width"), [(0.3, 1024), (0.5, 2048), (0.7, 3072), (1, 4096), (1.5, 6144), (2, 8192), (3, 12288), (4, 16384)]
+)
 def test_the_length_rule_not_a_table(seconds: float, width: int) -> None:
     with torch.device("meta"):
         encoder = Segan(num_samples=round(seconds * 16_000))

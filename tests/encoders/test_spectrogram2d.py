@@ -5,9 +5,16 @@ from torch import Tensor
 from encoders.spectrogram2d import Spectrogram2d
 
 # The published table: width, time and frequency after the convolution, time after the pool, weights and biases, norm.
-TABLE = [(64, 595, 254, 595, 2_112, 256), (64, 592, 251, 592, 65_600, 256), (128, 589, 248, 294, 131_200, 512),
-         (128, 291, 245, 145, 262_272, 512), (128, 142, 242, 71, 262_272, 512), (256, 68, 239, 34, 524_544, 1_024),
-         (512, 31, 236, 31, 2_097_664, 2_048), (512, 14, 117, 14, 4_194_816, 2_048)]
+TABLE = [
+    (64, 595, 254, 595, 2_112, 256),
+    (64, 592, 251, 592, 65_600, 256),
+    (128, 589, 248, 294, 131_200, 512),
+    (128, 291, 245, 145, 262_272, 512),
+    (128, 142, 242, 71, 262_272, 512),
+    (256, 68, 239, 34, 524_544, 1_024),
+    (512, 31, 236, 31, 2_097_664, 2_048),
+    (512, 14, 117, 14, 4_194_816, 2_048),
+]
 
 
 def small(**changes) -> Spectrogram2d:
@@ -86,11 +93,11 @@ def test_each_of_a_batch_is_the_plain_network_alone(frames: int) -> None:
             norm.momentum = 1.0
     lengths = torch.tensor([frames, 259, 520])
     with torch.no_grad():
-        encoder.train()(torch.randn(4, 2, 400, 35), torch.full((4,), 400))     # else the signal dies on the way: no norm fits
+        encoder.train()(torch.randn(4, 2, 400, 35), torch.full((4,), 400))  # else the signal dies on the way: no norm fits
         together = encoder.eval()(features, lengths)
         for item, length in enumerate(lengths.tolist()):
-            assert torch.allclose(together[item], plain(encoder, features[item:item + 1, :, :length])[0], atol=1e-5)
-            assert not torch.allclose(together[item], plain(encoder, features[item:item + 1, :, 64:])[0], atol=1e-3)
+            assert torch.allclose(together[item], plain(encoder, features[item : item + 1, :, :length])[0], atol=1e-5)
+            assert not torch.allclose(together[item], plain(encoder, features[item : item + 1, :, 64:])[0], atol=1e-3)
 
 
 def test_what_lies_beyond_the_end_is_in_no_statistics() -> None:
@@ -110,8 +117,10 @@ def test_relu_on_the_embedding() -> None:
     assert torch.equal(positive(features, frames), signed(features, frames).relu())
 
 
-@pytest.mark.parametrize(("changes", "message"), [(dict(channels=[4] * 8), "channels .* came, a list of 9"),
-                                                  (dict(bins=30), "bins 30 came, 31 or more")])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [(dict(channels=[4] * 8), "channels .* came, a list of 9"), (dict(bins=30), "bins 30 came, 31 or more")],
+)
 def test_what_it_refuses(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small(**changes)

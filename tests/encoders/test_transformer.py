@@ -8,8 +8,9 @@ from encoders.transformer import Transformer, sine_code
 
 def small(**changes) -> Transformer:
     torch.manual_seed(0)
-    return Transformer(**(dict(num_channels=3, embedding_dim=4, convolutions=[6, 4], depth=2, num_heads=2, feed_forward=8)
-                          | changes)).eval()
+    return Transformer(
+        **(dict(num_channels=3, embedding_dim=4, convolutions=[6, 4], depth=2, num_heads=2, feed_forward=8) | changes)
+    ).eval()
 
 
 def test_the_measured_demo() -> None:
@@ -22,7 +23,7 @@ def test_the_learned_table() -> None:
     with torch.device("meta"):
         plain, learned = Transformer(40, position=None), Transformer(40, position="learned")
     extra = sum(p.numel() for p in learned.parameters()) - sum(p.numel() for p in plain.parameters())
-    assert extra == 2000 * 8 + 512 * 8 * 3     # the table, and the eight channels more of the first convolution
+    assert extra == 2000 * 8 + 512 * 8 * 3  # the table, and the eight channels more of the first convolution
 
 
 @pytest.mark.parametrize("position", ["sine", "learned", None])
@@ -65,11 +66,15 @@ def test_too_long_for_the_learned_table() -> None:
         small(position="learned")(torch.zeros(1, 3, 2001), torch.tensor([2001]))
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    (dict(convolutions=[4, 6]), r"convolutions \[4, 6\] .*embedding_dim, 4"),
-    (dict(num_heads=3), "embedding_dim 4 .*num_heads, 3"),
-    (dict(depth=0), "depth 0 came, 1 or more"),
-    (dict(position="cosine"), "position 'cosine' .*sine, learned, null")])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(convolutions=[4, 6]), r"convolutions \[4, 6\] .*embedding_dim, 4"),
+        (dict(num_heads=3), "embedding_dim 4 .*num_heads, 3"),
+        (dict(depth=0), "depth 0 came, 1 or more"),
+        (dict(position="cosine"), "position 'cosine' .*sine, learned, null"),
+    ],
+)
 def test_what_it_refuses(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small(**changes)

@@ -37,8 +37,8 @@ def test_eyes_lie_on_eyes(faces: dict[int, np.ndarray], tiny: Corpus) -> None:
     for face, shape in zip(faces[128].mean(-1), points, strict=True):
         eye = shape[36:42].mean(0)
         column, row = (eye * 128).astype(int)
-        cheek = face[row + 10:row + 14, column - 3:column + 4].mean()
-        darker += face[row - 2:row + 3, column - 3:column + 4].min() < 0.8 * cheek
+        cheek = face[row + 10 : row + 14, column - 3 : column + 4].mean()
+        darker += face[row - 2 : row + 3, column - 3 : column + 4].min() < 0.8 * cheek
     assert darker >= 7
 
 

@@ -35,9 +35,15 @@ def known(folder, weights, monkeypatch):
     content = weights.read_bytes()
     checksum = hashlib.sha256(content).hexdigest()
     net = Asset("net", "net.pth", len(content), checksum, "CC0", "https://example.org/net", "tests")
-    monkeypatch.setattr(assets, "ASSETS", (
-        net, replace(net, name="other", file="other.pth", size=None, sha256=None),
-        replace(net, name="bundle", file="bundle.task", size=4, sha256=hashlib.sha256(b"task").hexdigest())))
+    monkeypatch.setattr(
+        assets,
+        "ASSETS",
+        (
+            net,
+            replace(net, name="other", file="other.pth", size=None, sha256=None),
+            replace(net, name="bundle", file="bundle.task", size=4, sha256=hashlib.sha256(b"task").hexdigest()),
+        ),
+    )
     return net
 
 
@@ -204,12 +210,16 @@ def test_every_file_is_told_from_another():
         assert asset.sha256 is not None or asset.face_net is not None, asset.name
 
 
-@pytest.mark.parametrize(("name", "content", "reason"), [
-    ("page.pkl", b"<!DOCTYPE html><html>Quota exceeded</html>", "web page"),
-    ("other.pkl", pickle.dumps({"fc.weight": np.zeros((2, 2), np.float32)}, protocol=2), "does not hold the layers"),
-    ("text.pkl", b"no weights", "not a weight file"),
-    ("vggface2.t7", b"\x04\0\0\0", r"torch7's format.*resnet50_ft_weight\.pkl"),
-    ("resnet50_ft.caffemodel", b"\x0a", r"Caffe's format.*resnet50_ft_weight\.pkl")])
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("page.pkl", b"<!DOCTYPE html><html>Quota exceeded</html>", "web page"),
+        ("other.pkl", pickle.dumps({"fc.weight": np.zeros((2, 2), np.float32)}, protocol=2), "does not hold the layers"),
+        ("text.pkl", b"no weights", "not a weight file"),
+        ("vggface2.t7", b"\x04\0\0\0", r"torch7's format.*resnet50_ft_weight\.pkl"),
+        ("resnet50_ft.caffemodel", b"\x0a", r"Caffe's format.*resnet50_ft_weight\.pkl"),
+    ],
+)
 def test_what_its_net_does_not_read_is_refused_and_a_good_file_stays(resnet50, folder, tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
     refused("vggface2-resnet50", tmp_path / name, reason, folder)

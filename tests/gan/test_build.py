@@ -47,19 +47,24 @@ def test_builds_nested_components() -> None:
     assert isinstance(metric.extractor, Dlib)
 
 
-@pytest.mark.parametrize(("section", "said"), [
-    ({"name": "inceptoin1d"}, ["encoder.name: no file encoders/inceptoin1d.py", "Did you mean inception1d?", "dotted path"]),
-    ({"name": "inception1d", "embeding_dim": 8}, ["encoder.embeding_dim", "Allowed: embedding_dim",
-                                                "Did you mean embedding_dim?"]),
-    ({"name": "inception1d", "num_channels": 8}, ["encoder.num_channels"]),
-    ({"name": "inception1d", "embedding_dim": "wide"}, ["encoder.embedding_dim", "'wide'", "int"]),
-    ({"name": "inception1d", "embedding_dim": True}, ["encoder.embedding_dim"]),
-    ({"name": "inception1d", "channels": [10]}, ["encoder", "multiples of 4"]),
-    ({"name": "decoders.deconv.Deconv"}, ["encoder.name", "not a subclass of encoders.base.Encoder"]),
-    ({"name": "nowhere.at.All"}, ["encoder.name", "cannot be imported"]),
-    ({"embedding_dim": 3}, ["encoder", "{name: ..., ...}"]),
-    ("segan", ["encoder", "'segan'"]),
-])
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"name": "inceptoin1d"}, ["encoder.name: no file encoders/inceptoin1d.py", "Did you mean inception1d?", "dotted path"]),
+        (
+            {"name": "inception1d", "embeding_dim": 8},
+            ["encoder.embeding_dim", "Allowed: embedding_dim", "Did you mean embedding_dim?"],
+        ),
+        ({"name": "inception1d", "num_channels": 8}, ["encoder.num_channels"]),
+        ({"name": "inception1d", "embedding_dim": "wide"}, ["encoder.embedding_dim", "'wide'", "int"]),
+        ({"name": "inception1d", "embedding_dim": True}, ["encoder.embedding_dim"]),
+        ({"name": "inception1d", "channels": [10]}, ["encoder", "multiples of 4"]),
+        ({"name": "decoders.deconv.Deconv"}, ["encoder.name", "not a subclass of encoders.base.Encoder"]),
+        ({"name": "nowhere.at.All"}, ["encoder.name", "cannot be imported"]),
+        ({"embedding_dim": 3}, ["encoder", "{name: ..., ...}"]),
+        ("segan", ["encoder", "'segan'"]),
+    ],
+)
 def test_mistakes_are_one_line_that_names_the_key(section: dict, said: list[str]) -> None:
     with pytest.raises(ValueError) as error:
         build(Encoder, section, "encoder", num_channels=40)

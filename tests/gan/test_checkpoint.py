@@ -34,7 +34,7 @@ def test_a_damaged_newest_falls_back_with_a_warning(name: str, damage: str, tmp_
     if damage == "gone":
         path.unlink()
     elif damage == "cut":
-        path.write_bytes(content[:len(content) // 2])
+        path.write_bytes(content[: len(content) // 2])
     else:
         content[len(content) // 2] ^= 0xFF
         path.write_bytes(content)

@@ -6,14 +6,24 @@ from gan import demo, recipes
 from gan.data.corpus import Corpus
 from gan.data.pictures import read_face
 
-BRIEF = ["data.corpus=toy:tiny", "train.steps=2", "train.batch_size=4", "train.device=cpu", "losses.perceptual=null",
-         "evaluation.runs=1", "evaluation.metrics={similarity: null, recall: null, frechet: null, landmarks_mtcnn: null}",
-         "evaluation.metrics.identity_accuracy.steps=5", "logging.num_images=2", "logging.embeddings=0"]
+BRIEF = [
+    "data.corpus=toy:tiny",
+    "train.steps=2",
+    "train.batch_size=4",
+    "train.device=cpu",
+    "losses.perceptual=null",
+    "evaluation.runs=1",
+    "evaluation.metrics={similarity: null, recall: null, frechet: null, landmarks_mtcnn: null}",
+    "evaluation.metrics.identity_accuracy.steps=5",
+    "logging.num_images=2",
+    "logging.embeddings=0",
+]
 
 
 @pytest.mark.slow
-def test_demo_leaves_a_picture_and_a_table_and_runs_again(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                          capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_leaves_a_picture_and_a_table_and_runs_again(
+    tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(demo, "load", lambda name: recipes.load(name, BRIEF))
     for _ in range(2):
         demo.main(tmp_path / "demo")

@@ -24,8 +24,11 @@ from gan.training.start import train
 
 QUICK = ["data.corpus=toy:tiny", "train.device=cpu", "train.threads=1", "logging.num_images=2", "logging.embeddings=0"]
 ALONE = ["train.init_from=null", "train.init_modules=[]", "train.frozen=[]"]
-PENALTIES = ["losses.r1={name: r1, discriminators: [image]}", "losses.gp={name: gradient_penalty, discriminators: [image]}",
-             "losses.perceptual=null"]
+PENALTIES = [
+    "losses.r1={name: r1, discriminators: [image]}",
+    "losses.gp={name: gradient_penalty, discriminators: [image]}",
+    "losses.perceptual=null",
+]
 TRANSFORMER = ["encoder={name: transformer, embedding_dim: 16}", "train.freeze_norm_from=null"]
 
 SMOOTH = ["optimizer.generator.epsilon=0.01", "optimizer.discriminator.epsilon=0.01"]
@@ -64,7 +67,7 @@ class NoiseOfOneProcess(TorchDispatchMode):
             order = sorted(range(drawn.ndim), key=drawn.stride, reverse=True)
             whole = torch.empty_permuted((distributed.size() * self.rows, *drawn.shape[1:]), order, dtype=drawn.dtype)
             _DRAWS[func](whole, self.generator, args)
-            drawn.copy_(whole[distributed.rank() * self.rows:][:self.rows])
+            drawn.copy_(whole[distributed.rank() * self.rows :][: self.rows])
         return drawn
 
 
@@ -86,7 +89,7 @@ def steps_of(recipe: str, overrides: list[str], dtype: torch.dtype, steps: int) 
     config = load(recipe, [*QUICK, *overrides])
     trainer = Trainer(config, open_corpus("toy:tiny"), Path("nowhere"), torch.device("cpu"))
     generator = trainer.model.generator
-    if dtype == torch.float64:      # features stay as they are: they are each item's own
+    if dtype == torch.float64:  # features stay as they are: they are each item's own
         for part in (generator.encoder, generator.fuser, generator.decoder, trainer.model.discriminators, trainer.losses):
             if part is not None:
                 part.double()
@@ -121,7 +124,7 @@ def compare(folder: Path) -> None:
             (folder / "first").touch()
         found = {name: steps_of(*case) for name, case in CASES.items()}
         torch.save(found, folder / f"{distributed.rank()}.pt")
-        with distributed.joined():      # a stage's training within a training
+        with distributed.joined():  # a stage's training within a training
             assert distributed.size() == 2
         train(resumed(3), "r", folder / "runs")
         print("one line")
@@ -136,8 +139,10 @@ def go_on(folder: Path) -> None:
 
 def resumed(steps: int):
     """A run whose float32 rounding stays rounding."""
-    return load("sf2f-v2f-baseline-tiny", [*QUICK, *SMOOTH, f"train.steps={steps}", "train.save_every=2",
-                                           "logging.scalars_every=1", "optimizer.decay_from=null"])
+    return load(
+        "sf2f-v2f-baseline-tiny",
+        [*QUICK, *SMOOTH, f"train.steps={steps}", "train.save_every=2", "logging.scalars_every=1", "optimizer.decay_from=null"],
+    )
 
 
 def disturbed(folder: Path) -> None:
@@ -162,8 +167,20 @@ def disturbed(folder: Path) -> None:
         return original(self, batch, measure)
 
     Trainer.one_step = one_step  # type: ignore[method-assign]
-    sys.exit(main(["train", "voice2face-speaker-tiny", "--runs", str(folder / "runs"), *QUICK, "train.steps=6",
-                   "train.save_every=2", f"train.batch_size={3 if folder.name == 'odd' else 4}"]))
+    sys.exit(
+        main(
+            [
+                "train",
+                "voice2face-speaker-tiny",
+                "--runs",
+                str(folder / "runs"),
+                *QUICK,
+                "train.steps=6",
+                "train.save_every=2",
+                f"train.batch_size={3 if folder.name == 'odd' else 4}",
+            ]
+        )
+    )
 
 
 SCENES = {scene.__name__: scene for scene in (compare, go_on, disturbed)}
@@ -173,9 +190,25 @@ SCENES = {scene.__name__: scene for scene in (compare, go_on, disturbed)}
 
 
 def torchrun(scene: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
-                           "tests.gan.test_distributed", scene, str(folder)], cwd=Path(__file__).parents[2], check=False,
-                          capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            "-m",
+            "tests.gan.test_distributed",
+            scene,
+            str(folder),
+        ],
+        cwd=Path(__file__).parents[2],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +217,7 @@ def together(tiny: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("together")
     ended = torchrun("compare", folder)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("one line") == 1      # only the first process speaks
+    assert ended.stdout.count("one line") == 1  # only the first process speaks
     return folder
 
 
@@ -239,14 +272,17 @@ def test_a_run_goes_on_with_another_number_of_processes(together: Path, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "said", "saved"), [
-    ("damage", "clip 7 is damaged.", 2),
-    ("kill", "A process of this training was killed.*", 2),
-    ("nan", "A loss was not finite at step 4; nothing after it was saved.*", 2),
-    ("stop", "Stopped at step 4; saved.*", 4),
-    ("launcher", "Stopped at step 4; saved.*", 4),
-    ("odd", r"train\.batch_size: 3 came with 2 processes, which share it\. Allowed: a multiple of their number\.", 0),
-])
+@pytest.mark.parametrize(
+    ("what", "said", "saved"),
+    [
+        ("damage", "clip 7 is damaged.", 2),
+        ("kill", "A process of this training was killed.*", 2),
+        ("nan", "A loss was not finite at step 4; nothing after it was saved.*", 2),
+        ("stop", "Stopped at step 4; saved.*", 4),
+        ("launcher", "Stopped at step 4; saved.*", 4),
+        ("odd", r"train\.batch_size: 3 came with 2 processes, which share it\. Allowed: a multiple of their number\.", 0),
+    ],
+)
 def test_what_befalls_one_ends_all_with_one_message(what: str, said: str, saved: int, tiny: Corpus, tmp_path: Path) -> None:
     ended = torchrun("disturbed", tmp_path / what)
     assert ended.returncode == 1
@@ -283,16 +319,19 @@ def test_one_process_draws_what_torch_draws_from_the_seed() -> None:
 def test_batch_norm_that_cannot_be_shared_is_refused(one_of_two: int) -> None:
     shared = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm2d(3))
     distributed.share_batch_norm(shared)
-    assert isinstance(shared[1], nn.BatchNorm2d)        # a component may ask
+    assert isinstance(shared[1], nn.BatchNorm2d)  # a component may ask
     for layer in (nn.BatchNorm3d(3), nn.SyncBatchNorm(3), nn.LazyBatchNorm2d(), nn.BatchNorm2d(3, track_running_stats=False)):
         with pytest.raises(ValueError, match=f"^{type(layer).__name__} .*several processes"):
             distributed.share_batch_norm(nn.Sequential(layer))
 
 
-@pytest.mark.parametrize(("device", "said"), [
-    ("cuda:1", r"train\.device: cuda:1 .*2 processes.*cuda or auto"),
-    ("cuda", r"train\.device: 2 processes .*1 GPUs.*--nproc-per-node 1"),
-])
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("cuda:1", r"train\.device: cuda:1 .*2 processes.*cuda or auto"),
+        ("cuda", r"train\.device: 2 processes .*1 GPUs.*--nproc-per-node 1"),
+    ],
+)
 def test_each_process_needs_a_gpu(device: str, said: str, one_of_two: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)

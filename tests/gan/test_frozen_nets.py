@@ -56,7 +56,7 @@ def test_one_net_and_one_store_serve_all_who_ask(untrained: list[str], tiny: Cor
     assert untrained == ["vgg", "residual"]
     del one, same, other
     vectors("corpus", tiny, 6, relu=True)
-    assert untrained == ["vgg", "residual", "vgg"]          # nobody held it any more
+    assert untrained == ["vgg", "residual", "vgg"]  # nobody held it any more
 
 
 def test_vectors_are_of_the_pictures_and_carry_no_gradient(untrained: list[str], tiny: Corpus) -> None:
@@ -92,7 +92,7 @@ def test_without_room_nothing_is_kept() -> None:
     of = OfFaces(lambda rows, device: (calls.append(1), torch.tensor(rows)[:, None].float())[1], max_bytes=8)
     assert of(torch.tensor([5, 1, 2]), CPU).tolist() == [[5], [1], [2]]
     assert of(torch.tensor([1, 2]), CPU).tolist() == [[1], [2]]
-    assert len(calls) == 1                                  # 1 and 2 took all the room
+    assert len(calls) == 1  # 1 and 2 took all the room
     assert of(torch.tensor([5, 5]), CPU).tolist() == [[5], [5]]
     assert of(torch.tensor([5]), CPU).tolist() == [[5]]
     assert len(calls) == 3
@@ -128,6 +128,7 @@ def test_identities_are_the_deepest_features(untrained: list[str], tiny: Corpus)
 
 # -- which network ----------------------------------------------------------------------------------------------------
 
+
 def added(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *files: str) -> None:
     monkeypatch.setenv("VOXFACE_ASSETS", str(tmp_path))
     for name in files:
@@ -136,7 +137,8 @@ def added(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *files: str) -> None:
 
 @pytest.mark.parametrize("allowed", [frozen_nets.PICTURE_NETWORKS, frozen_nets.VECTOR_NETWORKS])
 def test_auto_is_the_published_net_if_its_weights_were_added(
-        monkeypatch: pytest.MonkeyPatch, tmp_path: Path, allowed: tuple[str, ...]) -> None:
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, allowed: tuple[str, ...]
+) -> None:
     added(monkeypatch, tmp_path)
     assert settle_network("auto", allowed) == "corpus"
     monkeypatch.setattr(frozen_nets.assets, "find", lambda name: tmp_path)
@@ -148,21 +150,37 @@ def test_auto_is_the_published_net_if_its_weights_were_added(
 
 def test_networks_are_settled_in_the_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     added(monkeypatch, tmp_path, "vgg_face_dag.pth")
-    config = settled(Config(
-        features={"name": "face_net"},
-        losses={"a": {"name": "feature_l1", "network": "auto", "weight": 1.0}, "b": {"name": "rendering_identity"},
-                "c": {"name": "distillation", "network": "corpus"}, "d": {"name": "l1", "weight": 1.0}}))
+    config = settled(
+        Config(
+            features={"name": "face_net"},
+            losses={
+                "a": {"name": "feature_l1", "network": "auto", "weight": 1.0},
+                "b": {"name": "rendering_identity"},
+                "c": {"name": "distillation", "network": "corpus"},
+                "d": {"name": "l1", "weight": 1.0},
+            },
+        )
+    )
     assert config.features == {"name": "face_net", "network": "vggface"}
     assert {name: section.get("network") for name, section in config.losses.items()} == {
-        "a": "vggface", "b": "corpus", "c": "corpus", "d": None}
+        "a": "vggface",
+        "b": "corpus",
+        "c": "corpus",
+        "d": None,
+    }
 
 
-@pytest.mark.parametrize(("get", "said"), [
-    (lambda corpus: vector_net("vggface", corpus, 4096), "vgg_face_dag.pth.*voxface assets add vgg-face PATH"),
-    (lambda corpus: vector_net("vggface", corpus, 64), "network vggface .*4096.*dimension .*64"),
-    (lambda corpus: picture_net("facenet", corpus), "20180402-114759-vggface2.pt.*voxface assets add facenet-vggface2 PATH")])
-def test_what_is_missing_is_said_in_one_line(get: Callable, said: str, tiny: Corpus, monkeypatch: pytest.MonkeyPatch,
-                                             tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("get", "said"),
+    [
+        (lambda corpus: vector_net("vggface", corpus, 4096), "vgg_face_dag.pth.*voxface assets add vgg-face PATH"),
+        (lambda corpus: vector_net("vggface", corpus, 64), "network vggface .*4096.*dimension .*64"),
+        (lambda corpus: picture_net("facenet", corpus), "20180402-114759-vggface2.pt.*voxface assets add facenet-vggface2 PATH"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(
+    get: Callable, said: str, tiny: Corpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     added(monkeypatch, tmp_path)
     assert assets_folder() == tmp_path
     with pytest.raises(ValueError, match=said) as error:
@@ -171,8 +189,9 @@ def test_what_is_missing_is_said_in_one_line(get: Callable, said: str, tiny: Cor
 
 
 @pytest.mark.slow
-def test_the_corpus_nets_name_its_training_faces(tiny: Corpus, full_training_of_face_nets: Callable,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_corpus_nets_name_its_training_faces(
+    tiny: Corpus, full_training_of_face_nets: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After some of the steps they are given outside tests; those who judge are tested whole, with the metric."""
     from evaluation.trained.face_net import name_faces
 

@@ -67,19 +67,22 @@ def test_the_voice_decides_the_face(run: Run, voices: np.ndarray) -> None:
     assert apart(a, b) > 0.05
 
 
-@pytest.mark.parametrize(("waveform", "said"), [
-    (np.zeros(0, np.float32), "shape (0,)"),
-    (np.zeros((2, 0), np.float32), "shape (2, 0)"),
-    (np.zeros((2, 3, 4), np.float32), "shape (2, 3, 4)"),
-    (np.zeros((32_000, 2), np.float32), "32000 voices of 2 samples. If these are channels, give their mean"),
-    (torch.zeros(16_000, 1), "shape (16000, 1)"),
-    (np.float32(0.5), "shape ()"),
-    (np.zeros(100, np.int16), "int16 came"),
-    (torch.zeros(100, dtype=torch.int16), "divide int16 by 32768"),
-    (np.array([0.0, np.nan]), "NaN"),
-    (np.array([0.0, -np.inf]), "NaN or infinite"),
-    (np.array([0.0, -20_000.0]), "samples reach 20000"),
-])
+@pytest.mark.parametrize(
+    ("waveform", "said"),
+    [
+        (np.zeros(0, np.float32), "shape (0,)"),
+        (np.zeros((2, 0), np.float32), "shape (2, 0)"),
+        (np.zeros((2, 3, 4), np.float32), "shape (2, 3, 4)"),
+        (np.zeros((32_000, 2), np.float32), "32000 voices of 2 samples. If these are channels, give their mean"),
+        (torch.zeros(16_000, 1), "shape (16000, 1)"),
+        (np.float32(0.5), "shape ()"),
+        (np.zeros(100, np.int16), "int16 came"),
+        (torch.zeros(100, dtype=torch.int16), "divide int16 by 32768"),
+        (np.array([0.0, np.nan]), "NaN"),
+        (np.array([0.0, -np.inf]), "NaN or infinite"),
+        (np.array([0.0, -20_000.0]), "samples reach 20000"),
+    ],
+)
 def test_what_is_not_a_waveform(waveform: np.ndarray | Tensor, said: str, run: Run) -> None:
     with pytest.raises(ValueError) as error:
         run.generate(waveform)
@@ -124,7 +127,7 @@ def test_load_says_where_the_run_comes_from(runs: dict[str, Path], tiny: Corpus,
     assert (older.path, older.step) == (run.path, 20)
     assert older.weights_checksum != run.weights_checksum
     monkeypatch.chdir(path)
-    assert gan.load(".").path.name == path.name      # the name in every table
+    assert gan.load(".").path.name == path.name  # the name in every table
     monkeypatch.chdir(path / "checkpoints")
     assert gan.load("step-00000020").path.name == path.name
 
@@ -236,7 +239,7 @@ def without_dropout(run: Run) -> Run:
 def test_drawing_changes_nothing_in_the_model(run: Run, voices: np.ndarray) -> None:
     """Batch norm's running statistics and spectral norm's vectors stay as they were trained."""
     before = {name: value.clone() for name, value in run.generator.state_dict().items()}
-    run.generator.train()                       # as if drawn in the middle of training
+    run.generator.train()  # as if drawn in the middle of training
     run.generate(voices)
     run.generate(voices[0])
     assert run.generator.training
@@ -249,7 +252,7 @@ def test_a_voice_gives_the_same_face_alone_and_in_a_batch(run: Run, voices: np.n
     run = without_dropout(run)
     together = run.generate(voices)
     for voice, face in zip(voices, together, strict=True):
-        assert np.abs(run.generate(voice).astype(int) - face).max() <= 1      # one step of rounding
+        assert np.abs(run.generate(voice).astype(int) - face).max() <= 1  # one step of rounding
 
 
 def test_voices_of_different_lengths_do_not_change_each_other(run: Run, voices: np.ndarray) -> None:
@@ -265,9 +268,9 @@ def test_the_face_is_the_generators_own(run: Run, voices: np.ndarray) -> None:
     run = without_dropout(run)
     generator: Generator = run.generator
     size = generator.encoder.input_frames or 16_000
-    start = (16_000 - size) // 2                                              # the middle, where the length is fixed
+    start = (16_000 - size) // 2  # the middle, where the length is fixed
     with torch.no_grad():
-        faces = generator(Source(torch.from_numpy(voices[:1, start:start + size]), torch.tensor([size]))).faces
+        faces = generator(Source(torch.from_numpy(voices[:1, start : start + size]), torch.tensor([size]))).faces
     assert np.array_equal(run.generate(voices[0]), to_uint8(faces[64], generator.decoder.pixel_space)[0])
 
 
@@ -293,14 +296,31 @@ def sounds(folder: Path, voices: np.ndarray) -> tuple[set[str], dict[str, str]]:
     (folder / "a_folder.wav").mkdir()
     soundfile.write(folder / "nan.wav", np.array([0.0, np.nan, 0.1]), 16_000, subtype="FLOAT")
     (folder / "notes.txt").write_text("passed over")
-    return ({"plain.png", "stereo.png", "short.png", "one_sample.png", "silence.png", "same.wav.png", "same.flac.png",
-             "deep/plain.png", "deep/er/Zoë ß 1.2.png"},
-            {"gone.wav": "no such file", "empty.wav": "empty",
-             "no_samples.wav": "no samples", "text.wav": "not sound", "nan.wav": "NaN"})
+    return (
+        {
+            "plain.png",
+            "stereo.png",
+            "short.png",
+            "one_sample.png",
+            "silence.png",
+            "same.wav.png",
+            "same.flac.png",
+            "deep/plain.png",
+            "deep/er/Zoë ß 1.2.png",
+        },
+        {
+            "gone.wav": "no such file",
+            "empty.wav": "empty",
+            "no_samples.wav": "no samples",
+            "text.wav": "not sound",
+            "nan.wav": "NaN",
+        },
+    )
 
 
-def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_path: Path,
-                                             capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_run_goes_on_past_bad_files(
+    run: Run, voices: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good, bad = sounds(tmp_path / "in", voices)
     written, failed = generate_files(run, [tmp_path / "in"], tmp_path / "out")
     assert {path.relative_to(tmp_path / "out").as_posix() for path in written} == good
@@ -312,12 +332,15 @@ def test_a_folder_run_goes_on_past_bad_files(run: Run, voices: np.ndarray, tmp_p
         assert "\n" not in line
     assert read_face(tmp_path / "out" / "stereo.png").shape == (64, 64, 3)
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(str(tmp_path))]
-    assert said == [f"{tmp_path / 'in' / name}: silent, or too short to hear; the face is drawn all the same."
-                    for name in ("one_sample.wav", "silence.wav")]
+    assert said == [
+        f"{tmp_path / 'in' / name}: silent, or too short to hear; the face is drawn all the same."
+        for name in ("one_sample.wav", "silence.wav")
+    ]
 
 
-def test_channels_of_opposite_phase_are_said_and_heard(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path,
-                                                       capsys: pytest.CaptureFixture[str]) -> None:
+def test_channels_of_opposite_phase_are_said_and_heard(
+    runs: dict[str, Path], voices: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = gan.load(runs["sf2f-64"])
     soundfile.write(tmp_path / "a.wav", np.outer(voices[0], [1, -1]), 16_000, subtype="FLOAT")
     (written,), _ = generate_files(run, [tmp_path / "a.wav"], tmp_path / "out")
@@ -330,7 +353,7 @@ def painter() -> Run:
     """A run that draws a face from a face: the same."""
     run = Run.__new__(Run)
     run.path = Path("painter")
-    run.generator = SimpleNamespace(reads="face", decoder=True, draw=lambda faces, seed: faces)    # type: ignore[assignment]
+    run.generator = SimpleNamespace(reads="face", decoder=True, draw=lambda faces, seed: faces)  # type: ignore[assignment]
     return run
 
 
@@ -399,4 +422,4 @@ def test_pictures_say_that_they_are_generated(runs: dict[str, Path], voices: np.
     (picture,), _ = generate_files(gan.load(runs["sf2f-64"]), [tmp_path / "a.wav"], tmp_path / "out")
     with Image.open(picture) as image:
         assert image.format == "PNG"
-        assert image.text == {"Software": "voxface", "Description": MARK}      # type: ignore[attr-defined]
+        assert image.text == {"Software": "voxface", "Description": MARK}  # type: ignore[attr-defined]

@@ -34,11 +34,14 @@ def test_totals_are_the_models(recipe: str) -> None:
 
 def test_the_number_of_identities_sizes_the_heads() -> None:
     config = load("wav2pix-64", SMALL["wav2pix-64"])
-    head = {count: next(e for e in inspect(config, count) if e["path"] == "losses.embedding_identity")["parameters"]
-            for count in (7, 17)}
-    assert head[17] - head[7] == 10 * (200 + 1 + 2)         # weights, bias, batch norm
-    built = build(Loss, config.losses["embedding_identity"], "l", embedding_dim=128, num_identities=7, pixel_space="unit",
-                  corpus=None)
+    head = {
+        count: next(e for e in inspect(config, count) if e["path"] == "losses.embedding_identity")["parameters"]
+        for count in (7, 17)
+    }
+    assert head[17] - head[7] == 10 * (200 + 1 + 2)  # weights, bias, batch norm
+    built = build(
+        Loss, config.losses["embedding_identity"], "l", embedding_dim=128, num_identities=7, pixel_space="unit", corpus=None
+    )
     assert head[7] == sum(p.numel() for p in built.parameters())
 
 
@@ -73,5 +76,8 @@ def test_the_table_is_for_people_and_the_list_is_json() -> None:
 def test_every_recipe_can_be_inspected(recipe: str) -> None:
     config = load(recipe)
     entries = inspect(config, config.data.published_identities)
-    assert all(entry["flops"] > 0 for entry in entries
-               if entry["parameters"] and entry["path"].startswith(("encoder", "fuser", "decoder", "discriminators")))
+    assert all(
+        entry["flops"] > 0
+        for entry in entries
+        if entry["parameters"] and entry["path"].startswith(("encoder", "fuser", "decoder", "discriminators"))
+    )

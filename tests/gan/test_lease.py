@@ -82,24 +82,24 @@ def test_of_two_processes_one_holds_it_at_a_time(path: Path) -> None:
 
 
 def test_a_lease_that_is_held_is_not_given(path: Path) -> None:
-    with Lease.take(path):                                                              # type: ignore[union-attr]
+    with Lease.take(path):  # type: ignore[union-attr]
         assert Lease.take(path) is None
-        assert holder(path)["pid"] == os.getpid()                                       # type: ignore[index]
+        assert holder(path)["pid"] == os.getpid()  # type: ignore[index]
     assert not path.exists()
     assert holder(path) is None
     assert Lease.take(path) is not None
 
 
 def test_it_is_given_back_after_an_exception(path: Path) -> None:
-    with pytest.raises(KeyError), Lease.take(path):                                     # type: ignore[union-attr]
+    with pytest.raises(KeyError), Lease.take(path):  # type: ignore[union-attr]
         raise KeyError
     assert holder(path) is None
 
 
 def test_it_is_not_given_back_for_another_who_has_taken_it_over(path: Path) -> None:
-    with Lease.take(path):                                                              # type: ignore[union-attr]
+    with Lease.take(path):  # type: ignore[union-attr]
         write(path)
-    assert holder(path)["host"] == "elsewhere"                                          # type: ignore[index]
+    assert holder(path)["host"] == "elsewhere"  # type: ignore[index]
 
 
 # -- holders that are gone ----------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_the_lease_of_a_killed_process_is_free_at_once(path: Path, buried: bool)
     process = hold(path)
     assert Lease.take(path) is None
     process.kill()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)     # a zombie: nobody has asked for its exit code yet
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie: nobody has asked for its exit code yet
     if buried:
         process.communicate()
     assert holder(path) is None
@@ -147,8 +147,8 @@ def test_a_process_of_this_machine_that_hangs_loses_its_lease(path: Path) -> Non
 def test_a_file_that_is_no_lease_holds_nothing(path: Path, content: str) -> None:
     path.write_bytes(content.encode("latin-1"))
     assert holder(path) is None
-    with Lease.take(path):                                                              # type: ignore[union-attr]
-        assert holder(path)["pid"] == os.getpid()                                       # type: ignore[index]
+    with Lease.take(path):  # type: ignore[union-attr]
+        assert holder(path)["pid"] == os.getpid()  # type: ignore[index]
 
 
 # -- while it is held ---------------------------------------------------------------------------------------------------
@@ -169,11 +169,11 @@ def test_a_process_asleep_ends_when_it_wakes_after_another_has_taken_over(path: 
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED)
     os.utime(path, (time.time() - STALE_SECONDS - 1,) * 2)
-    with Lease.take(path):                                                              # type: ignore[union-attr]
+    with Lease.take(path):  # type: ignore[union-attr]
         process.send_signal(signal.SIGCONT)
         process.communicate(timeout=60)
         assert process.returncode == TAKEN
-        assert holder(path)["pid"] == os.getpid()                                       # type: ignore[index]
+        assert holder(path)["pid"] == os.getpid()  # type: ignore[index]
 
 
 def renewed(path: Path) -> bool:
@@ -187,7 +187,7 @@ def renewed(path: Path) -> bool:
 
 def test_it_is_renewed_while_held(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
-    with Lease.take(path):                                                              # type: ignore[union-attr]
+    with Lease.take(path):  # type: ignore[union-attr]
         assert renewed(path)
 
 
@@ -202,7 +202,7 @@ def test_it_is_renewed_again_after_the_disk_was_away(path: Path, monkeypatch: py
 
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
     monkeypatch.setattr(lease, "locked", flaky)
-    with taken:                                                                         # type: ignore[union-attr]
+    with taken:  # type: ignore[union-attr]
         assert renewed(path)
         assert not away
 
@@ -210,8 +210,13 @@ def test_it_is_renewed_again_after_the_disk_was_away(path: Path, monkeypatch: py
 def test_a_child_that_inherits_the_open_file_does_not_keep_it_locked(path: Path) -> None:
     """A loader process forked at that moment lives as long as the training."""
     with locked(path):
-        file = next(int(number) for number in os.listdir("/proc/self/fd") if number.isdigit()
-                    and os.path.exists(f"/proc/self/fd/{number}") and os.readlink(f"/proc/self/fd/{number}").endswith(".lock"))
+        file = next(
+            int(number)
+            for number in os.listdir("/proc/self/fd")
+            if number.isdigit()
+            and os.path.exists(f"/proc/self/fd/{number}")
+            and os.readlink(f"/proc/self/fd/{number}").endswith(".lock")
+        )
         child = subprocess.Popen(["sleep", "600"], pass_fds=[file])
     try:
         with open(path.with_name(".lease.json.lock"), "a", encoding="utf-8") as again:

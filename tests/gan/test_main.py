@@ -74,7 +74,7 @@ def voxface(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
         capsys.readouterr()
         try:
             code = main(list(words))
-        except SystemExit as stopped:       # argparse's own way out
+        except SystemExit as stopped:  # argparse's own way out
             code = stopped.code if isinstance(stopped.code, int) else 1
         return Said(code, *capsys.readouterr())
 
@@ -102,7 +102,8 @@ def test_verbs_of_verbs_are_there() -> None:
     assert {name for name in PARSERS if " " in name} == {
         *(f"prepare {source}" for source in ("toy", "youtubers", "folder")),
         *(f"sweep {action}" for action in ("run", "status", "log", "task")),
-        *(f"assets {action}" for action in ("list", "add", "verify"))}
+        *(f"assets {action}" for action in ("list", "add", "verify")),
+    }
 
 
 @pytest.mark.parametrize("verb", PARSERS)
@@ -119,13 +120,15 @@ def test_help_of_a_verb(verb: str, voxface) -> None:
             assert re.search(rf"{re.escape(name)}\b", words), name
             assert action.help or isinstance(action, argparse._SubParsersAction), name
     for word in LISTED.get(verb, []):
-        assert word in words.replace(" ", "")       # a line may end at a hyphen
+        assert word in words.replace(" ", "")  # a line may end at a hyphen
 
 
 def test_help_goes_without_torch() -> None:
     """It is what one types first, and most often."""
-    script = "import sys\nfrom gan.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass\n" \
-             "assert 'torch' not in sys.modules"
+    script = (
+        "import sys\nfrom gan.__main__ import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
 
 
@@ -135,55 +138,64 @@ SMALL = [*TRAINED["wav2pix-64"], *QUICK, "train.steps=1"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "said"), [
-    (["train", "wav2pix-46"], ["wav2pix-46", "no shipped recipe", "Did you mean wav2pix-64?"]),
-    (["train", "wav2pix-64", "train.stepz=1"], ["train.stepz: no such key", "Did you mean steps?"]),
-    (["train", "wav2pix-64", "trane.steps=1"], ["trane: no such key", "Did you mean train?"]),
-    (["train", "wav2pix-64", "train.steps=many"], ["train.steps", "many"]),
-    (["train", "wav2pix-64", "train.steps=0"], ["train.steps: 0 came"]),
-    (["train", "wav2pix-64", "train.steps"], ["train.steps: an override reads key=value"]),
-    (["train", "wav2pix-64", "train.steps=[1"], ["train.steps", "not valid YAML"]),
-    (["train", "wav2pix-64", "train=3"], ["train: a mapping"]),
-    (["train", "wav2pix-64", "train.precision=float16"], ["train.precision: 'float16' came", "bfloat16"]),
-    (["train", "wav2pix-64", "encoder.name=segam"], ["encoder.name: no file encoders/segam.py", "Did you mean segan?"]),
-    (["train", "wav2pix-64", "encoder.name=no.such.Thing"], ["encoder.name: no.such.Thing cannot be imported"]),
-    (["train", "wav2pix-64", "encoder.embeding_dim=8"], ["encoder.embeding_dim", "Did you mean embedding_dim?"]),
-    (["train", "wav2pix-64", "decoder.width=wide"], ["decoder.width: 'wide' came", "int"]),
-    (["train", "wav2pix-64", "losses.pixel.kind=l2"], ["losses.pixel.kind: l1 takes no such argument"]),
-    (["train", "wav2pix-64", "losses.new={weight: 1}"], ["losses.new: a section reads {name: ..., ...}"]),
-    (["train", "wav2pix-64", "data.corpus=nowhere"], ["data.corpus: nowhere has no corpus.json"]),
-    (["train", "wav2pix-64", "data.corpus=toy:huge"], ["no toy world huge", "bench"]),
-    (["train", "wav2pix-64", "train.device=gpu"], ["train.device: gpu came"]),
-    (["train", "wav2pix-64", "train.validate_every=5", "train.validate_metrics=[l2]"], ["train.validate_metrics", "no l2"]),
-    (["train", "broken.yaml"], ["broken.yaml: not valid YAML"]),
-    (["train", "list.yaml"], ["list.yaml: a recipe is a mapping"]),
-    (["generate", "nowhere", "a.wav"], ["nowhere: not a run"]),
-    (["generate", ".", "a.wav", "--device", "gpu"], ["not a run"]),
-    (["evaluate", "nowhere"], ["nowhere: no such run or control system", "prior"]),
-    (["evaluate", "oracle-voices"], ["Did you mean oracle-voice?"]),
-    (["evaluate", "shuffled", "--corpus", "toy:tiny"], ["shuffled: name a run too"]),
-    (["evaluate", "prior", "--corpus", "toy:tiny", "--split", "test"], ["no split named test", "unseen_speech"]),
-    (["evaluate", "prior", "--corpus", "toy:tiny", "evaluation.run=1"], ["evaluation.run: no such key", "Did you mean runs?"]),
-    (["evaluate", "prior", "--corpus", "toy:tiny", "evaluation.metrics.l1.name=l1"], ["no file evaluation/metrics/l1.py"]),
-    (["evaluate", "prior", "--corpus", "nowhere"], ["nowhere has no corpus.json"]),
-    (["evaluate", "prior", "--corpus", "toy:tiny", "--sheet", "faces.jpg"], ["--sheet: faces.jpg came", "a .png file"]),
-    (["evaluate", "prior", "--corpus", "toy:tiny", "--protocol", "defualt"], ["no shipped protocol", "Did you mean default?"]),
-    (["evaluate", "noize", "--corpus", "toy:tiny"], ["no such run or control system", "Did you mean noise?"]),
-    (["table"], ["results.jsonl: no such results file"]),
-    (["table", "broken.jsonl"], ["broken.jsonl: line 1 is not a results row"]),
-    (["table", "rows.jsonl"], ["value missing"]),
-    (["table", "rows.jsonl", "--compare", "a", "prior"], ["no row is of a system prior", "Have: a"]),
-    (["table", "rows.jsonl", "--layout", "layout.yaml"], ["layout.yaml: table.colums: no such key", "Did you mean columns?"]),
-    (["inspect", "sf2f-65"], ["Did you mean sf2f-64?"]),
-    (["inspect", "sf2f-64", "--identities", "0"], ["--identities: 0 came"]),
-    (["inspect", "sf2f-64", "decoder.image_sizes=[48]"], ["decoder: image_sizes [48] came"]),
-    (["assets", "add", "vgg-fase", "x"], ["vgg-fase", "Did you mean vgg-face?"]),
-    (["assets", "add", "vgg-face", "nothing.pth"], ["nothing.pth: no such file"]),
-    (["prepare", "folder", "nowhere"], ["nowhere"]),
-    (["prepare", "youtubers", "nowhere"], ["nowhere"]),
-    (["prepare", "toy", "tiny", "--out", "there"], ["there: exists already"]),
-    (["prepare", "toy", "tiny", "--coupling", "2"], ["coupling: 2.0 is outside [0, 1]"]),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "wav2pix-46"], ["wav2pix-46", "no shipped recipe", "Did you mean wav2pix-64?"]),
+        (["train", "wav2pix-64", "train.stepz=1"], ["train.stepz: no such key", "Did you mean steps?"]),
+        (["train", "wav2pix-64", "trane.steps=1"], ["trane: no such key", "Did you mean train?"]),
+        (["train", "wav2pix-64", "train.steps=many"], ["train.steps", "many"]),
+        (["train", "wav2pix-64", "train.steps=0"], ["train.steps: 0 came"]),
+        (["train", "wav2pix-64", "train.steps"], ["train.steps: an override reads key=value"]),
+        (["train", "wav2pix-64", "train.steps=[1"], ["train.steps", "not valid YAML"]),
+        (["train", "wav2pix-64", "train=3"], ["train: a mapping"]),
+        (["train", "wav2pix-64", "train.precision=float16"], ["train.precision: 'float16' came", "bfloat16"]),
+        (["train", "wav2pix-64", "encoder.name=segam"], ["encoder.name: no file encoders/segam.py", "Did you mean segan?"]),
+        (["train", "wav2pix-64", "encoder.name=no.such.Thing"], ["encoder.name: no.such.Thing cannot be imported"]),
+        (["train", "wav2pix-64", "encoder.embeding_dim=8"], ["encoder.embeding_dim", "Did you mean embedding_dim?"]),
+        (["train", "wav2pix-64", "decoder.width=wide"], ["decoder.width: 'wide' came", "int"]),
+        (["train", "wav2pix-64", "losses.pixel.kind=l2"], ["losses.pixel.kind: l1 takes no such argument"]),
+        (["train", "wav2pix-64", "losses.new={weight: 1}"], ["losses.new: a section reads {name: ..., ...}"]),
+        (["train", "wav2pix-64", "data.corpus=nowhere"], ["data.corpus: nowhere has no corpus.json"]),
+        (["train", "wav2pix-64", "data.corpus=toy:huge"], ["no toy world huge", "bench"]),
+        (["train", "wav2pix-64", "train.device=gpu"], ["train.device: gpu came"]),
+        (["train", "wav2pix-64", "train.validate_every=5", "train.validate_metrics=[l2]"], ["train.validate_metrics", "no l2"]),
+        (["train", "broken.yaml"], ["broken.yaml: not valid YAML"]),
+        (["train", "list.yaml"], ["list.yaml: a recipe is a mapping"]),
+        (["generate", "nowhere", "a.wav"], ["nowhere: not a run"]),
+        (["generate", ".", "a.wav", "--device", "gpu"], ["not a run"]),
+        (["evaluate", "nowhere"], ["nowhere: no such run or control system", "prior"]),
+        (["evaluate", "oracle-voices"], ["Did you mean oracle-voice?"]),
+        (["evaluate", "shuffled", "--corpus", "toy:tiny"], ["shuffled: name a run too"]),
+        (["evaluate", "prior", "--corpus", "toy:tiny", "--split", "test"], ["no split named test", "unseen_speech"]),
+        (
+            ["evaluate", "prior", "--corpus", "toy:tiny", "evaluation.run=1"],
+            ["evaluation.run: no such key", "Did you mean runs?"],
+        ),
+        (["evaluate", "prior", "--corpus", "toy:tiny", "evaluation.metrics.l1.name=l1"], ["no file evaluation/metrics/l1.py"]),
+        (["evaluate", "prior", "--corpus", "nowhere"], ["nowhere has no corpus.json"]),
+        (["evaluate", "prior", "--corpus", "toy:tiny", "--sheet", "faces.jpg"], ["--sheet: faces.jpg came", "a .png file"]),
+        (
+            ["evaluate", "prior", "--corpus", "toy:tiny", "--protocol", "defualt"],
+            ["no shipped protocol", "Did you mean default?"],
+        ),
+        (["evaluate", "noize", "--corpus", "toy:tiny"], ["no such run or control system", "Did you mean noise?"]),
+        (["table"], ["results.jsonl: no such results file"]),
+        (["table", "broken.jsonl"], ["broken.jsonl: line 1 is not a results row"]),
+        (["table", "rows.jsonl"], ["value missing"]),
+        (["table", "rows.jsonl", "--compare", "a", "prior"], ["no row is of a system prior", "Have: a"]),
+        (["table", "rows.jsonl", "--layout", "layout.yaml"], ["layout.yaml: table.colums: no such key", "Did you mean columns?"]),
+        (["inspect", "sf2f-65"], ["Did you mean sf2f-64?"]),
+        (["inspect", "sf2f-64", "--identities", "0"], ["--identities: 0 came"]),
+        (["inspect", "sf2f-64", "decoder.image_sizes=[48]"], ["decoder: image_sizes [48] came"]),
+        (["assets", "add", "vgg-fase", "x"], ["vgg-fase", "Did you mean vgg-face?"]),
+        (["assets", "add", "vgg-face", "nothing.pth"], ["nothing.pth: no such file"]),
+        (["prepare", "folder", "nowhere"], ["nowhere"]),
+        (["prepare", "youtubers", "nowhere"], ["nowhere"]),
+        (["prepare", "toy", "tiny", "--out", "there"], ["there: exists already"]),
+        (["prepare", "toy", "tiny", "--coupling", "2"], ["coupling: 2.0 is outside [0, 1]"]),
+    ],
+)
 def test_a_mistake_is_one_line_and_exit_code_2(words: list[str], said: list[str], voxface, tiny: Corpus, tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("train: {steps: 3\nencoder: [")
     (tmp_path / "list.yaml").write_text("- train\n- encoder\n")
@@ -197,7 +209,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words: list[str], said: list[str]
     line = answer.one_line_on_stderr()
     for words_of_it in said:
         assert words_of_it in line
-    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before           # nothing half made is left
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before  # nothing half made is left
 
 
 @pytest.mark.slow
@@ -208,9 +220,20 @@ def test_a_mistake_in_a_recipe_is_said_before_a_corpus_is_made(voxface, tmp_path
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["trian", "wav2pix-64"], ["train"], ["generate", "run"], ["prepare"], ["prepare", "tapes"],
-                                   ["table", "--compare", "a"], ["inspect", "sf2f-64", "--identities", "few"],
-                                   ["train", "wav2pix-64", "--run", "x", "--steps", "3"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["trian", "wav2pix-64"],
+        ["train"],
+        ["generate", "run"],
+        ["prepare"],
+        ["prepare", "tapes"],
+        ["table", "--compare", "a"],
+        ["inspect", "sf2f-64", "--identities", "few"],
+        ["train", "wav2pix-64", "--run", "x", "--steps", "3"],
+    ],
+)
 def test_words_that_cannot_be_read(words: list[str], voxface) -> None:
     said = voxface(*words)
     assert said.code == 2
@@ -219,8 +242,9 @@ def test_words_that_cannot_be_read(words: list[str], voxface) -> None:
     assert "Traceback" not in said.err
 
 
-@pytest.mark.parametrize("words", [["--debug", "train", "nowhere"], ["train", "nowhere", "--debug"],
-                                   ["prepare", "folder", "nowhere", "--debug"]])
+@pytest.mark.parametrize(
+    "words", [["--debug", "train", "nowhere"], ["train", "nowhere", "--debug"], ["prepare", "folder", "nowhere", "--debug"]]
+)
 def test_debug_shows_where(words: list[str], voxface) -> None:
     said = voxface(*words)
     assert said.code == 2
@@ -259,8 +283,9 @@ def test_training_that_diverges_exits_with_1(voxface, tiny: Corpus) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_training_saves_and_tells_its_signal(number: int, code: int, voxface, tiny: Corpus, tmp_path: Path,
-                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_training_saves_and_tells_its_signal(
+    number: int, code: int, voxface, tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = gan.training.loop.Trainer.one_step
 
     def one_step(self: gan.training.loop.Trainer, batch, measure: bool):
@@ -290,8 +315,9 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     try:
-        ended = subprocess.run([sys.executable, "-m", "gan", "assets", "list"], cwd=ROOT, stdout=write,
-                               stderr=subprocess.PIPE, check=False)
+        ended = subprocess.run(
+            [sys.executable, "-m", "gan", "assets", "list"], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, check=False
+        )
     finally:
         os.close(write)
     assert (ended.returncode, ended.stderr) == (0, b"")
@@ -302,10 +328,16 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
 def test_a_package_that_stands_in_the_way_is_named(family: str, tmp_path: Path) -> None:
     (tmp_path / family).mkdir()
     (tmp_path / family / "__init__.py").write_text("raise SystemExit('somebody else')")
-    for path in ("", str(tmp_path)):            # in the current folder; and early on PYTHONPATH
+    for path in ("", str(tmp_path)):  # in the current folder; and early on PYTHONPATH
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [path, str(ROOT)]))}
-        ended = subprocess.run([sys.executable, "-m", "gan", "inspect", "sf2f-64"], check=False, capture_output=True, text=True,
-                               cwd=tmp_path if not path else ROOT.parent, env=environment)
+        ended = subprocess.run(
+            [sys.executable, "-m", "gan", "inspect", "sf2f-64"],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path if not path else ROOT.parent,
+            env=environment,
+        )
         assert ended.returncode == 2
         assert ended.stderr.startswith(f"voxface: {family}: imported from {tmp_path / family}")
         assert ended.stderr.count("\n") == 1
@@ -322,7 +354,7 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
     (run,) = (tmp_path / "runs").iterdir()
     assert re.fullmatch(r"sf2f-64-[0-9a-f]{8}", run.name)
     assert trained.out.splitlines()[-1] == f"Trained: runs/{run.name}"
-    assert trained.err == ""                            # no progress bar where nobody watches
+    assert trained.err == ""  # no progress bar where nobody watches
 
     # Options may stand anywhere between the words.
     again = voxface("train", "sf2f-64", *TRAINED["sf2f-64"], "--runs", "runs", *QUICK, "train.steps=3")
@@ -332,8 +364,19 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
     evaluated = voxface("evaluate", f"runs/{run.name}", *ONLY_L1, "--split", "unseen_speech", "--split", "unseen_speaker")
     assert evaluated.code == 0
     assert evaluated.out.count("\n") == 14
-    only = voxface("evaluate", f"runs/{run.name}", "prior", *ONLY_L1, "--split", "train", "--no-controls", "--out", "seen",
-                   "--sheet", "pictures/seen.png")
+    only = voxface(
+        "evaluate",
+        f"runs/{run.name}",
+        "prior",
+        *ONLY_L1,
+        "--split",
+        "train",
+        "--no-controls",
+        "--out",
+        "seen",
+        "--sheet",
+        "pictures/seen.png",
+    )
     assert only.code == 0
     assert only.out.splitlines()[2:] == ["pictures/seen.png"]
     with Image.open(tmp_path / "pictures" / "seen.png") as picture:
@@ -348,7 +391,7 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
     assert f"| {run.name} − shuffled {run.name} |" in table.out
     tex = voxface("table", "--format", "latex")
     assert tex.code == 0
-    assert tex.out.count(r"\toprule") == 4                             # results and differences of two splits
+    assert tex.out.count(r"\toprule") == 4  # results and differences of two splits
     sheet = list(csv.DictReader(io.StringIO(voxface("table", "--format", "csv").out)))
     assert [line["system"] for line in sheet][:3] == [run.name, f"shuffled {run.name}", "noise"]
     assert {(line["protocol.name"], line["protocol.runs"], line["metric"]) for line in sheet} == {("default", "2", "l1")}
@@ -360,7 +403,12 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
     chosen = voxface("table", "--layout", "layout.yaml", "--plots", "plots")
     assert (chosen.code, chosen.err) == (0, "4 plots in plots\n")
     assert [line.split(" | ")[0] for line in chosen.out.splitlines() if line[:1] == "|"][:5] == [
-        "| system", "| ---", "| ours", "| prior", "| *chance*"]
+        "| system",
+        "| ---",
+        "| ours",
+        "| prior",
+        "| *chance*",
+    ]
     assert len(list((tmp_path / "plots").glob("values-l1-*.pdf"))) == 2
 
     (tmp_path / "sounds").mkdir()
@@ -428,7 +476,7 @@ def test_prepare_folder(voxface, tmp_path: Path) -> None:
     assert corpus.info["consent"] == "asked"
     assert len(corpus.clips) == len(corpus.faces) == 10
     (tmp_path / "mine" / "ana" / "bad.wav").write_text("text")
-    assert voxface("prepare", "folder", "mine").code == 2                       # it is there already
+    assert voxface("prepare", "folder", "mine").code == 2  # it is there already
     again = voxface("prepare", "folder", "mine", "--overwrite")
     assert again.code == 1
     assert "bad.wav: not sound" in again.out

@@ -19,8 +19,15 @@ from gan.recipes import load_protocol, protocol_names, with_overrides
 from gan.scoring.evaluate import build_metrics
 from gan.scoring.rows import read_rows
 
-OWN = {"evaluation": {"protocol": "mine", "splits": ["unseen_speaker"], "runs": 2, "seconds": [0.5],
-                      "metrics": {"l1": {"name": "pixels"}}}}
+OWN = {
+    "evaluation": {
+        "protocol": "mine",
+        "splits": ["unseen_speaker"],
+        "runs": 2,
+        "seconds": [0.5],
+        "metrics": {"l1": {"name": "pixels"}},
+    }
+}
 
 
 @pytest.fixture(autouse=True)
@@ -107,20 +114,41 @@ def test_a_misspelt_weight_file_is_a_mistake() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.floor] if name == "default" else [])
-                                  for name in protocol_names()])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.floor] if name == "default" else []) for name in protocol_names()]
+)
 def test_a_protocol_runs(name: str, tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = load_protocol(name)
-    brief = [f"evaluation.metrics.{metric}.steps=5" for metric, section in settings.metrics.items()
-             if section == {"name": "identity_accuracy"}]
-    assert main(["evaluate", "prior", "oracle-identity", "--no-controls", "--corpus", "toy:tiny", "--protocol", name,
-                 "evaluation.runs=1", *brief, "--out", str(tmp_path)]) == 0
+    brief = [
+        f"evaluation.metrics.{metric}.steps=5"
+        for metric, section in settings.metrics.items()
+        if section == {"name": "identity_accuracy"}
+    ]
+    assert (
+        main(
+            [
+                "evaluate",
+                "prior",
+                "oracle-identity",
+                "--no-controls",
+                "--corpus",
+                "toy:tiny",
+                "--protocol",
+                name,
+                "evaluation.runs=1",
+                *brief,
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
     assert capsys.readouterr().err == ""
     found = read_rows(tmp_path / "results.jsonl")
     named = ["seen_speech" if split == "train" else split for split in settings.splits]
-    assert list(dict.fromkeys((row["split"], row["protocol"]["seconds"], row["system"]) for row in found)) \
-        == [(split, seconds, system) for split in named for seconds in settings.seconds
-            for system in ("prior", "oracle-identity")]
+    assert list(dict.fromkeys((row["split"], row["protocol"]["seconds"], row["system"]) for row in found)) == [
+        (split, seconds, system) for split in named for seconds in settings.seconds for system in ("prior", "oracle-identity")
+    ]
     assert all((row["protocol"]["name"], row["protocol"]["runs"]) == (name, 1) for row in found)
     assert all(row["value"] is not None or row["note"].startswith("skipped: ") for row in found)
     scored = {(row["split"], row["protocol"]["seconds"], row["system"]) for row in found if row["value"] is not None}
@@ -132,10 +160,13 @@ def test_a_protocol_runs(name: str, tiny: Corpus, tmp_path: Path, capsys: pytest
 # -- chosen by name, by file, and changed -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("sf2f-papr", "--protocol: no file and no shipped protocol sf2f-papr. Have: default, "),
-    ("nowhere.yaml", "--protocol: no file and no shipped protocol nowhere.yaml."),
-])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sf2f-papr", "--protocol: no file and no shipped protocol sf2f-papr. Have: default, "),
+        ("nowhere.yaml", "--protocol: no file and no shipped protocol nowhere.yaml."),
+    ],
+)
 def test_a_wrong_name_is_one_line(name: str, said: str, tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "prior", "--corpus", "toy:tiny", "--protocol", name, "--out", str(tmp_path)]) == 2
     err = capsys.readouterr().err
@@ -146,8 +177,24 @@ def test_a_wrong_name_is_one_line(name: str, said: str, tiny: Corpus, tmp_path: 
 
 
 def test_a_file_of_ones_own_with_overrides_on_top(tiny: Corpus, tmp_path: Path) -> None:
-    assert main(["evaluate", "prior", "--no-controls", "--corpus", "toy:tiny", "--protocol", written(tmp_path, OWN),
-                 "evaluation.runs=3", "evaluation.metrics.psnr.name=psnr", "--out", str(tmp_path)]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                "prior",
+                "--no-controls",
+                "--corpus",
+                "toy:tiny",
+                "--protocol",
+                written(tmp_path, OWN),
+                "evaluation.runs=3",
+                "evaluation.metrics.psnr.name=psnr",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
     found = read_rows(tmp_path / "results.jsonl")
     assert [(row["split"], row["metric"]) for row in found] == [("unseen_speaker", "l1"), ("unseen_speaker", "psnr")]
     assert all({"name": "mine", "runs": 3, "seconds": 0.5, "num_faces": 12}.items() <= row["protocol"].items() for row in found)
@@ -160,8 +207,9 @@ def test_what_a_protocol_leaves_out_is_the_default_but_its_name_is_the_file_s(tm
 
 def test_overrides_on_a_shipped_one() -> None:
     config = Config(evaluation=load_protocol("sf2f-paper"))
-    changed = with_overrides(config, ["evaluation.metrics.cosine=null", "evaluation.metrics.recall_dlib.gallery_size=2",
-                                      "evaluation.seconds=[5]"]).evaluation
+    changed = with_overrides(
+        config, ["evaluation.metrics.cosine=null", "evaluation.metrics.recall_dlib.gallery_size=2", "evaluation.seconds=[5]"]
+    ).evaluation
     assert "cosine" not in changed.metrics
     assert changed.seconds == [5.0]
     recall = build_metrics(changed)["recall_dlib"]
@@ -169,14 +217,17 @@ def test_overrides_on_a_shipped_one() -> None:
     assert recall.gallery_size == 2
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (OWN | {"train": {"steps": 3}}, "a protocol holds one section, evaluation"),
-    ({"train": {"steps": 3}}, "a protocol holds one section, evaluation"),
-    ({}, "a protocol holds one section, evaluation"),
-    ({"evaluation": {"run": 3}}, "evaluation.run: no such key"),
-    ({"evaluation": {"splits": ["unseen_speech"], "metrics": ["l1"]}}, "evaluation.metrics: "),
-    ({"evaluation": 3}, "evaluation: a mapping"),
-])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (OWN | {"train": {"steps": 3}}, "a protocol holds one section, evaluation"),
+        ({"train": {"steps": 3}}, "a protocol holds one section, evaluation"),
+        ({}, "a protocol holds one section, evaluation"),
+        ({"evaluation": {"run": 3}}, "evaluation.run: no such key"),
+        ({"evaluation": {"splits": ["unseen_speech"], "metrics": ["l1"]}}, "evaluation.metrics: "),
+        ({"evaluation": 3}, "evaluation: a mapping"),
+    ],
+)
 def test_what_is_no_protocol_is_refused(content: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError) as error:
         load_protocol(written(tmp_path, content))
@@ -185,8 +236,11 @@ def test_what_is_no_protocol_is_refused(content: dict[str, Any], said: str, tmp_
 
 
 def test_a_list_or_broken_yaml_is_no_protocol(tmp_path: Path) -> None:
-    for text, said in (("", "the file is empty"),
-                       ("- evaluation\n", "one section, evaluation"), ("evaluation: {runs: 3\n", "not valid YAML")):
+    for text, said in (
+        ("", "the file is empty"),
+        ("- evaluation\n", "one section, evaluation"),
+        ("evaluation: {runs: 3\n", "not valid YAML"),
+    ):
         (tmp_path / "mine.yaml").write_text(text)
         with pytest.raises(ValueError, match=said):
             load_protocol(str(tmp_path / "mine.yaml"))

@@ -27,9 +27,23 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(folder)
     try:
         assert main(["prepare", "youtubers", str(SAMPLE), "--out", "corpora/youtubers"]) == 0
-        assert main(["train", "wav2pix-64", *SMALL["wav2pix-64"], "data.corpus=corpora/youtubers", "train.initialisation=default",
-                     "train.steps=40", "train.batch_size=8", "train.device=cpu", "optimizer.generator.learning_rate=0.002",
-                     "logging.embeddings=4"]) == 0
+        assert (
+            main(
+                [
+                    "train",
+                    "wav2pix-64",
+                    *SMALL["wav2pix-64"],
+                    "data.corpus=corpora/youtubers",
+                    "train.initialisation=default",
+                    "train.steps=40",
+                    "train.batch_size=8",
+                    "train.device=cpu",
+                    "optimizer.generator.learning_rate=0.002",
+                    "logging.embeddings=4",
+                ]
+            )
+            == 0
+        )
         yield folder
     finally:
         os.chdir(before)
@@ -51,7 +65,7 @@ def test_the_corpus_is_the_sample(here: Path) -> None:
     for split in ("train", "unseen_speech"):
         assert len(np.unique(corpus.clips["speaker"][corpus.in_split(corpus.clips, split)])) == 2
     by_recording = {(clip["recording"], clip["split"]) for clip in corpus.clips}
-    assert len({recording for recording, _ in by_recording}) == len(by_recording)      # no recording on two sides
+    assert len({recording for recording, _ in by_recording}) == len(by_recording)  # no recording on two sides
 
 
 def test_faces_of_held_out_speech(here: Path, run: str) -> None:
@@ -89,9 +103,10 @@ def test_evaluation_with_what_two_people_allow(here: Path, run: str, capsys: pyt
     name = Path(run).name
     assert main(["evaluate", run, "--out", "scored", *ONLY_L1]) == 0
     rows = read_rows(here / "scored" / "results.jsonl")
-    systems = [name, f"shuffled {name}", "noise", "prior"]      # no oracles: nobody knows true attributes here
-    assert [(row["split"], row["system"]) for row in rows] \
-        == [(split, system) for split in ("unseen_speech", "unseen_speaker") for system in systems]
+    systems = [name, f"shuffled {name}", "noise", "prior"]  # no oracles: nobody knows true attributes here
+    assert [(row["split"], row["system"]) for row in rows] == [
+        (split, system) for split in ("unseen_speech", "unseen_speaker") for system in systems
+    ]
     for row in rows:
         assert row["split"] in SPLITS
         if row["split"] == "unseen_speech":
@@ -114,8 +129,9 @@ def test_every_metric_on_real_faces(here: Path, run: str) -> None:
     """Scored or skipped with a reason, never an error, with two speakers and a handful of held-out clips."""
     assert main(["evaluate", run, "prior", "--no-controls", "--out", "all", "evaluation.runs=2"]) == 0
     rows = read_rows(here / "all" / "results.jsonl")
-    assert {"l1", "similarity", "recall@1", "landmarks/dlib_hog", "landmarks/mtcnn", "identity_accuracy", "frechet/dlib"} \
-        <= {row["metric"] for row in rows if row["split"] == "unseen_speech"}
+    assert {"l1", "similarity", "recall@1", "landmarks/dlib_hog", "landmarks/mtcnn", "identity_accuracy", "frechet/dlib"} <= {
+        row["metric"] for row in rows if row["split"] == "unseen_speech"
+    }
     assert all(row["value"] is not None or row["note"].startswith("skipped: ") for row in rows)
     detected = [row for row in rows if row["metric"].startswith("landmarks/mtcnn") and row["split"] == "unseen_speech"]
-    assert all(row["upper"] > 0.5 for row in detected)          # real faces are found
+    assert all(row["upper"] > 0.5 for row in detected)  # real faces are found

@@ -13,8 +13,10 @@ def plain(*colour: int) -> np.ndarray:
 
 def test_the_sheet_holds_every_picture_enlarged() -> None:
     colours = [[(200, 0, 0), (0, 200, 0)], [None, (0, 0, 200)]]
-    pictures = [(f"row {n} with a name too long to stand in one line", [None if c is None else plain(*c) for c in row])
-                for n, row in enumerate(colours)]
+    pictures = [
+        (f"row {n} with a name too long to stand in one line", [None if c is None else plain(*c) for c in row])
+        for n, row in enumerate(colours)
+    ]
     sheet = np.asarray(draw_sheet("A title " * 20, ["one", "two"], pictures, ["A note. " * 40]))
     cell = 96
     for colour in ((200, 0, 0), (0, 200, 0), (0, 0, 200)):
@@ -23,13 +25,20 @@ def test_the_sheet_holds_every_picture_enlarged() -> None:
         down, across = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
         assert (len(down), len(across)) == (cell, cell)
     assert (sheet[:, 0] == 255).all()
-    assert (sheet[:, -1] == 255).all()           # no caption runs over the edge
+    assert (sheet[:, -1] == 255).all()  # no caption runs over the edge
     assert (sheet[-1] == 255).all()
 
 
-@pytest.mark.parametrize(("text", "lines"), [
-    ("A: one\nB: two", ["A: one", "B: two"]), ("Zoë", ["Zoe"]), ("王", ["?"]), ("", [""]),
-    ("one two three", ["one two", "three"])])
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("A: one\nB: two", ["A: one", "B: two"]),
+        ("Zoë", ["Zoe"]),
+        ("王", ["?"]),
+        ("", [""]),
+        ("one two three", ["one two", "three"]),
+    ],
+)
 def test_captions_are_broken_into_lines(text: str, lines: list[str]) -> None:
     assert _wrapped(text, ImageFont.load_default(size=13), 55) == lines
 

@@ -84,9 +84,18 @@ class Cluster:
     def __enter__(self) -> Cluster:
         (self.folder / "state").mkdir(parents=True)
         controller, *ports = _free_ports(1 + len(self.nodes))
-        (self.folder / "slurm.conf").write_text(CONFIGURATION.format(
-            host=socket.gethostname().partition(".")[0], user=getpass.getuser(), folder=self.folder, controller_port=controller,
-            ports=",".join(map(str, ports)), nodes=",".join(self.nodes), cpus=self.cpus), encoding="utf-8")
+        (self.folder / "slurm.conf").write_text(
+            CONFIGURATION.format(
+                host=socket.gethostname().partition(".")[0],
+                user=getpass.getuser(),
+                folder=self.folder,
+                controller_port=controller,
+                ports=",".join(map(str, ports)),
+                nodes=",".join(self.nodes),
+                cpus=self.cpus,
+            ),
+            encoding="utf-8",
+        )
         try:
             self.start_controller()
             for node in self.nodes:
@@ -149,8 +158,10 @@ class Cluster:
 
     def logs(self) -> str:
         """The last lines of every daemon, for a failing test's message."""
-        return "".join(f"\n--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                       for log in sorted(self.folder.glob("*.log")))
+        return "".join(
+            f"\n--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            for log in sorted(self.folder.glob("*.log"))
+        )
 
     def processes(self, also: str = "") -> dict[int, tuple[str, int]]:
         """Command line and parent of every process of the cluster: daemons, those that keep jobs (which leave them), jobs.
@@ -167,7 +178,7 @@ class Cluster:
                     command = (process / "cmdline").read_text(errors="replace").replace("\0", " ")
                     if state != "Z":
                         found[int(process.name)] = command, int(parent)
-            except OSError:     # it has ended, or is somebody else's
+            except OSError:  # it has ended, or is somebody else's
                 continue
         found.pop(os.getpid(), None)
         return found
@@ -186,8 +197,14 @@ class Cluster:
 
     def _start(self, name: str, command: list[str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
-            self._daemons[name] = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
-                                                   stderr=subprocess.STDOUT, start_new_session=True)
+            self._daemons[name] = subprocess.Popen(
+                command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
 
 def _kill(pid: int) -> None:

@@ -23,7 +23,7 @@ def test_it_listens_on_the_loopback_alone(cluster: Cluster) -> None:
 def open_files(pid: int) -> list[str]:
     found = []
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):    # closed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             found.append(os.readlink(link))
     return found
 

@@ -65,7 +65,7 @@ def test_jobs_of_an_array_end_with_their_exit_codes(cluster: Cluster, tmp_path: 
 
 def test_a_lost_node_and_a_killed_job_cost_no_result(cluster: Cluster, tmp_path: Path) -> None:
     """The node's jobs go to the other one by themselves; the killed job is told of, and goes on when it is started again."""
-    launcher = slurm(tmp_path, cpus=2)         # two jobs on each node
+    launcher = slurm(tmp_path, cpus=2)  # two jobs on each node
     names = {f"job{number}" for number in range(6)}
     jobs = {name: job(tmp_path, name, 150, 0.05) for name in sorted(names)}
     launcher.start(list(jobs.values()))
@@ -104,12 +104,13 @@ def test_a_node_whose_daemon_is_back_in_time_keeps_its_jobs(cluster: Cluster, tm
     assert history(tmp_path, "a") == ["from 0 on n1", "done 100"]
 
 
-def test_a_controller_that_does_not_answer_ends_no_job(cluster: Cluster, tmp_path: Path,
-                                                       capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_controller_that_does_not_answer_ends_no_job(
+    cluster: Cluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     launcher = slurm(tmp_path)
     launcher.start([job(tmp_path, "a", 50)])
     cluster.wait(lambda: history(tmp_path, "a"), "a to start")
-    cluster.kill("slurmctld", signal.SIGTERM)       # killed, it would forget the last seconds
+    cluster.kill("slurmctld", signal.SIGTERM)  # killed, it would forget the last seconds
     assert launcher.poll() == {}
     assert capfd.readouterr().err.startswith("squeue: ")
     cluster.start_controller()
@@ -177,8 +178,9 @@ def test_a_job_that_cannot_begin_says_why_in_its_log(cluster: Cluster, tmp_path:
 
 
 def test_what_a_job_asks_for(cluster: Cluster, tmp_path: Path) -> None:
-    launcher = slurm(tmp_path, cpus=3, memory_gb=1.5, time_minutes=90, setup=["export GREETING=hello"],
-                     options={"comment": "ours"})
+    launcher = slurm(
+        tmp_path, cpus=3, memory_gb=1.5, time_minutes=90, setup=["export GREETING=hello"], options={"comment": "ours"}
+    )
     code = "import os; print(os.environ['GREETING'], os.environ['OMP_NUM_THREADS'], flush=True); import signal; signal.pause()"
     launcher.start([Job("a", [sys.executable, "-c", code], tmp_path / "a.log")])
     log = tmp_path / "a.log"
@@ -207,12 +209,14 @@ def test_squeue_is_run_now_and_then(cluster: Cluster, tmp_path: Path, monkeypatc
 
 def test_one_job_trains_on_two_nodes(cluster: Cluster, tmp_path: Path) -> None:
     script = tmp_path / "sum.py"
-    script.write_text("import os, sys, torch, torch.distributed as d\n"
-                      "d.init_process_group('gloo')\n"
-                      "total = torch.tensor(float(d.get_rank() + 1))\n"
-                      "d.all_reduce(total)\n"
-                      "open(f'{sys.argv[1]}.{d.get_rank()}', 'w').write(f\"{total.item()} on {os.environ['SLURMD_NODENAME']}\")\n"
-                      "d.destroy_process_group()\n")
+    script.write_text(
+        "import os, sys, torch, torch.distributed as d\n"
+        "d.init_process_group('gloo')\n"
+        "total = torch.tensor(float(d.get_rank() + 1))\n"
+        "d.all_reduce(total)\n"
+        "open(f'{sys.argv[1]}.{d.get_rank()}', 'w').write(f\"{total.item()} on {os.environ['SLURMD_NODENAME']}\")\n"
+        "d.destroy_process_group()\n"
+    )
     launcher = slurm(tmp_path, nodes=2, torchrun=2, cpus=2)
     launcher.start([Job("a", [sys.executable, str(script), str(tmp_path / "rank")], tmp_path / "a.log")])
     assert finish(cluster, launcher, {"a"}) == {"a": 0}, (tmp_path / "a.log").read_text()

@@ -14,8 +14,14 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that say where a corpus goes, and how its faces are stored."""
     parser.add_argument("--out", metavar="PATH", help="the corpus folder to write (default: corpora/<source name>)")
     parser.add_argument("--overwrite", action="store_true", help="replace the corpus that is there already")
-    parser.add_argument("--face-sizes", nargs="+", type=int, default=[64, 128], metavar="PX",
-                        help="sizes at which every face is stored, in pixels (default: 64 128)")
+    parser.add_argument(
+        "--face-sizes",
+        nargs="+",
+        type=int,
+        default=[64, 128],
+        metavar="PX",
+        help="sizes at which every face is stored, in pixels (default: 64 128)",
+    )
 
 
 @contextmanager

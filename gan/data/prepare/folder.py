@@ -92,27 +92,42 @@ class Report:
 
     def __str__(self) -> str:
         kinds = f" ({self.kinds})" if self.kinds else ""
-        lines = [f"{len(self.speakers)} speakers, {sum(self.clips.values())} sound files ({self.seconds / 60:.1f} "
-                 f"minutes), {sum(self.faces.values())} pictures; {self.ignored} other files were passed over{kinds}.",
-                 f"{'split':16}speakers  sound files  pictures"]
+        lines = [
+            f"{len(self.speakers)} speakers, {sum(self.clips.values())} sound files ({self.seconds / 60:.1f} "
+            f"minutes), {sum(self.faces.values())} pictures; {self.ignored} other files were passed over{kinds}.",
+            f"{'split':16}speakers  sound files  pictures",
+        ]
         for split in (s for s in SPLITS if s in self.clips):
             owner = split if split.endswith("speaker") else "train"
             count = sum(s == owner for s in self.speakers.values())
             lines.append(f"{split:16}{count:8}  {self.clips.get(split, 0):11}  {self.faces.get(split, 0):8}")
         if self.faceless:
-            lines.append(f"No picture outside of train: {', '.join(self.faceless)}. Their held-out speech cannot be "
-                         "compared with a held-out picture; give them more pictures.")
+            lines.append(
+                f"No picture outside of train: {', '.join(self.faceless)}. Their held-out speech cannot be "
+                "compared with a held-out picture; give them more pictures."
+            )
         lines.append(f"{self.pictured} of {sum(self.clips.values())} sound files have their own picture, one of their name.")
         lines += self.notes
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
 
-def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0.1, unseen_speech: float = 0.2,
-                   val_speaker: float = 0.1, unseen_speaker: float = 0.1, seed: int = 0,
-                   face_box: Sequence[float] = (0.0, 0.0, 1.0, 1.0), face_sizes: Sequence[int] = (64, 128),
-                   licence: str = "not stated", consent: str = "not stated", allow_outside: bool = False,
-                   overwrite: bool = False) -> Report:
+def prepare_folder(
+    source: str | Path,
+    out: str | Path,
+    *,
+    val_speech: float = 0.1,
+    unseen_speech: float = 0.2,
+    val_speaker: float = 0.1,
+    unseen_speaker: float = 0.1,
+    seed: int = 0,
+    face_box: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
+    face_sizes: Sequence[int] = (64, 128),
+    licence: str = "not stated",
+    consent: str = "not stated",
+    allow_outside: bool = False,
+    overwrite: bool = False,
+) -> Report:
     """Write the corpus `out` from a folder or CSV as described above. Files that cannot be used are in Report.bad.
 
     val_speech, unseen_speech: shares of a training speaker's sound files to hold out, in whole recordings.
@@ -145,24 +160,51 @@ def prepare_folder(source: str | Path, out: str | Path, *, val_speech: float = 0
         items, digests = _drop_incomplete_speakers(items, digests, bad)
         if not items:
             first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
-            raise ValueError(f"{source}: no speaker with both a sound file ({' '.join(audio.SOUND)}) and a "
-                             f"picture ({' '.join(PICTURES)}) that can be read.{first}")
+            raise ValueError(
+                f"{source}: no speaker with both a sound file ({' '.join(audio.SOUND)}) and a "
+                f"picture ({' '.join(PICTURES)}) that can be read.{first}"
+            )
         speakers = split_speakers(sorted({item.speaker for item in items}), val_speaker, unseen_speaker, seed)
         groups, splits = _split(items, digests, speakers, val_speech, unseen_speech, seed)
-        with CorpusWriter(target, name=Path(out).name, source=source.name, licence=licence, consent=consent,
-                          face_sizes=tuple(face_sizes), face_box=tuple(face_box),
-                          extra={"prepared_by": "folder", "left_out": len(bad), "options": dict(
-                              val_speech=val_speech, unseen_speech=unseen_speech, val_speaker=val_speaker,
-                              unseen_speaker=unseen_speaker, seed=seed)}) as writer:
+        with CorpusWriter(
+            target,
+            name=Path(out).name,
+            source=source.name,
+            licence=licence,
+            consent=consent,
+            face_sizes=tuple(face_sizes),
+            face_box=tuple(face_box),
+            extra={
+                "prepared_by": "folder",
+                "left_out": len(bad),
+                "options": dict(
+                    val_speech=val_speech,
+                    unseen_speech=unseen_speech,
+                    val_speaker=val_speaker,
+                    unseen_speaker=unseen_speaker,
+                    seed=seed,
+                ),
+            },
+        ) as writer:
             seconds = _write(writer, items, digests, groups, splits, speakers, attributes)
-    return _report(items, digests, groups, splits, speakers, seconds, others,
-                   [*notes, *(f"{count} files: {note}." for note, count in said.items())], bad)
+    return _report(
+        items,
+        digests,
+        groups,
+        splits,
+        speakers,
+        seconds,
+        others,
+        [*notes, *(f"{count} files: {note}." for note, count in said.items())],
+        bad,
+    )
 
 
 def _check_face_box(box: Sequence[float]) -> None:
     if len(box) != 4 or not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
-        raise ValueError(f"face_box: {tuple(box)} came; four fractions are wanted, 0 <= left < right <= 1 and "
-                         "0 <= top < bottom <= 1.")
+        raise ValueError(
+            f"face_box: {tuple(box)} came; four fractions are wanted, 0 <= left < right <= 1 and 0 <= top < bottom <= 1."
+        )
 
 
 def _list_folder(source: Path, bad: list[tuple[str, str]]) -> list[Item]:
@@ -178,8 +220,10 @@ def _list_folder(source: Path, bad: list[tuple[str, str]]) -> list[Item]:
             recording = inner.parent.as_posix() if len(inner.parts) > 1 else ""
             items.append(Item(normalize("NFC", speaker.name), normalize("NFC", recording), path))
     if not items:
-        raise ValueError(f"{source}: holds no files in subfolders. Lay it out as <speaker>/<files>, or give a CSV with "
-                         f"columns {', '.join(COLUMNS)}.")
+        raise ValueError(
+            f"{source}: holds no files in subfolders. Lay it out as <speaker>/<files>, or give a CSV with "
+            f"columns {', '.join(COLUMNS)}."
+        )
     return items
 
 
@@ -200,14 +244,18 @@ def _levels(source: Path, items: list[Item]) -> list[str]:
         inner.setdefault(speaker, set()).add(folders[0] if folders else "")
     outer = [name for name, folders in inner.items() if "" not in folders]
     if splits := [name for name in outer if SPLIT_NAME.fullmatch(name)]:
-        raise ValueError(f"{source}: {', '.join(splits)} hold folders and no files, as splits do, not speakers. Splits are drawn "
-                         f"here: give a folder that holds the speakers' ({', '.join(str(source / name) for name in splits)}), "
-                         "or a CSV.")
+        raise ValueError(
+            f"{source}: {', '.join(splits)} hold folders and no files, as splits do, not speakers. Splits are drawn "
+            f"here: give a folder that holds the speakers' ({', '.join(str(source / name) for name in splits)}), "
+            "or a CSV."
+        )
     shared = set.intersection(*inner.values()) if outer else set()
     if len(outer) < len(inner) or not shared:
         return []
-    return [f"Every speaker's folder holds folders and no files, the same in each ({', '.join(sorted(shared)[:3])}): they were "
-            f"taken for recordings. If they are people, give a folder that holds theirs ({source / outer[0]}), or a CSV."]
+    return [
+        f"Every speaker's folder holds folders and no files, the same in each ({', '.join(sorted(shared)[:3])}): they were "
+        f"taken for recordings. If they are people, give a folder that holds theirs ({source / outer[0]}), or a CSV."
+    ]
 
 
 def _with_recordings(items: list[Item]) -> list[Item]:
@@ -219,8 +267,7 @@ def _with_recordings(items: list[Item]) -> list[Item]:
     return [replace(item, recording=item.recording or sounds.get(item.own, "")) for item in items]
 
 
-def _list_csv(source: Path, allow_outside: bool,
-              bad: list[tuple[str, str]]) -> tuple[list[Item], dict[str, dict[str, str]]]:
+def _list_csv(source: Path, allow_outside: bool, bad: list[tuple[str, str]]) -> tuple[list[Item], dict[str, dict[str, str]]]:
     """Items in the order of the rows, and each speaker's further columns (its first value that is not empty)."""
     items, attributes = [], dict[str, dict[str, str]]()
     try:
@@ -231,8 +278,10 @@ def _list_csv(source: Path, allow_outside: bool,
             if missing and (found := next((name for name, sign in SEPARATORS.items() if sign in "".join(columns)), None)):
                 raise ValueError(f"{source}: its columns are separated by {found}, not by commas. Save it with commas.")
             if missing:
-                raise ValueError(f"{source}: has no column {missing[0]}. Its first line must name the columns "
-                                 f"{', '.join(COLUMNS)}; it names {', '.join(columns) or 'none'}.")
+                raise ValueError(
+                    f"{source}: has no column {missing[0]}. Its first line must name the columns "
+                    f"{', '.join(COLUMNS)}; it names {', '.join(columns) or 'none'}."
+                )
             if taken := [name for name in TAKEN_COLUMNS if name in columns]:
                 raise ValueError(f"{source}: column {taken[0]} is made here. Rename or remove it.")
             table.fieldnames = columns
@@ -288,11 +337,10 @@ def read_square_face(path: Path) -> np.ndarray:
     image = read_face(path)
     size = min(image.shape[:2])
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    return image[top:top + size, left:left + size]
+    return image[top : top + size, left : left + size]
 
 
-def _drop_incomplete_speakers(items: list[Item], digests: list[str],
-                              bad: list[tuple[str, str]]) -> tuple[list[Item], list[str]]:
+def _drop_incomplete_speakers(items: list[Item], digests: list[str], bad: list[tuple[str, str]]) -> tuple[list[Item], list[str]]:
     """A speaker needs a voice and a face."""
     kinds: dict[str, set[bool]] = {}
     for item in items:
@@ -304,8 +352,9 @@ def _drop_incomplete_speakers(items: list[Item], digests: list[str],
     return [items[i] for i in kept], [digests[i] for i in kept]
 
 
-def _split(items: list[Item], digests: list[str], speakers: dict[str, str], val_fraction: float, unseen_fraction: float,
-           seed: int) -> tuple[list[list[int]], list[str]]:
+def _split(
+    items: list[Item], digests: list[str], speakers: dict[str, str], val_fraction: float, unseen_fraction: float, seed: int
+) -> tuple[list[list[int]], list[str]]:
     """Recordings as lists of items, and the split of each."""
     joined = Groups(len(items))
     joined.join_equal((item.speaker, item.recording) if item.recording else None for item in items)
@@ -314,10 +363,10 @@ def _split(items: list[Item], digests: list[str], speakers: dict[str, str], val_
     splits = [speakers[items[group[0]].speaker] for group in groups]
     # Sound and loose pictures are shared out apart, so that a speaker's pictures do not count as its speech.
     for with_sound in (True, False):
-        chosen = [g for g, group in enumerate(groups)
-                  if splits[g] == "train" and with_sound == any(items[i].is_audio for i in group)]
-        sizes = [Counter({items[groups[g][0]].speaker: sum(items[i].is_audio == with_sound for i in groups[g])})
-                 for g in chosen]
+        chosen = [
+            g for g, group in enumerate(groups) if splits[g] == "train" and with_sound == any(items[i].is_audio for i in group)
+        ]
+        sizes = [Counter({items[groups[g][0]].speaker: sum(items[i].is_audio == with_sound for i in groups[g])}) for g in chosen]
         for g, split in zip(chosen, split_recordings(sizes, val_fraction, unseen_fraction, seed), strict=True):
             splits[g] = split
     _give_training_a_face(items, groups, splits)
@@ -342,8 +391,15 @@ def _own_pictures(items: list[Item], group: list[int]) -> dict[int, int]:
     return {i: picture for i, picture in found.items() if picture is not None}
 
 
-def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str],
-           speakers: dict[str, str], attributes: dict[str, dict[str, str]]) -> float:
+def _write(
+    writer: CorpusWriter,
+    items: list[Item],
+    digests: list[str],
+    groups: list[list[int]],
+    splits: list[str],
+    speakers: dict[str, str],
+    attributes: dict[str, dict[str, str]],
+) -> float:
     """Store everything, equal pictures of a recording once; returns the seconds of sound."""
     numbers = {name: writer.add_speaker(name, split, **attributes.get(name, {})) for name, split in speakers.items()}
     samples = 0
@@ -368,8 +424,17 @@ def _write(writer: CorpusWriter, items: list[Item], digests: list[str], groups: 
     return samples / audio.SAMPLE_RATE_HZ
 
 
-def _report(items: list[Item], digests: list[str], groups: list[list[int]], splits: list[str], speakers: dict[str, str],
-            seconds: float, others: list[Path], notes: list[str], bad: list[tuple[str, str]]) -> Report:
+def _report(
+    items: list[Item],
+    digests: list[str],
+    groups: list[list[int]],
+    splits: list[str],
+    speakers: dict[str, str],
+    seconds: float,
+    others: list[Path],
+    notes: list[str],
+    bad: list[tuple[str, str]],
+) -> Report:
     clips, faces = Counter[str](), Counter[str]()
     own = 0
     speech, pictured = set[str](), set[str]()  # training speakers with held-out speech, with held-out pictures
@@ -382,8 +447,9 @@ def _report(items: list[Item], digests: list[str], groups: list[list[int]], spli
         if split == "unseen_speech":
             speech |= {items[group[0]].speaker} if sounds else set()
             pictured |= {items[group[0]].speaker} if pictures else set()
-    return Report(speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), len(others),
-                  counted(others), notes, bad)
+    return Report(
+        speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), len(others), counted(others), notes, bad
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -397,32 +463,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "  SPEAKER/RECORDING/any.flac   files of one recording, such as all cuts of one video\n"
         "or from a CSV with columns speaker, recording, file and any more about the speaker (sex, age, ...).\n"
         "Pieces of one recording never fall on both sides of a split: put them into one recording.\n"
-        "Files that cannot be read are listed at the end (exit code 1); the rest is kept.")
+        "Files that cannot be read are listed at the end (exit code 1); the rest is kept."
+    )
     parser.add_argument("source", metavar="FOLDER_OR_CSV", help="the folder with one subfolder a speaker, or the CSV")
     add_output_arguments(parser)
-    for name, default, what in (("val-speech", 0.1, "a training speaker's sound files for val_speech"),
-                                ("unseen-speech", 0.2, "a training speaker's sound files for unseen_speech"),
-                                ("val-speaker", 0.1, "the speakers for val_speaker"),
-                                ("unseen-speaker", 0.1, "the speakers for unseen_speaker")):
-        parser.add_argument(f"--{name}", type=float, default=default, metavar="F",
-                            help=f"share of {what} (default: {default})")
+    for name, default, what in (
+        ("val-speech", 0.1, "a training speaker's sound files for val_speech"),
+        ("unseen-speech", 0.2, "a training speaker's sound files for unseen_speech"),
+        ("val-speaker", 0.1, "the speakers for val_speaker"),
+        ("unseen-speaker", 0.1, "the speakers for unseen_speaker"),
+    ):
+        parser.add_argument(f"--{name}", type=float, default=default, metavar="F", help=f"share of {what} (default: {default})")
     parser.add_argument("--seed", type=int, default=0, help="draws the splits (default: 0)")
-    parser.add_argument("--face-box", nargs=4, type=float, default=[0, 0, 1, 1],
-                        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
-                        help="where the face lies in the pictures' central square, as fractions (default: 0 0 1 1)")
+    parser.add_argument(
+        "--face-box",
+        nargs=4,
+        type=float,
+        default=[0, 0, 1, 1],
+        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+        help="where the face lies in the pictures' central square, as fractions (default: 0 0 1 1)",
+    )
     parser.add_argument("--licence", default="not stated", help="the terms of your data, kept in the corpus")
     parser.add_argument("--consent", default="not stated", help="what these people agreed to, kept in the corpus")
-    parser.add_argument("--allow-outside", action="store_true",
-                        help="let a CSV name files outside of its own folder, or by absolute path")
+    parser.add_argument(
+        "--allow-outside", action="store_true", help="let a CSV name files outside of its own folder, or by absolute path"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Prepare, print the report. Exit code 1 if files were left out, else 0."""
     out = Path(args.out) if args.out else Path("corpora") / Path(args.source).resolve().stem
-    report = prepare_folder(args.source, out, val_speech=args.val_speech, unseen_speech=args.unseen_speech,
-                            val_speaker=args.val_speaker, unseen_speaker=args.unseen_speaker, seed=args.seed,
-                            face_box=args.face_box, face_sizes=args.face_sizes, licence=args.licence,
-                            consent=args.consent, allow_outside=args.allow_outside, overwrite=args.overwrite)
+    report = prepare_folder(
+        args.source,
+        out,
+        val_speech=args.val_speech,
+        unseen_speech=args.unseen_speech,
+        val_speaker=args.val_speaker,
+        unseen_speaker=args.unseen_speaker,
+        seed=args.seed,
+        face_box=args.face_box,
+        face_sizes=args.face_sizes,
+        licence=args.licence,
+        consent=args.consent,
+        allow_outside=args.allow_outside,
+        overwrite=args.overwrite,
+    )
     print(report)
     print(f"Wrote {out}")
     return 1 if report.bad else 0

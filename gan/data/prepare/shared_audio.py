@@ -129,7 +129,7 @@ class SharedAudio:
                         if b in theirs and b != a and meeting not in seen:
                             seen.add(meeting)
                             for first, length in self._runs(meeting):
-                                covered[a][first:first + length] = True
+                                covered[a][first : first + length] = True
         return covered
 
     def _buckets(self) -> Iterable[np.ndarray]:
@@ -144,12 +144,15 @@ class SharedAudio:
         a, b = self.waveforms[meeting.a], self.waveforms[meeting.b]
         first, last = max(0, meeting.shift), min(len(a), len(b) + meeting.shift)
         equal = np.zeros(last - first + 2, bool)
-        equal[1:-1] = a[first:last] == b[first - meeting.shift:last - meeting.shift]
+        equal[1:-1] = a[first:last] == b[first - meeting.shift : last - meeting.shift]
         edges = np.diff(equal.astype(np.int8))
         begins, ends = ((np.flatnonzero(edges == sign) + first).tolist() for sign in (1, -1))
         counted = self._counted[meeting.a]
-        return [(begin, end - begin) for begin, end in zip(begins, ends, strict=True)
-                if end - begin >= RUN and ((counted[:, 0] <= end - RUN) & (counted[:, 1] >= begin)).any()]
+        return [
+            (begin, end - begin)
+            for begin, end in zip(begins, ends, strict=True)
+            if end - begin >= RUN and ((counted[:, 0] <= end - RUN) & (counted[:, 1] >= begin)).any()
+        ]
 
 
 def _rolling_hash(samples: np.ndarray, length: int) -> np.ndarray:
@@ -166,7 +169,7 @@ def _rolling_hash(samples: np.ndarray, length: int) -> np.ndarray:
 def _count_between(flags: np.ndarray, first: int, last: int, starts: int) -> np.ndarray:
     """For each s below starts: how many flags are set among s + first ... s + last."""
     total = np.concatenate([[0], np.cumsum(flags)])
-    return total[last + 1:last + 1 + starts] - total[first:first + starts]
+    return total[last + 1 : last + 1 + starts] - total[first : first + starts]
 
 
 def _counts(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -177,8 +180,10 @@ def _counts(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     repeated = words[order][1:] == words[order][:-1]
     since[order[1:][repeated]] = np.diff(order)[repeated]
     windows, pieces = len(waveform) - RUN + 1, len(waveform) - GRAM + 1
-    return (_count_between(since > LOOK, LOOK, RUN - WORD, windows) >= MIN_FRESH,
-            _count_between(since > GRAM_LOOK, GRAM_LOOK, GRAM - WORD, pieces) >= MIN_GRAM_FRESH)
+    return (
+        _count_between(since > LOOK, LOOK, RUN - WORD, windows) >= MIN_FRESH,
+        _count_between(since > GRAM_LOOK, GRAM_LOOK, GRAM - WORD, pieces) >= MIN_GRAM_FRESH,
+    )
 
 
 def _pieces(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -191,7 +196,7 @@ def _pieces(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return nothing
     hashes = _rolling_hash(waveform, GRAM) >> np.uint64(11)  # 53 bits: exact as float64, which the filter works in
     ranked = np.where(may_stand, hashes.astype(np.float64), np.inf)
-    least = minimum_filter1d(ranked, PIECES, origin=-(PIECES // 2))[:len(counts)]
+    least = minimum_filter1d(ranked, PIECES, origin=-(PIECES // 2))[: len(counts)]
     starts = np.flatnonzero(np.isin(ranked, np.unique(least[counts])) & may_stand)
     # Inside a long repeating pattern pieces recur with all their surroundings: one of each kind is enough.
     _, group, sizes = np.unique(hashes[starts], return_inverse=True, return_counts=True)
@@ -199,7 +204,7 @@ def _pieces(waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for start, number in zip(starts.tolist(), group.tolist(), strict=True):
         if sizes[number] > 1:
             left = max(0, start - PIECES + 1)
-            around = start - left, waveform[left:start + RUN].tobytes()
+            around = start - left, waveform[left : start + RUN].tobytes()
             if around in surroundings:
                 continue
             surroundings.add(around)

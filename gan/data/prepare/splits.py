@@ -12,8 +12,9 @@ HELD_OUT_SPEECH = ("unseen_speech", "val_speech")
 LARGEST_HELD_OUT_SHARE = 0.5
 
 
-def split_recordings(recordings: Sequence[Mapping[str, int]], val_fraction: float, unseen_fraction: float,
-                     seed: int) -> list[str]:
+def split_recordings(
+    recordings: Sequence[Mapping[str, int]], val_fraction: float, unseen_fraction: float, seed: int
+) -> list[str]:
     """A split (train, val_speech or unseen_speech) for each recording; every speaker keeps something to train on.
 
     recordings: for each, how many clips of which speaker it holds (more than one speaker where sound is shared).
@@ -26,14 +27,17 @@ def split_recordings(recordings: Sequence[Mapping[str, int]], val_fraction: floa
     for recording in recordings:
         totals.update(recording)
     splits = ["train"] * len(recordings)
-    kept = {max((r for r in range(len(recordings)) if speaker in recordings[r]), key=lambda r: recordings[r][speaker])
-            for speaker in sorted(totals)}
+    kept = {
+        max((r for r in range(len(recordings)) if speaker in recordings[r]), key=lambda r: recordings[r][speaker])
+        for speaker in sorted(totals)
+    }
     order = [int(r) for r in np.random.default_rng(seed).permutation(len(recordings)) if r not in kept]
     held = Counter[str]()
 
     def may_go(r: int) -> bool:
-        return splits[r] == "train" and all(held[s] + size <= LARGEST_HELD_OUT_SHARE * totals[s]
-                                            for s, size in recordings[r].items())
+        return splits[r] == "train" and all(
+            held[s] + size <= LARGEST_HELD_OUT_SHARE * totals[s] for s, size in recordings[r].items()
+        )
 
     for split, fraction in zip(HELD_OUT_SPEECH, (unseen_fraction, val_fraction), strict=True):
         filled = Counter[str]()
@@ -69,7 +73,7 @@ def split_speakers(speakers: Sequence[str], val_fraction: float, unseen_fraction
     num_val = min(spare - num_unseen, int(val_fraction * len(names) + 0.5))
     split = dict.fromkeys(names, "train")
     split |= dict.fromkeys(drawn[:num_unseen], "unseen_speaker")
-    split |= dict.fromkeys(drawn[num_unseen:num_unseen + num_val], "val_speaker")
+    split |= dict.fromkeys(drawn[num_unseen : num_unseen + num_val], "val_speaker")
     return split
 
 
@@ -79,5 +83,7 @@ def check_fractions(**fractions: float) -> None:
         if not 0 <= fraction <= LARGEST_HELD_OUT_SHARE:
             raise ValueError(f"{name}: {fraction} came; allowed is 0 to {LARGEST_HELD_OUT_SHARE}.")
     if sum(fractions.values()) > LARGEST_HELD_OUT_SHARE:
-        raise ValueError(f"{' + '.join(fractions)}: {sum(fractions.values()):g} came; together at most "
-                         f"{LARGEST_HELD_OUT_SHARE} may be held out.")
+        raise ValueError(
+            f"{' + '.join(fractions)}: {sum(fractions.values()):g} came; together at most "
+            f"{LARGEST_HELD_OUT_SHARE} may be held out."
+        )

@@ -59,8 +59,15 @@ class _Session:
     clips: list[np.ndarray]
 
 
-def prepare_toy(path: str | Path, size: str = "demo", seed: int = 0, coupling: float = 1.0, background: str = "white",
-                processes: int | None = None, face_sizes: Sequence[int] = FACE_SIZES) -> None:
+def prepare_toy(
+    path: str | Path,
+    size: str = "demo",
+    seed: int = 0,
+    coupling: float = 1.0,
+    background: str = "white",
+    processes: int | None = None,
+    face_sizes: Sequence[int] = FACE_SIZES,
+) -> None:
     """Write the toy world `seed` to the folder path.
 
     size: tiny, demo or bench. coupling in [0, 1]: see gan/data/toy/speakers.py. background: white or textured.
@@ -79,10 +86,19 @@ def prepare_toy(path: str | Path, size: str = "demo", seed: int = 0, coupling: f
         processes = 2 if len(splits) > 50 else 1
     extra = {"toy": {"size": size, "seed": seed, "coupling": coupling, "background": background, **asdict(world)}}
     called = f"toy-{size}" if background == BACKGROUNDS[0] else f"toy-{size}-{background}"
-    with CorpusWriter(path, name=called, source=f"voxface toy world, seed {seed}, coupling {coupling:g}",
-                      licence="CC0-1.0", consent="None needed: faces and voices are synthetic, of nobody.",
-                      face_sizes=face_sizes, face_box=FACE_BOX, extra=extra) as writer, \
-            _mapped(render, list(enumerate(speakers)), processes) as rendered:
+    with (
+        CorpusWriter(
+            path,
+            name=called,
+            source=f"voxface toy world, seed {seed}, coupling {coupling:g}",
+            licence="CC0-1.0",
+            consent="None needed: faces and voices are synthetic, of nobody.",
+            face_sizes=face_sizes,
+            face_box=FACE_BOX,
+            extra=extra,
+        ) as writer,
+        _mapped(render, list(enumerate(speakers)), processes) as rendered,
+    ):
         progress = Progress(rendered, desc=f"toy:{size}", total=len(splits), unit="speaker")
         for index, sessions in enumerate(progress):
             # The same person has the same name in every world of a seed, and nobody else has it.
@@ -101,8 +117,10 @@ def _write_speaker(writer: CorpusWriter, name: str, split: str, speaker: Speaker
 
 def _render_speaker(numbered: tuple[int, Speaker], world: Size, seed: int, background: str, face_size: int) -> list[_Session]:
     index, speaker = numbered
-    return [_render_session(speaker, np.random.default_rng([seed, index, 1 + number]), world, background, face_size)
-            for number in range(world.recordings)]
+    return [
+        _render_session(speaker, np.random.default_rng([seed, index, 1 + number]), world, background, face_size)
+        for number in range(world.recordings)
+    ]
 
 
 def _render_session(speaker: Speaker, rng: np.random.Generator, world: Size, background: str, face_size: int) -> _Session:
@@ -123,8 +141,10 @@ def _mapped(function: Callable[[T], R], items: Sequence[T], processes: int) -> I
     try:
         yield executor.map(function, items)
     except BrokenProcessPool:
-        raise ValueError("toy world: the processes that render it ended at once. A script that opens one needs its own "
-                         'code below `if __name__ == "__main__":`, as every Python program that starts processes does.') from None
+        raise ValueError(
+            "toy world: the processes that render it ended at once. A script that opens one needs its own "
+            'code below `if __name__ == "__main__":`, as every Python program that starts processes does.'
+        ) from None
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -133,17 +153,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `voxface prepare toy`."""
     parser.add_argument("size", nargs="?", choices=SIZES, default="demo", help="how much of a world (default: demo)")
     parser.add_argument("--seed", type=int, default=0, help="which world (default: 0)")
-    parser.add_argument("--coupling", type=float, default=1.0,
-                        help="0 to 1: how far voices tell of faces; at 0 nothing about an unseen speaker can be "
-                             "learned (default: 1)")
+    parser.add_argument(
+        "--coupling",
+        type=float,
+        default=1.0,
+        help="0 to 1: how far voices tell of faces; at 0 nothing about an unseen speaker can be learned (default: 1)",
+    )
     parser.add_argument("--background", choices=BACKGROUNDS, default="white", help="behind the heads (default: white)")
-    parser.add_argument("--face-sizes", nargs="+", type=int, default=list(FACE_SIZES), metavar="PX",
-                        help="sizes at which every face is stored, in pixels (default: 64 128)")
-    parser.add_argument("--out", type=Path, metavar="PATH",
-                        help="the folder to write (default: corpora/toy-<size>, or toy-report)")
-    parser.add_argument("--report", action="store_true",
-                        help="instead of a corpus, measure the world against its acceptance table with real detectors, "
-                             "and write the table, a picture sheet and a few voices")
+    parser.add_argument(
+        "--face-sizes",
+        nargs="+",
+        type=int,
+        default=list(FACE_SIZES),
+        metavar="PX",
+        help="sizes at which every face is stored, in pixels (default: 64 128)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="PATH", help="the folder to write (default: corpora/toy-<size>, or toy-report)"
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="instead of a corpus, measure the world against its acceptance table with real detectors, "
+        "and write the table, a picture sheet and a few voices",
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -72,12 +72,16 @@ class Report:
 
     def __str__(self) -> str:
         sizes = sorted((size for each in self.recordings.values() for size in each), reverse=True)
-        lines = [f"{self.folder}: {self.pairs} pairs, {self.faces} different faces, {len(self.recordings)} speakers.",
-                 f"Recordings: {len(sizes)}, of {sizes[0]} clips at most; {self.joined_across_folders} lie in several "
-                 f"of the published folders, {self.shared_between_speakers} hold more than one speaker."]
+        lines = [
+            f"{self.folder}: {self.pairs} pairs, {self.faces} different faces, {len(self.recordings)} speakers.",
+            f"Recordings: {len(sizes)}, of {sizes[0]} clips at most; {self.joined_across_folders} lie in several "
+            f"of the published folders, {self.shared_between_speakers} hold more than one speaker.",
+        ]
         if self.test_in_train:
-            lines.append("Published split: {samples:.1%} of the test audio occurs sample for sample in the training "
-                         "folder ({clips:.0f} of {of:.0f} test clips).".format(**self.test_in_train))
+            lines.append(
+                "Published split: {samples:.1%} of the test audio occurs sample for sample in the training "
+                "folder ({clips:.0f} of {of:.0f} test clips).".format(**self.test_in_train)
+            )
         splits = [split for split in ("train", "val_speech", "unseen_speech") if self.clips.get(split)]
         width = max(map(len, self.recordings))
         lines.append(f"{'clips':{width}}  recordings  " + "  ".join(splits))
@@ -89,16 +93,28 @@ class Report:
         else:
             for speaker, each in self.recordings.items():
                 if not self.clips.get("unseen_speech", {}).get(speaker):
-                    lines.append(f"{speaker}: no unseen_speech. Its largest recording holds {each[0]} of {sum(each)} "
-                                 "clips, and recordings are never cut.")
+                    lines.append(
+                        f"{speaker}: no unseen_speech. Its largest recording holds {each[0]} of {sum(each)} "
+                        "clips, and recordings are never cut."
+                    )
         lines += [f"{count} files: {note}." for note, count in self.said.items()]
         lines += [f"left out: {file}: {reason}" for file, reason in self.bad]
         return "\n".join(lines)
 
 
-def prepare_youtubers(folder: str | Path, out: str | Path, *, val_fraction: float = 0.1, unseen_fraction: float = 0.2,
-                      seed: int = 0, near: int = 0, keep_split: bool = False, swap_red_blue: bool = True,
-                      face_sizes: tuple[int, ...] = (64, 128), overwrite: bool = False) -> Report:
+def prepare_youtubers(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    val_fraction: float = 0.1,
+    unseen_fraction: float = 0.2,
+    seed: int = 0,
+    near: int = 0,
+    keep_split: bool = False,
+    swap_red_blue: bool = True,
+    face_sizes: tuple[int, ...] = (64, 128),
+    overwrite: bool = False,
+) -> Report:
     """Read `folder` in the layout above, write the corpus `out`, and say what became of what.
 
     val_fraction, unseen_fraction: shares of each speaker's clips to hold out, in whole recordings, drawn by seed.
@@ -121,21 +137,35 @@ def prepare_youtubers(folder: str | Path, out: str | Path, *, val_fraction: floa
         if keep_split:
             split_of = [KEPT_SPLITS[pair.folder] for pair in pairs]
         else:
-            chosen = split_recordings([Counter(pairs[p].speaker for p in block) for block in blocks],
-                                      val_fraction, unseen_fraction, seed)
+            chosen = split_recordings(
+                [Counter(pairs[p].speaker for p in block) for block in blocks], val_fraction, unseen_fraction, seed
+            )
             split_of = [""] * len(pairs)
             for block, split in zip(blocks, chosen, strict=True):
                 for p in block:
                     split_of[p] = split
         report = _report(root, pairs, blocks, split_of, face_keys, test_in_train, keep_split, said, bad)
-        extra = {"prepared_by": "youtubers", "report": asdict(report),
-                 "options": dict(val_fraction=val_fraction, unseen_fraction=unseen_fraction, seed=seed, near=near,
-                                 keep_split=keep_split, swap_red_blue=swap_red_blue)}
-        with CorpusWriter(target, name=Path(out).name,
-                          source="Wav2Pix's YouTube presenters (Duarte et al., ICASSP 2019)",
-                          licence="not stated by its publishers; the videos belong to their makers. For research only.",
-                          consent="none recorded: public videos of presenters, collected without asking them.",
-                          face_sizes=face_sizes, extra=extra) as writer:
+        extra = {
+            "prepared_by": "youtubers",
+            "report": asdict(report),
+            "options": dict(
+                val_fraction=val_fraction,
+                unseen_fraction=unseen_fraction,
+                seed=seed,
+                near=near,
+                keep_split=keep_split,
+                swap_red_blue=swap_red_blue,
+            ),
+        }
+        with CorpusWriter(
+            target,
+            name=Path(out).name,
+            source="Wav2Pix's YouTube presenters (Duarte et al., ICASSP 2019)",
+            licence="not stated by its publishers; the videos belong to their makers. For research only.",
+            consent="none recorded: public videos of presenters, collected without asking them.",
+            face_sizes=face_sizes,
+            extra=extra,
+        ) as writer:
             _write(writer, pairs, waveforms, face_keys, split_of, blocks, swap_red_blue)
     return report
 
@@ -145,7 +175,7 @@ def _find_pairs(root: Path) -> tuple[list[Pair], list[tuple[str, str]]]:
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder.")
     pairs, bad = [], []
-    files = {path.with_name(path.name.lower()): path for path in root.glob("*/*/*")}    # endings may be in capitals
+    files = {path.with_name(path.name.lower()): path for path in root.glob("*/*/*")}  # endings may be in capitals
     for name, audio in files.items():
         found = AUDIO_NAME.fullmatch(name.name)
         if found:
@@ -161,8 +191,9 @@ def _find_pairs(root: Path) -> tuple[list[Pair], list[tuple[str, str]]]:
     return sorted(pairs, key=lambda pair: (pair.folder, pair.speaker, pair.number)), sorted(bad)
 
 
-def _read(pairs: list[Pair], bad: list[tuple[str, str]], said: Counter[str],
-          swap_red_blue: bool) -> tuple[list[Pair], list[np.ndarray], list[str]]:
+def _read(
+    pairs: list[Pair], bad: list[tuple[str, str]], said: Counter[str], swap_red_blue: bool
+) -> tuple[list[Pair], list[np.ndarray], list[str]]:
     """The pairs that can be read, their int16 waveforms, the digests of their pictures' bytes. The others go to bad."""
     good, waveforms, face_keys = [], [], []
     readable: dict[str, str | None] = {}  # digest of a picture -> why it cannot be read
@@ -190,13 +221,15 @@ def _read(pairs: list[Pair], bad: list[tuple[str, str]], said: Counter[str],
         waveforms.append(waveform)
         face_keys.append(key)
     if not good:
-        raise ValueError(f"{pairs[0].audio.parents[2]}: not one of {len(pairs)} pairs can be read. First: "
-                         f"{bad[-1][0]}: {bad[-1][1]}")
+        raise ValueError(
+            f"{pairs[0].audio.parents[2]}: not one of {len(pairs)} pairs can be read. First: {bad[-1][0]}: {bad[-1][1]}"
+        )
     return good, waveforms, face_keys
 
 
-def _recordings(pairs: list[Pair], waveforms: list[np.ndarray], face_keys: list[str],
-                near: int) -> tuple[Groups, dict[str, float] | None]:
+def _recordings(
+    pairs: list[Pair], waveforms: list[np.ndarray], face_keys: list[str], near: int
+) -> tuple[Groups, dict[str, float] | None]:
     """Pairs joined into recordings; and how much of the published test sound is in the published training folder."""
     groups = Groups(len(pairs))
     groups.join_equal(face_keys)
@@ -211,27 +244,54 @@ def _recordings(pairs: list[Pair], waveforms: list[np.ndarray], face_keys: list[
     if not train or not test:
         return groups, None
     covered = sound.found_elsewhere(test, train)
-    return groups, {"samples": float(sum(c.sum() for c in covered.values()) / sum(len(c) for c in covered.values())),
-                    "clips": float(sum(c.any() for c in covered.values())), "of": float(len(test))}
+    return groups, {
+        "samples": float(sum(c.sum() for c in covered.values()) / sum(len(c) for c in covered.values())),
+        "clips": float(sum(c.any() for c in covered.values())),
+        "of": float(len(test)),
+    }
 
 
-def _report(root: Path, pairs: list[Pair], blocks: list[list[int]], split_of: list[str], face_keys: list[str],
-            test_in_train: dict[str, float] | None, kept_split: bool, said: Counter[str],
-            bad: list[tuple[str, str]]) -> Report:
+def _report(
+    root: Path,
+    pairs: list[Pair],
+    blocks: list[list[int]],
+    split_of: list[str],
+    face_keys: list[str],
+    test_in_train: dict[str, float] | None,
+    kept_split: bool,
+    said: Counter[str],
+    bad: list[tuple[str, str]],
+) -> Report:
     speakers = sorted({pair.speaker for pair in pairs})
     by_block = [Counter(pairs[p].speaker for p in block) for block in blocks]
     clips: dict[str, dict[str, int]] = {}
     for pair, split in zip(pairs, split_of, strict=True):
         row = clips.setdefault(split, {})
         row[pair.speaker] = row.get(pair.speaker, 0) + 1
-    return Report(root.name, len(pairs), len(set(face_keys)),
-                  {s: sorted((b[s] for b in by_block if s in b), reverse=True) for s in speakers},
-                  sum(len({pairs[p].folder for p in block}) > 1 for block in blocks), sum(len(b) > 1 for b in by_block),
-                  clips, test_in_train, kept_split, dict(said), bad)
+    return Report(
+        root.name,
+        len(pairs),
+        len(set(face_keys)),
+        {s: sorted((b[s] for b in by_block if s in b), reverse=True) for s in speakers},
+        sum(len({pairs[p].folder for p in block}) > 1 for block in blocks),
+        sum(len(b) > 1 for b in by_block),
+        clips,
+        test_in_train,
+        kept_split,
+        dict(said),
+        bad,
+    )
 
 
-def _write(writer: CorpusWriter, pairs: list[Pair], waveforms: list[np.ndarray], face_keys: list[str],
-           split_of: list[str], blocks: list[list[int]], swap_red_blue: bool) -> None:
+def _write(
+    writer: CorpusWriter,
+    pairs: list[Pair],
+    waveforms: list[np.ndarray],
+    face_keys: list[str],
+    split_of: list[str],
+    blocks: list[list[int]],
+    swap_red_blue: bool,
+) -> None:
     """Store recording by recording. One found recording is several stored ones where speakers or kept splits differ."""
     speakers = {name: writer.add_speaker(name, "train") for name in sorted({pair.speaker for pair in pairs})}
     faces: dict[tuple[int, str], int] = {}
@@ -251,31 +311,57 @@ def _write(writer: CorpusWriter, pairs: list[Pair], waveforms: list[np.ndarray],
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `voxface prepare youtubers`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = (f"Read Wav2Pix's corpus of YouTube presenters, laid out as\n  {LAYOUT},\nand split it by "
-                          "recording. Recordings are found by exact runs of shared sound, equal pictures and numbers.\n"
-                          "In the full corpus the published split has most of its test sound in its training folder.")
+    parser.description = (
+        f"Read Wav2Pix's corpus of YouTube presenters, laid out as\n  {LAYOUT},\nand split it by "
+        "recording. Recordings are found by exact runs of shared sound, equal pictures and numbers.\n"
+        "In the full corpus the published split has most of its test sound in its training folder."
+    )
     parser.add_argument("folder", metavar="FOLDER", help="the folder that holds train/ and test/")
     add_output_arguments(parser)
-    parser.add_argument("--val-fraction", type=float, default=0.1, metavar="F",
-                        help="share of each speaker's clips for val_speech (default: 0.1)")
-    parser.add_argument("--unseen-fraction", type=float, default=0.2, metavar="F",
-                        help="share of each speaker's clips for unseen_speech (default: 0.2)")
+    parser.add_argument(
+        "--val-fraction", type=float, default=0.1, metavar="F", help="share of each speaker's clips for val_speech (default: 0.1)"
+    )
+    parser.add_argument(
+        "--unseen-fraction",
+        type=float,
+        default=0.2,
+        metavar="F",
+        help="share of each speaker's clips for unseen_speech (default: 0.2)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="draws which recordings are held out (default: 0)")
-    parser.add_argument("--near", type=int, default=0, metavar="N",
-                        help="numbers of one speaker and folder that differ by at most N are one recording "
-                             "(default: 0, only the five cuts of a picture: the numbers do not follow time)")
-    parser.add_argument("--keep-split", action="store_true",
-                        help="keep the published split (test becomes unseen_speech), to measure what its leak is worth")
-    parser.add_argument("--no-swap-red-blue", dest="swap_red_blue", action="store_false",
-                        help="the pictures are already in RGB order")
+    parser.add_argument(
+        "--near",
+        type=int,
+        default=0,
+        metavar="N",
+        help="numbers of one speaker and folder that differ by at most N are one recording "
+        "(default: 0, only the five cuts of a picture: the numbers do not follow time)",
+    )
+    parser.add_argument(
+        "--keep-split",
+        action="store_true",
+        help="keep the published split (test becomes unseen_speech), to measure what its leak is worth",
+    )
+    parser.add_argument(
+        "--no-swap-red-blue", dest="swap_red_blue", action="store_false", help="the pictures are already in RGB order"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     """Prepare, print the report. Exit code 1 if files were left out, else 0."""
     out = Path(args.out) if args.out else Path("corpora") / Path(args.folder).resolve().name
-    report = prepare_youtubers(args.folder, out, val_fraction=args.val_fraction, unseen_fraction=args.unseen_fraction,
-                               seed=args.seed, near=args.near, keep_split=args.keep_split, overwrite=args.overwrite,
-                               swap_red_blue=args.swap_red_blue, face_sizes=tuple(args.face_sizes))
+    report = prepare_youtubers(
+        args.folder,
+        out,
+        val_fraction=args.val_fraction,
+        unseen_fraction=args.unseen_fraction,
+        seed=args.seed,
+        near=args.near,
+        keep_split=args.keep_split,
+        overwrite=args.overwrite,
+        swap_red_blue=args.swap_red_blue,
+        face_sizes=tuple(args.face_sizes),
+    )
     print(report)
     print(f"Wrote {out}")
     return 1 if report.bad else 0

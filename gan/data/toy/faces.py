@@ -80,11 +80,25 @@ def draw_picture(rng: Generator, background: str = "white") -> Picture:
         raise ValueError(f"background: {background} is unknown. Have: {', '.join(BACKGROUNDS)}.")
     u = [round(value, 4) for value in (2 * rng.random(14) - 1).tolist()]
     backdrop = tuple(round(value, 4) for value in rng.random(4).tolist())
-    return Picture(yaw=0.23 * u[0], pitch=0.10 * u[1], roll=0.05 * u[2], shift_x=0.02 * u[3], shift_y=0.015 * u[4],
-                   scale=1 + 0.03 * u[5], light_x=0.55 * u[6], light_y=-0.4 + 0.25 * u[7], light=1 + 0.12 * u[8],
-                   mouth_open=max(0.0, 0.9 * u[9]), smile=0.52 + 0.48 * u[10], brow_raise=0.3 + 0.45 * u[11],
-                   gaze_x=0.5 * u[12], gaze_y=0.3 * u[13], clothes=int(rng.integers(len(_CLOTHES))),
-                   background=background, backdrop=backdrop)
+    return Picture(
+        yaw=0.23 * u[0],
+        pitch=0.10 * u[1],
+        roll=0.05 * u[2],
+        shift_x=0.02 * u[3],
+        shift_y=0.015 * u[4],
+        scale=1 + 0.03 * u[5],
+        light_x=0.55 * u[6],
+        light_y=-0.4 + 0.25 * u[7],
+        light=1 + 0.12 * u[8],
+        mouth_open=max(0.0, 0.9 * u[9]),
+        smile=0.52 + 0.48 * u[10],
+        brow_raise=0.3 + 0.45 * u[11],
+        gaze_x=0.5 * u[12],
+        gaze_y=0.3 * u[13],
+        clothes=int(rng.integers(len(_CLOTHES))),
+        background=background,
+        backdrop=backdrop,
+    )
 
 
 def render_face(speaker: Speaker, picture: Picture, size: int = 128) -> Array:
@@ -227,8 +241,7 @@ class _Portrait:
         speaker = self.speaker
         along = (np.abs(x) - 0.085) / 0.27  # 0 at the nose, 1 at the temple
         arch = 0.032 + 0.015 * (1 - self.man) - 0.018 * speaker.brows
-        middle = (-0.128 + 0.03 * speaker.brows - 0.035 * self.picture.brow_raise
-                  + arch * (1.9 * np.square(along - 0.6) - 0.4))
+        middle = -0.128 + 0.03 * speaker.brows - 0.035 * self.picture.brow_raise + arch * (1.9 * np.square(along - 0.6) - 0.4)
         thick = 0.021 * (1 + 0.55 * speaker.brows + 0.4 * self.man) * (1 - 0.6 * np.square(np.clip(along, 0, 1)))
         ends = np.maximum(-along, along - 1) * 0.27
         cover = _edge(np.maximum(np.abs(y - middle) - thick, ends), max(self.px, 0.02))
@@ -240,8 +253,9 @@ class _Portrait:
         side = np.where(x < 0, np.float32(-1), np.float32(1))
         inner = np.abs(x) - self.eye_x  # from the middle of the eye to the temple
         a = inner / width
-        height = width * (0.50 + 0.09 * self.speaker.eye_size - 0.08 * self.age + 0.03 * picture.brow_raise
-                          - 0.03 * picture.smile)
+        height = width * (
+            0.50 + 0.09 * self.speaker.eye_size - 0.08 * self.age + 0.03 * picture.brow_raise - 0.03 * picture.smile
+        )
         b = y + 0.07 * inner + 0.01
         arc = 1 - np.square(a)
         above, below = -height * arc - b, b - 0.6 * height * arc

@@ -14,8 +14,19 @@ import numpy as np
 from numpy.random import Generator
 
 AUDIBLE = ("sex", "age", "head_size", "head_length", "jaw", "nose_width", "mouth_width")
-INAUDIBLE = ("skin_tone", "hair_colour", "hair_grey", "hair_length", "hairline", "parting", "eye_size", "eye_colour",
-             "brows", "glasses", "beard")
+INAUDIBLE = (
+    "skin_tone",
+    "hair_colour",
+    "hair_grey",
+    "hair_length",
+    "hairline",
+    "parting",
+    "eye_size",
+    "eye_colour",
+    "brows",
+    "glasses",
+    "beard",
+)
 VOICE_ONLY = ("pitch", "rate", "breathiness")
 
 YOUNGEST, OLDEST = 18.0, 78.0  # years

@@ -33,9 +33,21 @@ FRAMES_PER_SECOND = SAMPLE_RATE_HZ // HOP
 _CHUNK = 128  # frames filtered at once: few enough to stay in the processor's cache
 
 # Formants 1 to 3 in Hz, of an average man.
-VOWELS = np.array([
-    (270, 2290, 3010), (390, 1990, 2550), (530, 1840, 2480), (660, 1720, 2410), (730, 1090, 2440),
-    (570, 840, 2410), (440, 1020, 2240), (300, 870, 2240), (640, 1190, 2390), (490, 1350, 1690)], float)
+VOWELS = np.array(
+    [
+        (270, 2290, 3010),
+        (390, 1990, 2550),
+        (530, 1840, 2480),
+        (660, 1720, 2410),
+        (730, 1090, 2440),
+        (570, 840, 2410),
+        (440, 1020, 2240),
+        (300, 870, 2240),
+        (640, 1190, 2390),
+        (490, 1350, 1690),
+    ],
+    float,
+)
 NASALS = np.array([(280, 1000, 2300), (280, 1500, 2500)], float)
 GLIDES = np.array([(300, 900, 2200), (280, 2200, 2900), (380, 1200, 2600), (340, 1150, 1650)], float)  # w j l r
 FRICATIVES_HZ = (2600.0, 4200.0, 6000.0)  # about the x, sh and s of English
@@ -60,8 +72,13 @@ class Recording:
 def draw_recording(rng: Generator) -> Recording:
     """Room tone, level and channel colour of a new recording."""
     u = rng.random(5).tolist()
-    return Recording(round(-28 + 8 * u[0], 3), round(-52 + 14 * u[1], 3), round(u[2], 3),
-                     round(0.7 + 0.6 * u[3], 3), round(0.7 + 0.6 * u[4], 3))
+    return Recording(
+        round(-28 + 8 * u[0], 3),
+        round(-52 + 14 * u[1], 3),
+        round(u[2], 3),
+        round(0.7 + 0.6 * u[3], 3),
+        round(0.7 + 0.6 * u[4], 3),
+    )
 
 
 @dataclass(frozen=True)
@@ -96,8 +113,18 @@ def compose(speaker: Speaker, seconds: float, rng: Generator) -> Utterance:
     segments: list[tuple[Any, ...]] = []
     total = 0
 
-    def add(milliseconds: float, formants: np.ndarray, pitch: float, *, voicing: float = 0.0, aspiration: float = 0.0,
-            frication: float = 0.0, hz: float = 3000.0, nasality: float = 0.0, speech: bool = True) -> None:
+    def add(
+        milliseconds: float,
+        formants: np.ndarray,
+        pitch: float,
+        *,
+        voicing: float = 0.0,
+        aspiration: float = 0.0,
+        frication: float = 0.0,
+        hz: float = 3000.0,
+        nasality: float = 0.0,
+        speech: bool = True,
+    ) -> None:
         nonlocal total
         length = max(1, round(milliseconds / 10))
         segments.append((length, *formants, pitch, voicing, aspiration, frication, hz, nasality, speech))
@@ -136,10 +163,16 @@ def compose(speaker: Speaker, seconds: float, rng: Generator) -> Utterance:
     mouth = _smooth(_smooth(track[:, 1:4], 5), 5)
     contour = _smooth(_smooth(track[:, 4:5], 9), 9)[:, 0]
     gains = _smooth(track[:, 5:10], 3)
-    return Utterance(formants=_formants(speaker, mouth), pitch=_pitch(speaker, contour, rng), voicing=gains[:, 0],
-                     aspiration=gains[:, 1], frication=gains[:, 2],
-                     frication_hz=track[:, 8] * (1 + 0.25 * speaker.voice_mouth_width) / _tract_length(speaker),
-                     nasality=gains[:, 4], speech=track[:, 10] > 0)
+    return Utterance(
+        formants=_formants(speaker, mouth),
+        pitch=_pitch(speaker, contour, rng),
+        voicing=gains[:, 0],
+        aspiration=gains[:, 1],
+        frication=gains[:, 2],
+        frication_hz=track[:, 8] * (1 + 0.25 * speaker.voice_mouth_width) / _tract_length(speaker),
+        nasality=gains[:, 4],
+        speech=track[:, 10] > 0,
+    )
 
 
 def _formants(speaker: Speaker, mouth: np.ndarray) -> np.ndarray:
@@ -185,7 +218,7 @@ def _filter(speaker: Speaker, recording: Recording, utterance: Utterance, rng: G
         blocks = np.zeros((part.stop - part.start, 4 * HOP))
         blocks[:, :FFT] = np.fft.irfft(sound, FFT)
         for shift in range(4):
-            out[part.start + shift:part.stop + shift] += blocks[:, shift * HOP:(shift + 1) * HOP]
+            out[part.start + shift : part.stop + shift] += blocks[:, shift * HOP : (shift + 1) * HOP]
     return out.reshape(-1)
 
 

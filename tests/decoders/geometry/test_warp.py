@@ -48,7 +48,7 @@ def test_zero_displacement_is_the_identity(order: int, dtype: torch.dtype) -> No
 def test_control_points_arrive_and_the_border_stays(order: int, border: int) -> None:
     """The flow at the destinations is the displacement when nothing is smoothed, and 0 at the border points."""
     height, width = 33, 41
-    destination = scattered(12, height, width, 2).round()       # on pixels, where the dense flow can be read
+    destination = scattered(12, height, width, 2).round()  # on pixels, where the dense flow can be read
     source = destination + torch.randn(2, 12, 2, dtype=torch.float64)
     flow = module._flow(source, destination, (height, width), order, 0.0, border, torch.float64)
     x, y = destination.long().unbind(-1)
@@ -65,7 +65,7 @@ def test_float32_is_precise_even_where_points_nearly_meet(order: int) -> None:
     destination[1] = destination[0] + 0.1
     source = destination + torch.randn(60, 2, dtype=torch.float64)
     steps = torch.arange(64, dtype=torch.float64)
-    ramps = torch.stack(torch.meshgrid(steps, steps, indexing="xy"))[None]      # a picture of its own coordinates
+    ramps = torch.stack(torch.meshgrid(steps, steps, indexing="xy"))[None]  # a picture of its own coordinates
     exact, single = warp(ramps, source, destination, order, 0.1, 2), warp(ramps.float(), source, destination, order, 0.1, 2)
     assert (exact - single).abs().max() < 0.02
 
@@ -96,10 +96,16 @@ def test_affine_motion_is_reproduced() -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 @examples(15)
-@given(seed=st.integers(0, 10_000), points=st.integers(3, 30), regularisation=st.sampled_from([0.0, 0.1]),
-       matrix=st.lists(st.floats(-0.4, 0.4), min_size=4, max_size=4), shift=st.lists(st.floats(-9, 9), min_size=2, max_size=2))
-def test_an_affine_map_of_all_points_is_one_of_the_picture(order: int, seed: int, points: int, regularisation: float,
-                                                           matrix: list[float], shift: list[float]) -> None:
+@given(
+    seed=st.integers(0, 10_000),
+    points=st.integers(3, 30),
+    regularisation=st.sampled_from([0.0, 0.1]),
+    matrix=st.lists(st.floats(-0.4, 0.4), min_size=4, max_size=4),
+    shift=st.lists(st.floats(-9, 9), min_size=2, max_size=2),
+)
+def test_an_affine_map_of_all_points_is_one_of_the_picture(
+    order: int, seed: int, points: int, regularisation: float, matrix: list[float], shift: list[float]
+) -> None:
     """Without a border, output pixel q shows the picture at A q + b where source = A destination + b: it bends nothing, so that
     smoothing changes nothing."""
     torch.manual_seed(seed)
@@ -123,7 +129,7 @@ def test_any_displacements_are_met_exactly(order: int, seed: int, points: int, b
     torch.manual_seed(seed)
     height, width = 33, 41
     steps = torch.meshgrid(torch.arange(width).double(), torch.arange(height).double(), indexing="xy")
-    ramps = torch.stack(steps)[None]            # a picture of its own coordinates
+    ramps = torch.stack(steps)[None]  # a picture of its own coordinates
     destination = scattered(points, height, width).round()
     source = destination + size * torch.randn(points, 2, dtype=torch.float64)
     warped = warp(ramps, source, destination, order, 0.0, border)[0]
@@ -158,7 +164,7 @@ def test_regularisation_lowers_the_bending_energy(order: int) -> None:
         assert weights.sum(1).abs().max() < 1e-6 * weights.abs().max()
         assert (controls.mT @ weights).abs().max() < 1e-6 * weights.abs().max()
         energies.append((weights * (module._phi(squared, order) @ weights)).sum().item())
-        misses.append((smoothing * weights).norm().item())           # how far from the values: (A + s) w + ... = f
+        misses.append((smoothing * weights).norm().item())  # how far from the values: (A + s) w + ... = f
     assert energies[0] > energies[1] > energies[2] > energies[3] > 0
     assert 0 == misses[0] < misses[1] < misses[2] < misses[3]
 
@@ -200,10 +206,10 @@ def test_an_item_alone_equals_itself_in_a_batch(order: int) -> None:
     to_one = warp(image, source, destination[0], order, 0.1, 1)
     together = warp(image, source[0], destination[0], order, 0.1, 1)
     for i in range(3):
-        one = image[i:i + 1]
-        assert torch.allclose(own[i:i + 1], warp(one, source[i], destination[i], order, 0.1, 1))
-        assert torch.allclose(to_one[i:i + 1], warp(one, source[i:i + 1], destination[:1], order, 0.1, 1))
-        assert torch.allclose(together[i:i + 1], warp(one, source[0], destination[0], order, 0.1, 1))
+        one = image[i : i + 1]
+        assert torch.allclose(own[i : i + 1], warp(one, source[i], destination[i], order, 0.1, 1))
+        assert torch.allclose(to_one[i : i + 1], warp(one, source[i : i + 1], destination[:1], order, 0.1, 1))
+        assert torch.allclose(together[i : i + 1], warp(one, source[0], destination[0], order, 0.1, 1))
 
 
 def test_half_precision_around_it_changes_nothing() -> None:
@@ -221,14 +227,23 @@ def test_not_a_number_passes_through() -> None:
     assert broken.shape == (1, 3, 16, 16)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (dict(image=torch.zeros(3, 8, 8)), "image: shape"), (dict(source=torch.zeros(4, 3)), "source: shape"),
-    (dict(source=torch.zeros(3, 4, 2)), "source: shape"), (dict(source=torch.rand(5, 2)), "source: 5 points"),
-    (dict(order=4), "order 4"), (dict(order=0), "order 0"), (dict(regularisation=-0.1), "regularisation -0.1"),
-    (dict(border=-1), "border -1"), (dict(source=torch.rand(2, 2), destination=torch.rand(2, 2), border=0), "2 points came"),
-    (dict(destination=torch.tensor([[1., 1], [2, 5], [1, 1], [6, 3]])), "points 0 and 2 of item 0 coincide"),
-    (dict(destination=torch.tensor([[1., 1], [2, 5], [7, 7], [6, 3]])), "points 2 and 6 of item 0 coincide"),
-    (dict(destination=torch.tensor([[1., 1], [2, 2], [3, 3], [6, 6]]), border=0), "on one line")])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (dict(image=torch.zeros(3, 8, 8)), "image: shape"),
+        (dict(source=torch.zeros(4, 3)), "source: shape"),
+        (dict(source=torch.zeros(3, 4, 2)), "source: shape"),
+        (dict(source=torch.rand(5, 2)), "source: 5 points"),
+        (dict(order=4), "order 4"),
+        (dict(order=0), "order 0"),
+        (dict(regularisation=-0.1), "regularisation -0.1"),
+        (dict(border=-1), "border -1"),
+        (dict(source=torch.rand(2, 2), destination=torch.rand(2, 2), border=0), "2 points came"),
+        (dict(destination=torch.tensor([[1.0, 1], [2, 5], [1, 1], [6, 3]])), "points 0 and 2 of item 0 coincide"),
+        (dict(destination=torch.tensor([[1.0, 1], [2, 5], [7, 7], [6, 3]])), "points 2 and 6 of item 0 coincide"),
+        (dict(destination=torch.tensor([[1.0, 1], [2, 2], [3, 3], [6, 6]]), border=0), "on one line"),
+    ],
+)
 def test_mistakes(change: dict, said: str) -> None:
     arguments = dict(image=torch.zeros(2, 3, 8, 8), source=torch.rand(4, 2), destination=torch.rand(4, 2), border=1) | change
     with pytest.raises(ValueError, match=said) as caught:

@@ -56,9 +56,12 @@ def test_absent_segments_change_nothing(name: str, absent: float) -> None:
 
 @every_fuser
 @examples(25)
-@given(valid=st.integers(1, 24).flatmap(lambda number: st.lists(
-    st.lists(st.booleans(), min_size=number, max_size=number).filter(any), min_size=1, max_size=4)),
-    absent=st.sampled_from([1e6, float("nan"), float("inf")]))
+@given(
+    valid=st.integers(1, 24).flatmap(
+        lambda number: st.lists(st.lists(st.booleans(), min_size=number, max_size=number).filter(any), min_size=1, max_size=4)
+    ),
+    absent=st.sampled_from([1e6, float("nan"), float("inf")]),
+)
 def test_any_number_of_segments_and_any_mask(name: str, valid: list[list[bool]], absent: float) -> None:
     fuser, mask = built(name), torch.tensor(valid)
     embeddings = drawn(*mask.shape)

@@ -23,7 +23,7 @@ def test_scores_are_not_scaled() -> None:
     with torch.no_grad():
         layer.query.weight.copy_(torch.eye(4) * math.log(9))
         layer.out.weight.copy_(torch.eye(4, 8))
-    rows = torch.eye(4)[None, :2]     # scores (log 9, 0): 9 to 1, were they scaled by the root of the width it would be 3 to 1
+    rows = torch.eye(4)[None, :2]  # scores (log 9, 0): 9 to 1, were they scaled by the root of the width it would be 3 to 1
     assert torch.allclose(layer(rows, torch.ones(1, 2) > 0)[0, 0], torch.tensor([0.9, 0.1, 0.0, 0.0]))
 
 

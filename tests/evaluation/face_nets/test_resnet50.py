@@ -63,7 +63,8 @@ def test_corners_are_aligned_when_it_resizes(small):
     image = torch.arange(4.0).view(1, 1, 2, 2).expand(1, 3, 2, 2) / 3
     seen = small.prepare(image)[0, 0]
     assert [seen[0, 0], seen[0, -1], seen[-1, 0], seen[-1, -1]] == pytest.approx(
-        [value - MEAN_RGB[0] for value in (0, 85, 170, 255)], abs=1e-3)
+        [value - MEAN_RGB[0] for value in (0, 85, 170, 255)], abs=1e-3
+    )
 
 
 class Python2(pickle._Pickler):
@@ -119,9 +120,16 @@ def test_another_file_is_refused_in_one_line_and_never_run(small, tmp_path, monk
     Path("code.pkl").write_bytes(pickle.dumps({"conv1.weight": Harmful()}))
     saved(Resnet50(None, num_identities=5, width=1), Path("narrow.pkl"))
     torch.save({"conv1.weight": torch.zeros(1)}, "other.pth")
-    for name, said in {"text.pkl": "is not a weight file", "list.pkl": "is not a weight file", "absent.pkl": "no such",
-                       "objects.pkl": "is not a weight file", "code.pkl": "is not a weight file", "absent.pth": "no such",
-                       "narrow.pkl": "does not hold the layers", "other.pth": "does not hold the layers"}.items():
+    for name, said in {
+        "text.pkl": "is not a weight file",
+        "list.pkl": "is not a weight file",
+        "absent.pkl": "no such",
+        "objects.pkl": "is not a weight file",
+        "code.pkl": "is not a weight file",
+        "absent.pth": "no such",
+        "narrow.pkl": "does not hold the layers",
+        "other.pth": "does not hold the layers",
+    }.items():
         with pytest.raises(ValueError, match=f"{name}: {said}.*voxface assets add vggface2-resnet50") as error:
             Resnet50(name, num_identities=5, width=2)
         assert "\n" not in str(error.value)

@@ -30,7 +30,13 @@ def test_taps_vector_and_names_belong_together(small: VggFace) -> None:
     images = torch.rand(2, 3, 50, 60)
     taps = small.features(images)
     assert [tuple(tap.shape) for tap in taps] == [
-        (2, 1, 112, 112), (2, 2, 56, 56), (2, 4, 28, 28), (2, 8, 14, 14), (2, 8, 7, 7), (2, 64)]
+        (2, 1, 112, 112),
+        (2, 2, 56, 56),
+        (2, 4, 28, 28),
+        (2, 8, 14, 14),
+        (2, 8, 7, 7),
+        (2, 64),
+    ]
     vector = small.vector(images)
     assert (vector < 0).any()
     assert torch.equal(taps[-1], vector.relu())
@@ -69,8 +75,13 @@ def test_other_people_get_a_new_last_layer(small: VggFace, tmp_path: Path) -> No
 
 
 def test_another_file_is_refused_in_one_line(small: VggFace, tmp_path: Path) -> None:
-    files = {"text": "is not a weight file", "other": "does not hold the layers conv1_1 to fc8", "absent": "no such weight file",
-             "list": "is not a weight file", "code": "is not a weight file"}
+    files = {
+        "text": "is not a weight file",
+        "other": "does not hold the layers conv1_1 to fc8",
+        "absent": "no such weight file",
+        "list": "is not a weight file",
+        "code": "is not a weight file",
+    }
     (tmp_path / "text").write_text("no weights")
     torch.save({"conv1_1.weight": torch.zeros(1)}, tmp_path / "other")
     torch.save([1, 2], tmp_path / "list")

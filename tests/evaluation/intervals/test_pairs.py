@@ -8,9 +8,11 @@ from evaluation.intervals.pairs import pair_intervals
 
 def mean_of_pairs(effects):
     """The mean of a_i + a_j over different speakers, a pair weighing as its two."""
+
     def statistic(weights):
         pairs = np.outer(weights, weights) * ~np.eye(len(weights), dtype=bool)
         return [float((pairs * (effects[:, None] + effects)).sum() / pairs.sum()) if pairs.any() else math.nan]
+
     return statistic
 
 

@@ -26,8 +26,10 @@ def test_right_faces_have_their_attributes_and_wrong_ones_those_of_others():
 
 def test_one_face_for_everybody_is_chance():
     shown = trial()
-    same = scores(Attributes(["sex", "height"], audible=["sex", "height"]),
-                  trial(generated=np.repeat(shown.generated[:1], len(shown.generated), axis=0)))
+    same = scores(
+        Attributes(["sex", "height"], audible=["sex", "height"]),
+        trial(generated=np.repeat(shown.generated[:1], len(shown.generated), axis=0)),
+    )
     assert same["attribute/sex"].value == same["attribute/sex"].chance == 0.5
     assert same["attribute/height"].value == 0
     assert same["attributes/audible"].value == pytest.approx(0)

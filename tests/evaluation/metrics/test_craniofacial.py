@@ -18,9 +18,18 @@ def face():
 
 
 EXPECTED = {
-    "upper_lip_height": 0.23, "lateral_upper_lip": 0.15, "jaw_width": 0.9, "nose_height": 0.4, "nose_width": 0.25,
-    "labio_oral": 0.48, "mandibular_index": 42 / 90, "intercanthal_index": 0.35, "nasal_index": 0.625,
-    "vermilion_height_index": 6 / 16, "mouth_face_width_index": 0.4, "nose_area": 0.05,
+    "upper_lip_height": 0.23,
+    "lateral_upper_lip": 0.15,
+    "jaw_width": 0.9,
+    "nose_height": 0.4,
+    "nose_width": 0.25,
+    "labio_oral": 0.48,
+    "mandibular_index": 42 / 90,
+    "intercanthal_index": 0.35,
+    "nasal_index": 0.625,
+    "vermilion_height_index": 6 / 16,
+    "mouth_face_width_index": 0.4,
+    "nose_area": 0.05,
 }
 
 

@@ -66,8 +66,15 @@ def test_toy_faces_are_nearer_to_their_own(tiny: Corpus):
     first = np.array([np.flatnonzero(owner == one)[0] for one in np.unique(owner)])
     speaker = owner[first]
     common = dict(
-        target=pixels[first], speaker=speaker, clip=speaker, run=0 * speaker, gallery=pixels, gallery_speaker=owner,
-        training=pixels[:0], training_speaker=owner[:0], face_box=tiny.face_box,
+        target=pixels[first],
+        speaker=speaker,
+        clip=speaker,
+        run=0 * speaker,
+        gallery=pixels,
+        gallery_speaker=owner,
+        training=pixels[:0],
+        training_speaker=owner[:0],
+        face_box=tiny.face_box,
     )
     for align in (False, True):
         (score,) = LandmarkDistance(align)(trial(generated=pixels[first + 1], **common))

@@ -29,8 +29,10 @@ def test_right_faces_match(imposters, matched):
 def test_by_hand():
     shown = noise()
     (score,) = Matching(Pooled())(shown)
-    units = [faces / np.linalg.norm(faces, axis=1, keepdims=True)
-             for faces in (Pooled().embed(faces, None).astype(np.float64) for faces in (shown.generated, shown.gallery))]
+    units = [
+        faces / np.linalg.norm(faces, axis=1, keepdims=True)
+        for faces in (Pooled().embed(faces, None).astype(np.float64) for faces in (shown.generated, shown.gallery))
+    ]
     cosines = units[0] @ units[1].T
     for at in (0, 17):
         others = shown.gallery_speaker != shown.speaker[at]

@@ -70,8 +70,10 @@ def drawn_one_by_one(shown, size, k, galleries=4000):
     """Recall of the first face in random galleries, found the plain way."""
     gallery, rng = Gallery(shown, Pooled()), np.random.default_rng(1)
     cosines = gallery.means @ gallery.embed(shown.generated[:1])[0]
-    hits = [(np.append(rng.choice(cosines[1:], size - 1, replace=False), cosines[0]) >= cosines[0]).sum() <= k
-            for _ in range(galleries)]
+    hits = [
+        (np.append(rng.choice(cosines[1:], size - 1, replace=False), cosines[0]) >= cosines[0]).sum() <= k
+        for _ in range(galleries)
+    ]
     return np.mean(hits)
 
 

@@ -69,9 +69,7 @@ def test_permuted_labels_score_what_other_speakers_do(measure):
 def test_generated_faces_of_a_speaker_without_real_ones_are_left_out():
     shown = trial(speakers=4)
     kept = shown.gallery_speaker != 2
-    (score,) = Similarity(Pooled())(
-        trial(speakers=4, gallery=shown.gallery[kept], gallery_speaker=shown.gallery_speaker[kept])
-    )
+    (score,) = Similarity(Pooled())(trial(speakers=4, gallery=shown.gallery[kept], gallery_speaker=shown.gallery_speaker[kept]))
     assert np.array_equal(np.isnan(score.items), shown.speaker == 2)
     assert "3 faces of speakers without a real face left out" in score.note
 

@@ -27,8 +27,10 @@ def test_neither_where_there_are_no_such_faces():
     shown = trial(speakers=1)
     only = dict(gallery=shown.gallery[:1], gallery_speaker=shown.gallery_speaker[:1])
     assert real_ends(trial(speakers=1, **only), lambda rows, at: np.ones(len(rows))) == (None, None)
-    assert real_ends(trial(speakers=2, gallery=shown.gallery[:0], gallery_speaker=shown.gallery_speaker[:0]),
-                     lambda rows, at: np.ones(len(rows))) == (None, None)
+    assert real_ends(
+        trial(speakers=2, gallery=shown.gallery[:0], gallery_speaker=shown.gallery_speaker[:0]),
+        lambda rows, at: np.ones(len(rows)),
+    ) == (None, None)
 
 
 def test_the_order_of_faces_does_not_matter():

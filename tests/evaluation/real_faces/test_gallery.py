@@ -59,8 +59,10 @@ def test_published_means_are_shorter_than_unit_length():
 
 def test_faces_stand_once_each_sorted_by_speaker():
     shown = trial(speakers=4)
-    twice = dict(gallery=np.concatenate([shown.gallery, shown.gallery[:5]]),
-                 gallery_speaker=np.concatenate([shown.gallery_speaker, shown.gallery_speaker[:5]]))
+    twice = dict(
+        gallery=np.concatenate([shown.gallery, shown.gallery[:5]]),
+        gallery_speaker=np.concatenate([shown.gallery_speaker, shown.gallery_speaker[:5]]),
+    )
     faces = FaceGallery(trial(speakers=4, **twice), Pooled())
     assert faces.owner.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     at = faces.position(shown.target, shown.speaker)

@@ -4,8 +4,10 @@ from tests.evaluation.tables.results import row
 
 
 def shown(found, /, **layout):
-    return [([column.name for column in grid.columns], [line.label for line in grid.lines])
-            for grid in grids(found, layout_of(layout))]
+    return [
+        ([column.name for column in grid.columns], [line.label for line in grid.lines])
+        for grid in grids(found, layout_of(layout))
+    ]
 
 
 def at(seconds, **changes):
@@ -13,8 +15,10 @@ def at(seconds, **changes):
 
 
 def test_rows_in_the_order_and_under_the_names_asked_for():
-    rows = [row(name, run=run, control=run is None or name.startswith("shuffled"))
-            for name, run in (("prior", None), ("a", "1"), ("b", "2"), ("shuffled a", "1"), ("shuffled b", "2"), ("c", "3"))]
+    rows = [
+        row(name, run=run, control=run is None or name.startswith("shuffled"))
+        for name, run in (("prior", None), ("a", "1"), ("b", "2"), ("shuffled a", "1"), ("shuffled b", "2"), ("c", "3"))
+    ]
     asked = ["b", {"system": "a", "name": "A"}]
     assert shown(rows, rows=asked)[0][1] == ["b", "A", "prior", "shuffled A", "shuffled b"]
     assert shown(rows, rows=["b"], controls=["shuffled"])[0][1] == ["b", "shuffled b"]

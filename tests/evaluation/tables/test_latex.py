@@ -26,8 +26,12 @@ def balanced(text):
 
 
 def test_latex(tmp_path):
-    rows = [stored(tmp_path, "a_1", 1), stored(tmp_path, "b & 50 %", 2), stored(tmp_path, "[c]\\{", 3),
-            row("a_1", "l1", None, note="skipped: no #")]
+    rows = [
+        stored(tmp_path, "a_1", 1),
+        stored(tmp_path, "b & 50 %", 2),
+        stored(tmp_path, "[c]\\{", 3),
+        row("a_1", "l1", None, note="skipped: no #"),
+    ]
     text = latex(rows, tmp_path)
     assert balanced(text)
     assert text.startswith("% \\usepackage{booktabs,graphicx}\n")
@@ -58,9 +62,11 @@ def test_latex_of_nothing_but_skipped_scores():
 def compile_tables(folder, text):
     (folder / "rows.tex").write_text(text, encoding="utf-8")
     (folder / "main.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\\input{rows}\\end{document}")
-    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"], cwd=folder, check=False,
-                          capture_output=True)
+        "\\documentclass{article}\\usepackage{booktabs,graphicx}\\begin{document}\\input{rows}\\end{document}"
+    )
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"], cwd=folder, check=False, capture_output=True
+    )
     said = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 0, said[-2000:]
     return said
@@ -83,8 +89,11 @@ def test_it_compiles(tmp_path):
 @with_latex
 def test_any_letter_compiles(tmp_path):
     """Of the alphabets a name may be in, and of the signs our own notes use."""
-    letters = [chr(code) for start, end in ((32, 0x250), (0x370, 0x460), (0x2010, 0x2300), (0x4e00, 0x4e08))
-               for code in range(start, end)]
+    letters = [
+        chr(code)
+        for start, end in ((32, 0x250), (0x370, 0x460), (0x2010, 0x2300), (0x4E00, 0x4E08))
+        for code in range(start, end)
+    ]
     compile_tables(tmp_path, "\n\n".join(f"x {tex(letter)} y" for letter in [*letters, "🙂", "a\u0301"]))
 
 

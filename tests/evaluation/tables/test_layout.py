@@ -4,10 +4,15 @@ from evaluation.tables.layout import Layout, layout_of, read_layout
 from tests.evaluation.tables.results import row
 
 FULL = {
-    "title": "T", "rows": ["a", {"system": "b", "name": "B"}],
-    "columns": ["l1", {"metric": "recall@1", "split": "train", "seconds": 5, "extractor": "net", "name": "r", "percent": True},
-                {"name": "hours"}],
-    "controls": ["prior"], "corpora": "together",
+    "title": "T",
+    "rows": ["a", {"system": "b", "name": "B"}],
+    "columns": [
+        "l1",
+        {"metric": "recall@1", "split": "train", "seconds": 5, "extractor": "net", "name": "r", "percent": True},
+        {"name": "hours"},
+    ],
+    "controls": ["prior"],
+    "corpora": "together",
     "printed": {"source": "S", "corpus": "C", "values": {"B": {"hours": 18, "r": 21.30}, "chance": {"r": 1}}},
 }
 
@@ -23,43 +28,70 @@ def test_everything_there_is():
     assert layout_of({}) == Layout()
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"row": []}, "table.row: no such key. Allowed: title, rows, columns, controls, corpora, printed. Did you mean rows?"),
-    ({"rows": "a"}, "table.rows: 'a' came. Allowed: a list."),
-    ({"rows": [{"sistem": "a"}]}, "table.rows[0].sistem: no such key. Allowed: system, name. Did you mean system?"),
-    ({"rows": [{"name": "a"}]}, "table.rows[0].system: missing. A row is a system, or {system: ..., name: ...}."),
-    ({"rows": [True]}, "table.rows[0]: True came. Allowed: text or a number."),
-    ({"rows": ["a", "a"]}, "table.rows: a comes twice. Give each a name of its own: {..., name: ...}."),
-    ({"columns": ["l1", {"metric": "l1", "seconds": 5}]},
-     "table.columns: l1 comes twice. Give each a name of its own: {..., name: ...}."),
-    ({"columns": [{"metrik": "l1"}]}, "table.columns[0].metrik: no such key. Allowed: metric, name, split, seconds, extractor, "
-     "percent. Did you mean metric?"),
-    ({"columns": [{"seconds": 5}]}, "table.columns[0].metric: missing. A column is {metric: recall@10}, with name, split, "
-     "seconds, extractor, percent as needed."),
-    ({"columns": [{"metric": "l1", "seconds": "5"}]},
-     "table.columns[0].seconds: '5' came. Allowed: a number of seconds above 0."),
-    ({"columns": [{"metric": "l1", "seconds": True}]},
-     "table.columns[0].seconds: True came. Allowed: a number of seconds above 0."),
-    ({"columns": [{"metric": "l1", "percent": 1}]}, "table.columns[0].percent: 1 came. Allowed: true or false."),
-    ({"columns": [{"name": "hours"}], "printed": None},
-     "table.columns[0]: hours has neither a metric nor printed values. Add a metric."),
-    ({"controls": "prior"}, "table.controls: 'prior' came. Allowed: a list."),
-    ({"corpora": "joined"}, "table.corpora: 'joined' came. Allowed: together; without it each corpus has a table."),
-    ({"printed": {"source": "S", "values": {}}}, "table.printed.corpus: missing. What was printed has source, corpus and values, "
-     "{row: {column: number}}."),
-    ({"printed": [{"source": "S", "corpus": "C", "values": {"b": {}}}]},
-     "table.printed[0].values.b: no such key. Allowed: a, B, chance, real faces. Did you mean B?"),
-    ({"printed": {"source": "S", "corpus": "C", "values": {"a": {"hour": 1}}}},
-     "table.printed.values.a.hour: no such key. Allowed: l1, r, hours. Did you mean hours?"),
-    ({"printed": {"source": "S", "corpus": "C", "values": {"a": 1}}},
-     "table.printed.values.a: 1 came. Allowed: a mapping with l1, r, hours."),
-    ({"printed": {"source": "S", "corpus": "C", "values": {"a": {"r": []}}}},
-     "table.printed.values.a.r: [] came. Allowed: text or a number."),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"row": []}, "table.row: no such key. Allowed: title, rows, columns, controls, corpora, printed. Did you mean rows?"),
+        ({"rows": "a"}, "table.rows: 'a' came. Allowed: a list."),
+        ({"rows": [{"sistem": "a"}]}, "table.rows[0].sistem: no such key. Allowed: system, name. Did you mean system?"),
+        ({"rows": [{"name": "a"}]}, "table.rows[0].system: missing. A row is a system, or {system: ..., name: ...}."),
+        ({"rows": [True]}, "table.rows[0]: True came. Allowed: text or a number."),
+        ({"rows": ["a", "a"]}, "table.rows: a comes twice. Give each a name of its own: {..., name: ...}."),
+        (
+            {"columns": ["l1", {"metric": "l1", "seconds": 5}]},
+            "table.columns: l1 comes twice. Give each a name of its own: {..., name: ...}.",
+        ),
+        (
+            {"columns": [{"metrik": "l1"}]},
+            "table.columns[0].metrik: no such key. Allowed: metric, name, split, seconds, extractor, "
+            "percent. Did you mean metric?",
+        ),
+        (
+            {"columns": [{"seconds": 5}]},
+            "table.columns[0].metric: missing. A column is {metric: recall@10}, with name, split, "
+            "seconds, extractor, percent as needed.",
+        ),
+        (
+            {"columns": [{"metric": "l1", "seconds": "5"}]},
+            "table.columns[0].seconds: '5' came. Allowed: a number of seconds above 0.",
+        ),
+        (
+            {"columns": [{"metric": "l1", "seconds": True}]},
+            "table.columns[0].seconds: True came. Allowed: a number of seconds above 0.",
+        ),
+        ({"columns": [{"metric": "l1", "percent": 1}]}, "table.columns[0].percent: 1 came. Allowed: true or false."),
+        (
+            {"columns": [{"name": "hours"}], "printed": None},
+            "table.columns[0]: hours has neither a metric nor printed values. Add a metric.",
+        ),
+        ({"controls": "prior"}, "table.controls: 'prior' came. Allowed: a list."),
+        ({"corpora": "joined"}, "table.corpora: 'joined' came. Allowed: together; without it each corpus has a table."),
+        (
+            {"printed": {"source": "S", "values": {}}},
+            "table.printed.corpus: missing. What was printed has source, corpus and values, {row: {column: number}}.",
+        ),
+        (
+            {"printed": [{"source": "S", "corpus": "C", "values": {"b": {}}}]},
+            "table.printed[0].values.b: no such key. Allowed: a, B, chance, real faces. Did you mean B?",
+        ),
+        (
+            {"printed": {"source": "S", "corpus": "C", "values": {"a": {"hour": 1}}}},
+            "table.printed.values.a.hour: no such key. Allowed: l1, r, hours. Did you mean hours?",
+        ),
+        (
+            {"printed": {"source": "S", "corpus": "C", "values": {"a": 1}}},
+            "table.printed.values.a: 1 came. Allowed: a mapping with l1, r, hours.",
+        ),
+        (
+            {"printed": {"source": "S", "corpus": "C", "values": {"a": {"r": []}}}},
+            "table.printed.values.a.r: [] came. Allowed: text or a number.",
+        ),
+    ],
+)
 def test_a_mistake_is_named(change, said):
     with pytest.raises(ValueError) as error:
         layout_of(FULL | change)
-    if "Did you mean B" in said:        # too short a word to be near any
+    if "Did you mean B" in said:  # too short a word to be near any
         said = said.partition(" Did")[0]
     assert str(error.value) == said
 
@@ -86,19 +118,27 @@ def test_a_file_is_a_layout_or_holds_one(tmp_path):
         read_layout(path)
 
 
-@pytest.mark.parametrize(("column", "said"), [
-    ({"metric": "recal@1"}, "table.columns[0].metric: no row has recal@1. Have: recall@1. Did you mean recall@1?"),
-    ({"metric": "recall@1", "split": "unseen_spech"},
-     "table.columns[0].split: no row of recall@1 has unseen_spech. Have: unseen_speech. Did you mean unseen_speech?"),
-    ({"metric": "recall@1", "seconds": 5}, "table.columns[0].seconds: no row of recall@1 has 5. Have: 1.25."),
-    ({"metric": "recall@1", "extractor": "FaceNet"}, "table.columns[0].extractor: no row of recall@1 has FaceNet. Have: net 1."),
-])
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ({"metric": "recal@1"}, "table.columns[0].metric: no row has recal@1. Have: recall@1. Did you mean recall@1?"),
+        (
+            {"metric": "recall@1", "split": "unseen_spech"},
+            "table.columns[0].split: no row of recall@1 has unseen_spech. Have: unseen_speech. Did you mean unseen_speech?",
+        ),
+        ({"metric": "recall@1", "seconds": 5}, "table.columns[0].seconds: no row of recall@1 has 5. Have: 1.25."),
+        (
+            {"metric": "recall@1", "extractor": "FaceNet"},
+            "table.columns[0].extractor: no row of recall@1 has FaceNet. Have: net 1.",
+        ),
+    ],
+)
 def test_a_column_no_row_can_fill(column, said):
     layout = layout_of({"columns": [column]})
     with pytest.raises(ValueError) as error:
         layout.check_rows([row()])
     assert str(error.value) == said
-    layout.check_rows([])       # nothing is known yet
+    layout.check_rows([])  # nothing is known yet
 
 
 def test_a_metric_that_was_skipped_is_known():

@@ -36,8 +36,13 @@ def test_nothing():
 
 @pytest.mark.parametrize(
     "change",
-    [{"protocol": {"runs": 1}}, {"split": "unseen_speaker"}, {"corpus": "other"}, {"corpus_checksum": "x"},
-     {"results_version": 2}],
+    [
+        {"protocol": {"runs": 1}},
+        {"split": "unseen_speaker"},
+        {"corpus": "other"},
+        {"corpus_checksum": "x"},
+        {"results_version": 2},
+    ],
 )
 def test_what_is_not_comparable_gets_its_own_table(change):
     text = markdown([row("a"), row("b", **change)])
@@ -170,8 +175,12 @@ def test_what_is_not_surely_better_is_not_marked(tmp_path):
 
 @pytest.mark.parametrize("told", [True, False])
 def test_controls_are_kept_and_never_the_best(tmp_path, told):
-    rows = [stored(tmp_path, "a-1f", 1, run="a-1f"), stored(tmp_path, "b-2e", 2, run="b-2e"),
-            stored(tmp_path, "shuffled b-2e", 4, run="b-2e"), stored(tmp_path, "oracle", 5)]
+    rows = [
+        stored(tmp_path, "a-1f", 1, run="a-1f"),
+        stored(tmp_path, "b-2e", 2, run="b-2e"),
+        stored(tmp_path, "shuffled b-2e", 4, run="b-2e"),
+        stored(tmp_path, "oracle", 5),
+    ]
     if told:
         rows = [one | {"control": at > 1} for at, one in enumerate(rows)]
     found = cells(markdown(rows, tmp_path))
@@ -193,8 +202,19 @@ def test_what_was_trained_on_the_scored_voices_says_so_and_is_never_the_best(tmp
 
 
 def seeds(folder, shift=0.0, **changes):
-    return [stored(folder, f"small-{seed}", shift + seed / 10, run=f"small-{seed}", recipe="small", training_seed=seed,
-                   noise=0, **({"step": 9} | changes)) for seed in range(3)]
+    return [
+        stored(
+            folder,
+            f"small-{seed}",
+            shift + seed / 10,
+            run=f"small-{seed}",
+            recipe="small",
+            training_seed=seed,
+            noise=0,
+            **({"step": 9} | changes),
+        )
+        for seed in range(3)
+    ]
 
 
 def test_training_seeds_of_a_recipe_share_a_line(tmp_path):
@@ -212,8 +232,10 @@ def test_training_seeds_of_a_recipe_share_a_line(tmp_path):
 
 def test_a_seed_without_a_score_lowers_n(tmp_path):
     rows = seeds(tmp_path)
-    rows += [one | {"metric": "l1", "value": None if at else 5.0, "note": "skipped: no faces" if at else "", "scores": None}
-             for at, one in enumerate(rows)]
+    rows += [
+        one | {"metric": "l1", "value": None if at else 5.0, "note": "skipped: no faces" if at else "", "scores": None}
+        for at, one in enumerate(rows)
+    ]
     text = markdown(rows, tmp_path)
     assert cells(text, 2)["small, 3 seeds"] == "5.000 (n = 1)"
     assert "- skipped: l1: no faces" in text
@@ -238,8 +260,11 @@ def test_what_only_some_notes_say_is_said_with_their_names():
 
 
 def test_the_difference_of_recipes_with_seeds_says_what_each_seed_gives(tmp_path):
-    rows = [stored(tmp_path, f"{name}-{seed}", shift + seed * up, noise=0, run=f"{name}-{seed}", recipe=name, training_seed=seed)
-            for name, shift, up in (("a", 1, 0.1), ("b", 0, 0.3)) for seed in (0, 1)]
+    rows = [
+        stored(tmp_path, f"{name}-{seed}", shift + seed * up, noise=0, run=f"{name}-{seed}", recipe=name, training_seed=seed)
+        for name, shift, up in (("a", 1, 0.1), ("b", 0, 0.3))
+        for seed in (0, 1)
+    ]
     found = cells(markdown(rows, tmp_path, pairs=[("a", "b")]))["a, 2 seeds − b, 2 seeds"]
     assert found == "**+0.900 [+0.900, +0.900], p 0.001; seeds +0.800 to +1.000**"
 
@@ -258,7 +283,7 @@ def test_a_failed_system_has_a_line_that_says_why():
 def test_a_failed_seed_is_told_beside_the_others(tmp_path):
     text = markdown([*seeds(tmp_path), failed("small", 3), failed("small-1", 1)])
     assert lines(text)[2][0] == "small, 3 seeds (b)"
-    assert text.count("out of memory") == 1     # the seed that was scored after all is no longer missing
+    assert text.count("out of memory") == 1  # the seed that was scored after all is no longer missing
 
 
 def test_nothing_but_failures():
@@ -267,16 +292,27 @@ def test_nothing_but_failures():
 
 def test_what_was_printed_stands_beside_ours_and_is_never_the_best(tmp_path):
     rows = [stored(tmp_path, "a", 1, chance=0.1), stored(tmp_path, "b", 0)]
-    layout = layout_of({
-        "rows": [{"system": "a", "name": "A"}, "b", "c"], "columns": [{"metric": "recall@1", "percent": True}, {"name": "hours"}],
-        "printed": {"source": "P, table 1", "corpus": "Vox|Celeb", "values": {
-            "A": {"recall@1": 99.9}, "b": {"hours": "18 h"}, "chance": {"recall@1": 1}}}})
+    layout = layout_of(
+        {
+            "rows": [{"system": "a", "name": "A"}, "b", "c"],
+            "columns": [{"metric": "recall@1", "percent": True}, {"name": "hours"}],
+            "printed": {
+                "source": "P, table 1",
+                "corpus": "Vox|Celeb",
+                "values": {"A": {"recall@1": 99.9}, "b": {"hours": "18 h"}, "chance": {"recall@1": 1}},
+            },
+        }
+    )
     text = markdown(rows, tmp_path, layout=layout)
     ours = f"**{100 * rows[0]['value']:.1f}** [25.0, 75.0]"
     assert lines(text)[0] == ["system", "recall@1, % ↑ (a)", "printed, Vox\\|Celeb (b)", "hours, printed, Vox\\|Celeb (b)"]
-    assert lines(text)[2:7] == [["A", ours, "*99.9*", "–"], ["b", f"{100 * rows[1]['value']:.1f} [25.0, 75.0]", "–", "*18 h*"],
-                                ["c (c)", "missing", "–", "–"], ["*chance*", "10.0", "*1*", "–"],
-                                ["*real faces*", "90.0", "–", "–"]]
+    assert lines(text)[2:7] == [
+        ["A", ours, "*99.9*", "–"],
+        ["b", f"{100 * rows[1]['value']:.1f} [25.0, 75.0]", "–", "*18 h*"],
+        ["c (c)", "missing", "–", "–"],
+        ["*chance*", "10.0", "*1*", "–"],
+        ["*real faces*", "90.0", "–", "–"],
+    ]
     assert "- (b) printed in P, table 1, on another corpus: not comparable" in text
     assert "- (c) not evaluated" in text
     assert lines(text)[7:] == [["systems", "recall@1, % ↑ (a)"], ["---", "---:"], ["A − b", lines(text)[9][1]]]
@@ -284,8 +320,10 @@ def test_what_was_printed_stands_beside_ours_and_is_never_the_best(tmp_path):
 
 
 def test_corpora_together_are_not_compared(tmp_path):
-    rows = [stored(tmp_path, "a", 1, corpus="x", protocol={"seconds": 1, "speakers": 3}),
-            stored(tmp_path, "b", 0, corpus="y", protocol={"seconds": 1, "speakers": 5})]
+    rows = [
+        stored(tmp_path, "a", 1, corpus="x", protocol={"seconds": 1, "speakers": 3}),
+        stored(tmp_path, "b", 0, corpus="y", protocol={"seconds": 1, "speakers": 5}),
+    ]
     text = markdown(rows, tmp_path, layout=layout_of({"corpora": "together"}))
     assert text.startswith("### x, y, split `unseen_speech`")
     assert text.count("###") == 1

@@ -12,9 +12,10 @@ SPEAKERS = np.repeat(np.arange(10), 3)
 @pytest.fixture(scope="module")
 def faces():
     """Persons as light as their number says: twice 10 levels brighter each."""
-    return np.stack([np.full((32, 32, 3), 20 + 20 * one, np.uint8) for one in SPEAKERS]) + np.arange(30, dtype=np.uint8)[
-        :, None, None, None
-    ] % 3
+    return (
+        np.stack([np.full((32, 32, 3), 20 + 20 * one, np.uint8) for one in SPEAKERS])
+        + np.arange(30, dtype=np.uint8)[:, None, None, None] % 3
+    )
 
 
 @pytest.fixture(scope="module")

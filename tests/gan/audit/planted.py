@@ -8,8 +8,8 @@ from gan.data.corpus import Corpus
 from gan.data.writer import CorpusWriter
 
 ABOUT = dict(name="planted", source="a test", licence="CC0-1.0", consent="none needed")
-SPLITS = ("train", "train", "val_speech", "unseen_speech")      # of a training speaker's recordings
-SAMPLES = 32_000                                                # of a clip
+SPLITS = ("train", "train", "val_speech", "unseen_speech")  # of a training speaker's recordings
+SAMPLES = 32_000  # of a clip
 
 
 class Planted:
@@ -43,7 +43,7 @@ class Planted:
 
     def write(self, path: Path) -> Corpus:
         box = self._source.face_box
-        with CorpusWriter(path, **ABOUT, face_box=box) as writer:       # type: ignore[arg-type]
+        with CorpusWriter(path, **ABOUT, face_box=box) as writer:  # type: ignore[arg-type]
             for number, (name, split) in enumerate(self.speakers):
                 row = writer.add_speaker(name, split)
                 for recording in range(self.num_recordings(number)):
@@ -54,4 +54,3 @@ class Planted:
                     if key in self.clips:
                         self.clip_numbers[key] = writer.add_clip(stored, self.clips[key], self.face_numbers.get(key))
         return Corpus(path)
-

@@ -26,5 +26,7 @@ def test_sound_without_faces_and_faces_without_sound(planted: Planted, tmp_path:
     for recording in range(3):
         del planted.clips[5, recording]
     finding = check(planted.write(tmp_path / "c"))
-    assert {(item.speaker, item.split, item.other) for item in finding.items} \
-        == {("s0", "unseen_speech", "has no face here"), ("s5", "unseen_speaker", "has no sound here")}
+    assert {(item.speaker, item.split, item.other) for item in finding.items} == {
+        ("s0", "unseen_speech", "has no face here"),
+        ("s5", "unseen_speaker", "has no sound here"),
+    }

@@ -17,13 +17,13 @@ def through_mp3(clip: np.ndarray) -> np.ndarray:
     file = io.BytesIO()
     soundfile.write(file, clip / 32768, 16_000, format="MP3")
     file.seek(0)
-    return soundfile.read(file)[0][:len(clip)] * 32768
+    return soundfile.read(file)[0][: len(clip)] * 32768
 
 
 DAMAGE = {
     "quieter": lambda clip: 0.2 * clip,
     "noise 20 dB below": lambda clip: clip + np.random.default_rng(0).normal(0, 0.1 * clip.std(), len(clip)),
-    "44.1 kHz and back": lambda clip: signal.resample_poly(signal.resample_poly(clip, 441, 160), 160, 441)[:len(clip)],
+    "44.1 kHz and back": lambda clip: signal.resample_poly(signal.resample_poly(clip, 441, 160), 160, 441)[: len(clip)],
     "telephone": lambda clip: signal.sosfilt(signal.butter(4, [300, 3400], "bandpass", fs=16_000, output="sos"), clip),
     "mp3": through_mp3,
 }

@@ -10,7 +10,7 @@ from tests.gan.audit.planted import Planted
 @pytest.mark.slow
 def test_a_face_under_another_name(planted: Planted, tiny: Corpus, tmp_path: Path) -> None:
     """One of somebody else in the corpus, and one of nobody in it."""
-    planted.faces[2, 1] = tiny.pixels([1], 128)[0]          # another picture of s0
+    planted.faces[2, 1] = tiny.pixels([1], 128)[0]  # another picture of s0
     planted.faces[1, 0] = tiny.pixels([50], 128)[0]
     finding = check(planted.write(tmp_path / "c"))
     assert {item.face for item in finding.items} == {planted.face_numbers[2, 1], planted.face_numbers[1, 0]}

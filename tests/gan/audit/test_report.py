@@ -25,8 +25,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.floor
 @pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_the_toy_world_is_sound(quick: bool, tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_toy_world_is_sound(
+    quick: bool, tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert audit("toy:tiny", quick=quick) == 0
     printed = capsys.readouterr().out
@@ -63,14 +64,15 @@ def test_everything_at_once(planted: Planted, here: Path, capsys: pytest.Capture
         ("clipped", "val_speaker", "s4", "talk1", str(clip[4, 1]), ""),
         ("speechless", "unseen_speech", "s1", "talk3", str(clip[1, 3]), ""),
         ("no_face", "train", "s1", "talk1", "", str(face[1, 1])),
-        ("label_noise", "train", "s1", "talk1", "", str(face[1, 1]))}
+        ("label_noise", "train", "s1", "talk1", "", str(face[1, 1])),
+    }
     said = verdict_of(corpus)
     assert said is not None
     assert said.startswith("LEAKS: shared_recording 1 of 22 recordings, shared_audio 1 of 22 clips, shared_face 1 of 19 faces, ")
     assert f"**{said}**" in capsys.readouterr().out
     with Image.open("out/suspicious_faces.png") as sheet:
         assert sheet.width > 3 * 2 * 96
-        assert "Real faces" in sheet.text["Description"]        # type: ignore[attr-defined]
+        assert "Real faces" in sheet.text["Description"]  # type: ignore[attr-defined]
 
 
 def test_a_sheet_of_an_earlier_audit_goes(planted: Planted, tiny: Corpus, here: Path) -> None:

@@ -25,10 +25,11 @@ def test_a_short_exact_run(planted: Planted, tmp_path: Path) -> None:
 def test_a_cut_at_another_level_with_noise(planted: Planted, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     copy = 0.3 * planted.clips[2, 1][3_333:] + random.normal(0, 15, 32_000 - 3_333)
-    planted.clips[5, 0][:len(copy)] = np.rint(copy)
+    planted.clips[5, 0][: len(copy)] = np.rint(copy)
     finding = check(planted.write(tmp_path / "c"))
-    assert {(item.clip, item.other.partition(",")[0]) for item in finding.items} \
-        == {(planted.clip_numbers[5, 0], f"train clip {planted.clip_numbers[2, 1]} (s2")}
+    assert {(item.clip, item.other.partition(",")[0]) for item in finding.items} == {
+        (planted.clip_numbers[5, 0], f"train clip {planted.clip_numbers[2, 1]} (s2")
+    }
     (item,) = finding.items
     assert 1 < item.value <= len(copy) / 16_000
     assert "by fingerprint" in item.other

@@ -49,8 +49,9 @@ def test_one_picture_of_two_people_in_one_split(planted: Planted, tmp_path: Path
     planted.faces[1, 1] = compressed(planted.faces[0, 0])
     leaks, doubles = check(planted.write(tmp_path / "c"))
     assert not leaks.items
-    assert [(item.face, item.speaker, item.other_face) for item in doubles.items] \
-        == [(planted.face_numbers[1, 1], "s1", planted.face_numbers[0, 0])]
+    assert [(item.face, item.speaker, item.other_face) for item in doubles.items] == [
+        (planted.face_numbers[1, 1], "s1", planted.face_numbers[0, 0])
+    ]
 
 
 def test_twice_in_one_split_of_one_person_is_nothing(planted: Planted, tmp_path: Path) -> None:

@@ -13,8 +13,12 @@ def test_equal_names_of_different_people_are_no_leak(planted: Planted, tmp_path:
 def test_a_recording_in_two_splits(planted: Planted, tmp_path: Path) -> None:
     planted.names[2, 3] = "talk0"
     (item,) = check(planted.write(tmp_path / "c")).items
-    assert (item.split, item.speaker, item.recording, item.other) \
-        == ("unseen_speech", "s2", "talk0", "the same recording in train")
+    assert (item.split, item.speaker, item.recording, item.other) == (
+        "unseen_speech",
+        "s2",
+        "talk0",
+        "the same recording in train",
+    )
 
 
 def test_a_recording_stored_twice_in_one_split_is_none(planted: Planted, tmp_path: Path) -> None:

@@ -15,8 +15,12 @@ def noise(loudness: float) -> np.ndarray:
 
 FAULTS = {
     "silent": [np.zeros(SAMPLES), noise(20), np.ones(SAMPLES), np.zeros(3)],
-    "speechless": [noise(800), 5000 * np.sin(2 * np.pi * 220 * TIME), noise(3000) * np.abs(np.sin(2 * np.pi * 2 * TIME)),
-                   300 * np.sin(2 * np.pi * 50 * TIME) + noise(60)],
+    "speechless": [
+        noise(800),
+        5000 * np.sin(2 * np.pi * 220 * TIME),
+        noise(3000) * np.abs(np.sin(2 * np.pi * 2 * TIME)),
+        300 * np.sin(2 * np.pi * 50 * TIME) + noise(60),
+    ],
 }
 
 
@@ -24,8 +28,11 @@ FAULTS = {
 def test_each_fault_is_called_by_its_name(fault: str, sound: np.ndarray, planted: Planted, tmp_path: Path) -> None:
     planted.clips[3, 1] = np.rint(sound).astype(np.int16)
     findings = check(planted.write(tmp_path / "c"))
-    assert {finding.check: [item.clip for item in finding.items] for finding in findings} \
-        == {"silent": [], "clipped": [], "speechless": []} | {fault: [planted.clip_numbers[3, 1]]}
+    assert {finding.check: [item.clip for item in finding.items] for finding in findings} == {
+        "silent": [],
+        "clipped": [],
+        "speechless": [],
+    } | {fault: [planted.clip_numbers[3, 1]]}
 
 
 def test_speech_that_was_too_loud(planted: Planted, tmp_path: Path) -> None:

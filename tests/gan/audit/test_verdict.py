@@ -14,8 +14,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def finding(check: str, items: int = 0, skipped: str = "") -> Finding:
-    return Finding(check, "?", leak=True, things="clips", unit="s", checked=9, skipped=skipped,
-                   items=[Item("train", f"s{number}", 1.0) for number in range(items)])
+    return Finding(
+        check,
+        "?",
+        leak=True,
+        things="clips",
+        unit="s",
+        checked=9,
+        skipped=skipped,
+        items=[Item("train", f"s{number}", 1.0) for number in range(items)],
+    )
 
 
 def test_nothing_is_known_before_an_audit(tiny: Corpus) -> None:

@@ -27,8 +27,12 @@ def test_16_bit_mono_is_read_exactly(tmp_path_factory, samples):
     assert to_int16(read_waveform(path)).tolist() == samples
 
 
-@given(rate_hz=st.sampled_from([*RATES, 22_051, 12_345, 192_000]), num_samples=st.integers(1, 5_000),
-       channels=st.integers(1, 3), wanted_hz=st.sampled_from([8_000, 16_000]))
+@given(
+    rate_hz=st.sampled_from([*RATES, 22_051, 12_345, 192_000]),
+    num_samples=st.integers(1, 5_000),
+    channels=st.integers(1, 3),
+    wanted_hz=st.sampled_from([8_000, 16_000]),
+)
 @examples(40)
 def test_length_follows_the_rates(tmp_path_factory, rate_hz, num_samples, channels, wanted_hz):
     path = tmp_path_factory.mktemp("rates") / "a.wav"
@@ -59,9 +63,16 @@ def test_channels_are_averaged(tmp_path):
     assert np.allclose(read_waveform(tmp_path / "a.wav"), left / 2, atol=1e-6)
 
 
-@pytest.mark.parametrize(("gains", "loudest"), [
-    ((1, -1), 0), ((0.9, -1), 1), ((1, -0.8), 0), ((0, 0.5, 0, -0.5, 0, 0), 1), ((1, -1, 1, -1), 0),
-])
+@pytest.mark.parametrize(
+    ("gains", "loudest"),
+    [
+        ((1, -1), 0),
+        ((0.9, -1), 1),
+        ((1, -0.8), 0),
+        ((0, 0.5, 0, -0.5, 0, 0), 1),
+        ((1, -1, 1, -1), 0),
+    ],
+)
 @pytest.mark.parametrize("block", [1_000, 1 << 20])
 def test_of_channels_that_silence_each_other_one_is_taken(tmp_path, monkeypatch, gains, loudest, block):
     monkeypatch.setattr("gan.data.audio.BLOCK_FRAMES", block)
@@ -77,10 +88,19 @@ def test_other_channels_are_averaged_and_nothing_is_said(tmp_path):
     sound, random = tone(0.2, 16_000), np.random.default_rng(0)
     noise = random.uniform(-0.5, 0.5, (len(sound), 6))
     half = sound + 0.5 * noise[:, 0]
-    for channels in (np.stack([sound, sound], 1), noise, noise[:, :2], np.stack([sound, 0 * sound], 1),
-                     np.stack([half, -sound + half], 1),
-                     np.stack([sound] + 5 * [0 * sound], 1), np.stack([-sound, 0.5 * sound], 1), np.zeros((100, 2)),
-                     np.full((100, 2), 0.3), np.outer(random.choice([-1, 1], 9_000), [1, -1]) / 32768, noise[:1]):
+    for channels in (
+        np.stack([sound, sound], 1),
+        noise,
+        noise[:, :2],
+        np.stack([sound, 0 * sound], 1),
+        np.stack([half, -sound + half], 1),
+        np.stack([sound] + 5 * [0 * sound], 1),
+        np.stack([-sound, 0.5 * sound], 1),
+        np.zeros((100, 2)),
+        np.full((100, 2), 0.3),
+        np.outer(random.choice([-1, 1], 9_000), [1, -1]) / 32768,
+        noise[:1],
+    ):
         soundfile.write(tmp_path / "a.wav", channels, 16_000, subtype="FLOAT")
         waveform, said = read_sound(tmp_path / "a.wav")
         assert said == ""
@@ -137,12 +157,24 @@ def bad_files(folder):
     (folder / "header.wav").write_bytes(whole[:20])
 
 
-@pytest.mark.parametrize(("name", "reason"), [
-    ("missing.wav", "no such file"), ("empty.wav", "empty"), ("text.wav", "not sound"), ("text.mp3", "not sound"),
-    ("samples.raw", "not sound"), ("none.wav", "no samples"), ("nan.wav", "NaN"), ("inf.wav", "infinite"),
-    ("unit.wav", "samples reach 20000"), ("opposite.wav", "samples reach 20000"),
-    ("rate.wav", "10 Hz"), ("folder.wav", "not a file"), ("header.wav", "wav"),
-])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing.wav", "no such file"),
+        ("empty.wav", "empty"),
+        ("text.wav", "not sound"),
+        ("text.mp3", "not sound"),
+        ("samples.raw", "not sound"),
+        ("none.wav", "no samples"),
+        ("nan.wav", "NaN"),
+        ("inf.wav", "infinite"),
+        ("unit.wav", "samples reach 20000"),
+        ("opposite.wav", "samples reach 20000"),
+        ("rate.wav", "10 Hz"),
+        ("folder.wav", "not a file"),
+        ("header.wav", "wav"),
+    ],
+)
 def test_bad_files_are_one_line_that_names_file_and_reason(tmp_path, name, reason):
     bad_files(tmp_path)
     with pytest.raises(ValueError, match=reason) as caught:
@@ -157,7 +189,7 @@ def test_a_file_that_ends_early_gives_what_it_holds_or_a_reason(tmp_path):
         whole = (tmp_path / f"whole.{ending}").read_bytes()
         for share in (0.05, 0.3, 0.7, 0.95):
             path = tmp_path / f"cut.{ending}"
-            path.write_bytes(whole[:int(share * len(whole))])
+            path.write_bytes(whole[: int(share * len(whole))])
             try:
                 assert 0 < len(read_waveform(path)) < 20_000
             except ValueError as error:

@@ -30,8 +30,17 @@ print(open_corpus("toy:tiny").checksum, flush=True)
 @pytest.mark.slow
 def test_two_processes_may_render_one_world_at_once(tiny: Corpus, tmp_path: Path) -> None:
     environment = os.environ | {"VOXFACE_CACHE": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])}
-    racing = [subprocess.Popen([sys.executable, "-c", OPEN], env=environment, text=True, stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    racing = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN],
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
     said = ["", ""]
     for number, process in enumerate(racing):
         while not said[number].endswith("rendering\n"):
@@ -45,7 +54,7 @@ def test_two_processes_may_render_one_world_at_once(tiny: Corpus, tmp_path: Path
         output, errors = process.communicate()
         assert process.returncode == 0, errors
         assert output.split()[-1] == tiny.checksum
-    assert len(list((tmp_path / "corpora").iterdir())) == 1         # and nothing half-made beside it
+    assert len(list((tmp_path / "corpora").iterdir())) == 1  # and nothing half-made beside it
 
 
 def test_the_second_takes_the_world_the_first_has_made(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ from tests.properties import examples
 
 
 def batches(corpus: Corpus, **changes) -> Batches:
-    settings = dict(pairing="identity", clip_seconds=(0.2, 0.5), batch_size=8, seed=3, face_size=64, pixel_space="unit",
-                    mismatched=True)
+    settings = dict(
+        pairing="identity", clip_seconds=(0.2, 0.5), batch_size=8, seed=3, face_size=64, pixel_space="unit", mismatched=True
+    )
     return Batches(corpus, **(settings | changes))
 
 
@@ -29,15 +30,15 @@ def equal(a, b) -> bool:
 @given(size=st.integers(1, 9), start=st.integers(0, 60), count=st.integers(1, 40))
 def test_permutations_are_addressable_anywhere(size: int, start: int, count: int) -> None:
     whole = _Permutations(size, 5, 1).take(0, 100)
-    assert np.array_equal(_Permutations(size, 5, 1).take(start, count), whole[start:start + count])
+    assert np.array_equal(_Permutations(size, 5, 1).take(start, count), whole[start : start + count])
     for epoch in range(100 // size):
-        assert sorted(whole[epoch * size:(epoch + 1) * size]) == list(range(size))
+        assert sorted(whole[epoch * size : (epoch + 1) * size]) == list(range(size))
 
 
 @pytest.mark.parametrize("pairing", ["aligned", "identity", "independent"])
 def test_batches_depend_on_seed_and_step_alone(pairing: str, tiny: Corpus) -> None:
     one, other = batches(tiny, pairing=pairing), batches(tiny, pairing=pairing)
-    later = other[7]                                    # without having drawn the earlier ones
+    later = other[7]  # without having drawn the earlier ones
     assert equal([one[step] for step in range(8)][7], later)
     assert not torch.equal(one[0].waveform[:, :100], one[1].waveform[:, :100])
     assert not torch.equal(batches(tiny, pairing=pairing, seed=4)[7].face, later.face)
@@ -96,8 +97,9 @@ def test_aligned_faces_are_the_clips_own(tiny: Corpus) -> None:
 def test_mismatched_faces_are_of_other_speakers(tiny: Corpus) -> None:
     source = batches(tiny, batch_size=48)
     faces = tiny.in_split(tiny.faces, "train")
-    shown = {to_pixel_space(torch.from_numpy(tiny.pixels([f], 64)), "unit").numpy().tobytes(): tiny.faces["speaker"][f]
-             for f in faces}
+    shown = {
+        to_pixel_space(torch.from_numpy(tiny.pixels([f], 64)), "unit").numpy().tobytes(): tiny.faces["speaker"][f] for f in faces
+    }
     labels = identity_labels(tiny)
     for step in range(3):
         batch = source[step]
@@ -138,8 +140,9 @@ SEGMENTS = 6
 def counting(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """No two of its samples are equal, so that a window says where it was cut."""
     path, sample = tmp_path_factory.mktemp("counting") / "corpus", 1
-    with CorpusWriter(path, name="counting", source="a test", licence="CC0-1.0", consent="none needed",
-                      face_sizes=(8,)) as writer:
+    with CorpusWriter(
+        path, name="counting", source="a test", licence="CC0-1.0", consent="none needed", face_sizes=(8,)
+    ) as writer:
         for number, lengths in enumerate(COUNTING):
             recording = writer.add_recording(writer.add_speaker(f"s{number}", "train"), f"r{number}", "train")
             writer.add_face(recording, np.full((8, 8, 3), number, np.uint8))
@@ -167,7 +170,7 @@ def cuts(batch: Batch, corpus: Corpus) -> list[list[tuple[int, int, int]]]:
             assert not samples[length:].any()
             if length:
                 clip, start = whole[samples[0]]
-                assert np.array_equal(samples[:length], corpus.waveform(clip)[start:start + length])
+                assert np.array_equal(samples[:length], corpus.waveform(clip)[start : start + length])
                 found[-1].append((clip, start, length))
     return found
 
@@ -184,7 +187,7 @@ def test_segments_are_cut_one_after_another(window: int, segments: int, seed: in
         lengths = dict(zip(np.flatnonzero(counting.clips["speaker"] == speaker).tolist(), COUNTING[speaker], strict=True))
         assert 1 <= len(item) <= segments
         if max(COUNTING[speaker]) < window:
-            (clip, start, length), = item
+            ((clip, start, length),) = item
             assert (start, length) == (0, lengths[clip])
             continue
         assert all(length == window for *_, length in item)
@@ -203,7 +206,7 @@ def test_segments_of_a_clip_as_long_as_a_window_and_of_shorter_ones(counting: Co
     batch = segmented(counting, 9)[0]
     by_speaker = dict(zip(batch.voice_identity.tolist(), cuts(batch, counting), strict=True))
     assert by_speaker[1] == [(3, 0, 9)]
-    (clip, start, length), = by_speaker[2]
+    ((clip, start, length),) = by_speaker[2]
     assert (start, length) == (0, len(counting.waveform(clip)))
     assert sorted(by_speaker[4]) == [(8, 0, 9), (9, 0, 9)]
     of_four = batch.num_samples[batch.voice_identity == 4]
@@ -219,9 +222,9 @@ def test_segments_start_anywhere_in_clips_of_any_order(counting: Corpus) -> None
         starts[alone[0][1]] += 1
         first[several[0][0]] += 1
     assert set(starts) == set(range(30))
-    assert 10 < min(starts.values()) < max(starts.values()) < 60                # 30 expected, standard deviation 5.4
+    assert 10 < min(starts.values()) < max(starts.values()) < 60  # 30 expected, standard deviation 5.4
     assert set(first) == {0, 1, 2}
-    assert max(first.values()) - min(first.values()) < 100                      # 300 expected, standard deviation 14
+    assert max(first.values()) - min(first.values()) < 100  # 300 expected, standard deviation 14
 
 
 def test_segments_depend_on_seed_and_step_alone(counting: Corpus) -> None:
@@ -238,16 +241,22 @@ def test_segments_of_the_toy_world(tiny: Corpus) -> None:
     assert (batch.num_samples == batch.waveform.shape[2]).all()
     labels = identity_labels(tiny)
     for waveforms, identity in zip(batch.waveform.numpy(), batch.voice_identity.tolist(), strict=True):
-        own = [(tiny.waveform(clip) * INT16_SCALE).tobytes() for clip in tiny.in_split(tiny.clips, "train")
-               if labels[tiny.clips["speaker"][clip]] == identity]
+        own = [
+            (tiny.waveform(clip) * INT16_SCALE).tobytes()
+            for clip in tiny.in_split(tiny.clips, "train")
+            if labels[tiny.clips["speaker"][clip]] == identity
+        ]
         for window in waveforms:
             assert any(window.tobytes() in whole for whole in own)
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    (dict(split="val_speech", face_size=33), "33 px are not stored"),
-    (dict(pairing="aligned", segments=2), "data.segments"),
-])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (dict(split="val_speech", face_size=33), "33 px are not stored"),
+        (dict(pairing="aligned", segments=2), "data.segments"),
+    ],
+)
 def test_what_the_corpus_cannot_give_is_an_error(changes: dict, said: str, tiny: Corpus) -> None:
     with pytest.raises(ValueError, match=said):
         batches(tiny, **changes)[0]

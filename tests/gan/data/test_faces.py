@@ -1,4 +1,3 @@
-
 import numpy as np
 import pytest
 import torch
@@ -11,8 +10,10 @@ from tests.properties import examples
 
 
 @examples(30)
-@given(images=arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.just(3))),
-       space=st.sampled_from(sorted(PIXEL_SPACES)))
+@given(
+    images=arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.just(3))),
+    space=st.sampled_from(sorted(PIXEL_SPACES)),
+)
 def test_there_and_back_loses_nothing(images: np.ndarray, space: str) -> None:
     assert np.array_equal(to_uint8(to_pixel_space(torch.from_numpy(images), space), space), images)
 

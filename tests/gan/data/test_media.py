@@ -13,8 +13,12 @@ def test_files_of_a_kind_below_a_folder(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere")
-    assert [path.relative_to(tmp_path).as_posix() for path in below(tmp_path, SOUND)] \
-        == ["a.wav", "b.WAV", "deep/c.Opus", "gone.wav"]
+    assert [path.relative_to(tmp_path).as_posix() for path in below(tmp_path, SOUND)] == [
+        "a.wav",
+        "b.WAV",
+        "deep/c.Opus",
+        "gone.wav",
+    ]
     assert counted(below(tmp_path, (*SOUND, *UNREAD_SOUND))) == "1 .m4a, 1 .opus, 3 .wav"
     assert counted([Path("notes"), Path("a.TXT"), Path("b.txt")]) == "2 .txt, 1 without ending"
 

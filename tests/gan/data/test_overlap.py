@@ -25,26 +25,40 @@ def corpus(path: Path, recordings: list[tuple[str, str, str, bool]]) -> Corpus:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return corpus(tmp_path_factory.mktemp("corpora") / "trained", [
-        ("ana", "a1", "train", True), ("ana", "a2", "train", False), ("ana", "a3", "unseen_speech", True),
-        ("bob", "b1", "train", True), ("cy", "c1", "unseen_speaker", True)])
+    return corpus(
+        tmp_path_factory.mktemp("corpora") / "trained",
+        [
+            ("ana", "a1", "train", True),
+            ("ana", "a2", "train", False),
+            ("ana", "a3", "unseen_speech", True),
+            ("bob", "b1", "train", True),
+            ("cy", "c1", "unseen_speaker", True),
+        ],
+    )
 
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return corpus(tmp_path_factory.mktemp("corpora") / "scored", [
-        ("ana", "a2", "unseen_speech", True), ("ana", "a3", "unseen_speech", True), ("ana", "a4", "train", True),
-        ("dan", "a1", "unseen_speech", True),                   # another person's recording of the same name
-        ("bob", "b9", "unseen_speaker", True), ("cy", "c1", "unseen_speaker", True)])
+    return corpus(
+        tmp_path_factory.mktemp("corpora") / "scored",
+        [
+            ("ana", "a2", "unseen_speech", True),
+            ("ana", "a3", "unseen_speech", True),
+            ("ana", "a4", "train", True),
+            ("dan", "a1", "unseen_speech", True),  # another person's recording of the same name
+            ("bob", "b9", "unseen_speaker", True),
+            ("cy", "c1", "unseen_speaker", True),
+        ],
+    )
 
 
 def test_what_a_split_shares_by_hand(trained: Corpus, scored: Corpus) -> None:
     speech = overlap(trained, scored, "unseen_speech")
     assert speech == Overlap("unseen_speech", speakers=2, shared_speakers=1, recordings=3, shared_recordings=1)
-    assert speech.leak == "1 of 3 recordings of unseen_speech were trained on"      # a face of it is enough
+    assert speech.leak == "1 of 3 recordings of unseen_speech were trained on"  # a face of it is enough
     assert speech.strangers == "1 of 2 speakers of unseen_speech were not trained on"
     people = overlap(trained, scored, "unseen_speaker")
-    assert people.leak == "1 of 2 speakers of unseen_speaker were trained on"       # bob, in whatever recording; cy was not
+    assert people.leak == "1 of 2 speakers of unseen_speaker were trained on"  # bob, in whatever recording; cy was not
     assert people.strangers == ""
     assert overlap(trained, scored, "train").leak == overlap(trained, scored, "train").strangers == ""
     assert overlap(trained, scored, "val_speaker") == Overlap("val_speaker", 0, 0, 0, 0)

@@ -22,7 +22,7 @@ def test_written_faces_carry_a_mark(tmp_path: Path) -> None:
 
 def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6                                    # a quarter turn
+    exif[0x0112] = 6  # a quarter turn
     Image.fromarray(np.zeros((4, 8, 3), np.uint8)).save(tmp_path / "turned.jpg", exif=exif)
     assert read_face(tmp_path / "turned.jpg").shape == (8, 4, 3)
 
@@ -32,18 +32,24 @@ def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
 Y, X = np.mgrid[:48, :32]
 COLOURED = np.stack([200 - 2 * X, 90 + 2 * Y, 60 + X + Y], axis=-1).astype(np.uint8)
 GREY = np.repeat(COLOURED[..., :1], 3, axis=-1)
-EXACT, LOSSY = 0.01, 3.0        # mean difference of a value
+EXACT, LOSSY = 0.01, 3.0  # mean difference of a value
 
 
 def png(values: np.ndarray, colour: int, transparent: bytes = b"") -> bytes:
     """A PNG of 16 bits a value, which Pillow does not write in every kind. colour: 0 grey, 2 RGB, 4 and 6 with alpha."""
+
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     height, width = values.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values.reshape(height, -1))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))
-            + (chunk(b"tRNS", transparent) if transparent else b"") + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))
+        + (chunk(b"tRNS", transparent) if transparent else b"")
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def ycck() -> bytes:
@@ -51,7 +57,7 @@ def ycck() -> bytes:
     values = 255 - np.asarray(Image.fromarray(255 - COLOURED).convert("YCbCr"))
     content = saved(Image.fromarray(np.concatenate([values, 0 * values[..., :1]], axis=-1), "CMYK"), "JPEG", quality=100)
     at = content.index(b"Adobe") + 11
-    return content[:at] + b"\2" + content[at + 1:]
+    return content[:at] + b"\2" + content[at + 1 :]
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -67,21 +73,27 @@ def of_16_bits(bits: str) -> Image.Image:
 rgb, sixteen = Image.fromarray(COLOURED), COLOURED.astype(np.uint16) * 257
 opaque = np.full_like(sixteen[..., :1], 65535)
 KINDS = {
-    "RGB": (saved(rgb, "PNG"), COLOURED, EXACT), "L": (saved(Image.fromarray(GREY[..., 0]), "PNG"), GREY, EXACT),
+    "RGB": (saved(rgb, "PNG"), COLOURED, EXACT),
+    "L": (saved(Image.fromarray(GREY[..., 0]), "PNG"), GREY, EXACT),
     "LA": (saved(Image.fromarray(GREY[..., 0]).convert("LA"), "PNG"), GREY, EXACT),
     "RGBA": (saved(rgb.convert("RGBA"), "PNG"), COLOURED, EXACT),
-    "16-bit grey": (png(sixteen[..., 0], 0), GREY, EXACT), "16-bit RGB": (png(sixteen, 2), COLOURED, EXACT),
+    "16-bit grey": (png(sixteen[..., 0], 0), GREY, EXACT),
+    "16-bit RGB": (png(sixteen, 2), COLOURED, EXACT),
     "16-bit grey and alpha": (png(np.concatenate([sixteen[..., :1], opaque], axis=-1), 4), GREY, EXACT),
     "16-bit RGBA": (png(np.concatenate([sixteen, opaque], axis=-1), 6), COLOURED, EXACT),
     "16-bit TIFF": (saved(of_16_bits("<u2"), "TIFF"), GREY, EXACT),
     "16-bit TIFF of a Mac": (saved(of_16_bits(">u2"), "TIFF"), GREY, EXACT),
     "palette": (saved(rgb.quantize(256), "PNG"), COLOURED, 2 * LOSSY),
     "1": (saved(Image.fromarray(GREY[..., 0] > 160), "PNG"), np.where(GREY > 160, 255, 0), EXACT),
-    "CMYK": (saved(rgb.convert("CMYK"), "JPEG", quality=100), COLOURED, LOSSY), "YCCK": (ycck(), COLOURED, LOSSY),
+    "CMYK": (saved(rgb.convert("CMYK"), "JPEG", quality=100), COLOURED, LOSSY),
+    "YCCK": (ycck(), COLOURED, LOSSY),
     "CMYK TIFF": (saved(rgb.convert("CMYK"), "TIFF"), COLOURED, LOSSY),
     "LAB": (saved(rgb.convert("LAB"), "TIFF"), COLOURED, LOSSY),
-    "two photos of a camera": (saved(rgb, "MPO", save_all=True, append_images=[Image.new("RGB", rgb.size)], quality=95),
-                               COLOURED, LOSSY),
+    "two photos of a camera": (
+        saved(rgb, "MPO", save_all=True, append_images=[Image.new("RGB", rgb.size)], quality=95),
+        COLOURED,
+        LOSSY,
+    ),
 }
 
 
@@ -111,8 +123,9 @@ HIDDEN = {
     "a colour of RGB": saved(rgb, "PNG", transparency=tuple(COLOURED[0, 0].tolist())),
     "a colour of 16-bit grey": png(sixteen[..., 0], 0, struct.pack(">H", int(sixteen[0, 0, 0]))),
     "a colour of a palette": saved(palette, "PNG", transparency=palette.getpixel((0, 0))),
-    "a palette with alpha": saved(palette, "PNG", transparency=bytes(
-        0 if at == palette.getpixel((0, 0)) else 255 for at in range(8))),
+    "a palette with alpha": saved(
+        palette, "PNG", transparency=bytes(0 if at == palette.getpixel((0, 0)) else 255 for at in range(8))
+    ),
 }
 
 
@@ -122,7 +135,7 @@ def test_what_is_transparent_is_white_and_said(kind: str, tmp_path: Path) -> Non
     face, said = read_picture(tmp_path / "face.png")
     assert said == TRANSPARENT
     assert face[0, 0].tolist() == [255, 255, 255]
-    assert np.abs(face[-1, -1].astype(int) - COLOURED[-1, -1]).max() < 120      # what is not hidden stays
+    assert np.abs(face[-1, -1].astype(int) - COLOURED[-1, -1]).max() < 120  # what is not hidden stays
     assert face[-1, -1].max() < 255
 
 
@@ -131,12 +144,17 @@ def test_half_transparent_is_half_white(tmp_path: Path) -> None:
     assert read_face(tmp_path / "face.png")[0, 0].tolist() == [204, 224, 244]
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (saved(Image.fromarray(GREY[..., 0].astype(np.float32)), "TIFF"), "values of 32 bits"),
-    (saved(Image.fromarray(GREY[..., 0].astype(np.int32)), "TIFF"), "values of 32 bits"),
-    *((saved(rgb, kind, save_all=True, append_images=[Image.new("RGB", rgb.size)]), "several in one file")
-      for kind in ("GIF", "PNG", "WEBP", "TIFF")),
-])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (saved(Image.fromarray(GREY[..., 0].astype(np.float32)), "TIFF"), "values of 32 bits"),
+        (saved(Image.fromarray(GREY[..., 0].astype(np.int32)), "TIFF"), "values of 32 bits"),
+        *(
+            (saved(rgb, kind, save_all=True, append_images=[Image.new("RGB", rgb.size)]), "several in one file")
+            for kind in ("GIF", "PNG", "WEBP", "TIFF")
+        ),
+    ],
+)
 def test_pictures_that_say_too_little_are_refused(content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "face.png").write_bytes(content)
     with pytest.raises(ValueError, match=f"face.png: not a readable picture .{said}") as error:
@@ -144,8 +162,9 @@ def test_pictures_that_say_too_little_are_refused(content: bytes, said: str, tmp
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "no such file"), (b"", "not a readable picture"),
-                                               (b"text", "not a readable picture")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "no such file"), (b"", "not a readable picture"), (b"text", "not a readable picture")]
+)
 def test_bad_pictures_are_named(content: bytes | None, said: str, tmp_path: Path) -> None:
     path = tmp_path / "face.png"
     if content is not None:

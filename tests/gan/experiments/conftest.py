@@ -35,9 +35,14 @@ class Painter:
         self.config = Config(data=Data(corpus="toy:tiny", clip_seconds=[self.seconds, self.seconds]))
         self.corpus: dict[str, str] = {}
         self.generator: Any = SimpleNamespace(
-            image_sizes=(64,), fuser=None, decoder=object(), window_samples=round(self.seconds * SAMPLE_RATE_HZ),
-            encoder=SimpleNamespace(input_frames=self.input_frames, min_frames=1), features=self,
-            parameters=lambda: iter([torch.zeros(1)]))
+            image_sizes=(64,),
+            fuser=None,
+            decoder=object(),
+            window_samples=round(self.seconds * SAMPLE_RATE_HZ),
+            encoder=SimpleNamespace(input_frames=self.input_frames, min_frames=1),
+            features=self,
+            parameters=lambda: iter([torch.zeros(1)]),
+        )
 
     reads = "waveform"
 

@@ -15,7 +15,7 @@ def test_one_clip_is_the_plain_face_and_several_their_mean(painter: Painter, tin
     assert [row["clips"] for row in found.rows] == [1, 2, 4, 8]
     assert found.columns == ["real", "one clip", "mean of 2", "mean of 4", "mean of 8"]
     for voice, (caption, row) in zip(voices, found.pictures, strict=True):
-        clips = [clip[start:start + 8000] for clip in voice.clips for start in range(0, 64_000, 8000)]
+        clips = [clip[start : start + 8000] for clip in voice.clips for start in range(0, 64_000, 8000)]
         assert caption == voice.name
         assert np.array_equal(row[0], voice.faces[0])
         assert np.array_equal(row[1], paint(clips[0]))
@@ -34,4 +34,6 @@ def test_voices_with_too_few_clips_drop_out(painter: Painter, tiny: Corpus, tmp_
     found = Averaging()(study(painter, tiny, audio=[tmp_path / f"{name}.wav" for name in ("one", "three", "eight")]))
     assert [(row["clips"], row["speakers"]) for row in found.rows] == [(1, 2), (2, 2), (4, 1), (8, 1)]
     assert [[picture is None for picture in row] for _, row in found.pictures] == [
-        [True, False, False, True, True], [True, False, False, False, False]]
+        [True, False, False, True, True],
+        [True, False, False, False, False],
+    ]

@@ -26,13 +26,26 @@ from tests.gan.experiments.conftest import Painter, study
 from tests.sound import write_wav
 
 FAMILIES = ("fixed", "free")
-SHARED = {"speakers", "faces", "similarity", "similarity_low", "similarity_high", "to_others", "change", "real_similarity",
-          "found", "real_found"}
-COLUMNS = {"audio-length": SHARED | {"seconds"}, "averaging": SHARED | {"clips", "to_clips", "to_others_clips"},
-           "growing-segments": SHARED | {"joined_by", "segments", "seconds"},
-           "interpolation": {"a", "pairs", "to_drawn_a", "to_drawn_b", "to_others", "to_real_a", "to_real_b", "found"},
-           "unseen-voices": (SHARED - {"change"}) | {"voices", "advantage", "recall@1", "chance_1", "within", "between"},
-           "windows": SHARED | {"drawn_from", "within", "between"}}
+SHARED = {
+    "speakers",
+    "faces",
+    "similarity",
+    "similarity_low",
+    "similarity_high",
+    "to_others",
+    "change",
+    "real_similarity",
+    "found",
+    "real_found",
+}
+COLUMNS = {
+    "audio-length": SHARED | {"seconds"},
+    "averaging": SHARED | {"clips", "to_clips", "to_others_clips"},
+    "growing-segments": SHARED | {"joined_by", "segments", "seconds"},
+    "interpolation": {"a", "pairs", "to_drawn_a", "to_drawn_b", "to_others", "to_real_a", "to_real_b", "found"},
+    "unseen-voices": (SHARED - {"change"}) | {"voices", "advantage", "recall@1", "chance_1", "within", "between"},
+    "windows": SHARED | {"drawn_from", "within", "between"},
+}
 
 
 class Colour(Embedder):
@@ -77,8 +90,9 @@ def rows(path: Path) -> list[dict[str, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", sorted(COLUMNS))
-def test_a_sheet_and_numbers(name: str, family: str, loaded: dict[str, Run], tmp_path: Path,
-                             capsys: pytest.CaptureFixture) -> None:
+def test_a_sheet_and_numbers(
+    name: str, family: str, loaded: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     picture, numbers = perform(name, loaded[family], limit=4, out=tmp_path / "new")
     assert (picture.name, numbers.name) == (f"{name}.png", f"{name}.csv")
     assert sorted(path.name for path in picture.parent.iterdir()) == [numbers.name, picture.name]
@@ -159,8 +173,9 @@ def test_a_run_with_a_fuser(loaded: dict[str, Run], tmp_path: Path) -> None:
     assert len({row["similarity"] for row in found if row["joined_by"] == "mean embedding"}) == 7
     perform("growing-segments", loaded["free"], limit=3, out=tmp_path / "without")
     without = rows(tmp_path / "without" / "growing-segments.csv")
-    assert [row for row in found if row["joined_by"] == "mean embedding"] == \
-        [row for row in without if row["joined_by"] == "mean embedding"]
+    assert [row for row in found if row["joined_by"] == "mean embedding"] == [
+        row for row in without if row["joined_by"] == "mean embedding"
+    ]
     _, numbers = perform("windows", run, limit=3, out=tmp_path)
     assert [row["drawn_from"] for row in rows(numbers)] == ["one window", "fused", "mean embedding", "mean of the windows' faces"]
 
@@ -168,18 +183,21 @@ def test_a_run_with_a_fuser(loaded: dict[str, Run], tmp_path: Path) -> None:
 # -- mistakes, in one line --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    (dict(name="audio-lenght"), "Did you mean audio-length"),
-    (dict(name="base"), "no experiment base. Have: audio-length, averaging"),
-    (dict(limit=0), "--speakers: 0 came"),
-    (dict(split="unseen"), "no split named unseen"),
-    (dict(name="unseen-voices", split="train"), "--split: train holds people that were trained on"),
-    (dict(corpus_name="toy:tinny"), "no toy world tinny"),
-    (dict(audio=[Path("nowhere.wav")]), "nowhere.wav: no such file"),
-    (dict(audio=[Path(__file__).parent]), "no sound files in this folder"),
-    (dict(audio=[Path("a.wav")], split="train"), "--split: sound files belong to no split"),
-    (dict(limit=1), "voices: 1 came, this experiment needs 2 or more. Raise --speakers"),
-])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (dict(name="audio-lenght"), "Did you mean audio-length"),
+        (dict(name="base"), "no experiment base. Have: audio-length, averaging"),
+        (dict(limit=0), "--speakers: 0 came"),
+        (dict(split="unseen"), "no split named unseen"),
+        (dict(name="unseen-voices", split="train"), "--split: train holds people that were trained on"),
+        (dict(corpus_name="toy:tinny"), "no toy world tinny"),
+        (dict(audio=[Path("nowhere.wav")]), "nowhere.wav: no such file"),
+        (dict(audio=[Path(__file__).parent]), "no sound files in this folder"),
+        (dict(audio=[Path("a.wav")], split="train"), "--split: sound files belong to no split"),
+        (dict(limit=1), "voices: 1 came, this experiment needs 2 or more. Raise --speakers"),
+    ],
+)
 def test_mistakes(given: dict, said: str, loaded: dict[str, Run], tmp_path: Path) -> None:
     with pytest.raises(ValueError) as error:
         perform(**{"name": "interpolation", "run": loaded["free"], "out": tmp_path} | given)
@@ -188,11 +206,16 @@ def test_mistakes(given: dict, said: str, loaded: dict[str, Run], tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("averaging", "no voice has two clips of 0.5 s"), ("windows", "no recording holds two windows of 0.5 s"),
-    ("growing-segments", "no voice speaks for a segment of 0.5 s"), ("audio-length", "the speech lasts 0.25 s at most"),
-    ("interpolation", "voices: 1 came, this experiment needs 2 or more. Name more sound files"),
-])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("averaging", "no voice has two clips of 0.5 s"),
+        ("windows", "no recording holds two windows of 0.5 s"),
+        ("growing-segments", "no voice speaks for a segment of 0.5 s"),
+        ("audio-length", "the speech lasts 0.25 s at most"),
+        ("interpolation", "voices: 1 came, this experiment needs 2 or more. Name more sound files"),
+    ],
+)
 def test_too_little_speech(name: str, said: str, painter: Painter, tiny: Corpus, tmp_path: Path) -> None:
     write_wav(tmp_path / "short.wav", tiny.waveform(0)[:4000])
     with pytest.raises(ValueError) as error:
@@ -201,8 +224,9 @@ def test_too_little_speech(name: str, said: str, painter: Painter, tiny: Corpus,
     assert "\n" not in str(error.value)
 
 
-def test_sound_that_nothing_reads_is_said(painter: Painter, tiny: Corpus, tmp_path: Path,
-                                          capsys: pytest.CaptureFixture[str]) -> None:
+def test_sound_that_nothing_reads_is_said(
+    painter: Painter, tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_wav(tmp_path / "a.WAV", tiny.waveform(0))
     for name in ("._a.wav", "b.M4A"):
         (tmp_path / name).touch()
@@ -212,7 +236,7 @@ def test_sound_that_nothing_reads_is_said(painter: Painter, tiny: Corpus, tmp_pa
 
 
 def test_a_run_that_does_not_hear(painter: Painter, tiny: Corpus) -> None:
-    painter.reads = "face"      # type: ignore[misc]
+    painter.reads = "face"  # type: ignore[misc]
     with pytest.raises(ValueError, match="draws from faces, not from speech"):
         study(painter, tiny)
 
@@ -232,8 +256,9 @@ def test_voices_of_a_split(painter: Painter, tiny: Corpus) -> None:
         assert sum(map(len, one.clips)) == 10 * 64_000
     few = study(painter, tiny, limit=2).voices("unseen_speaker")
     assert [v.speaker for v in few] == [v.speaker for v in voices][:2]
-    assert {v.speaker for seed in range(20) for v in study(painter, tiny, limit=1, seed=seed).voices("unseen_speaker")} \
-        == set(speakers.tolist())
+    assert {v.speaker for seed in range(20) for v in study(painter, tiny, limit=1, seed=seed).voices("unseen_speaker")} == set(
+        speakers.tolist()
+    )
 
 
 def test_a_long_voice_is_read_in_part(painter: Painter, tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +319,7 @@ def test_to_real_faces_by_hand() -> None:
     assert others == pytest.approx([0, 0.5, 0.3])
     assert judged.found(drawn).tolist() == [0, 0, 0]
     assert judged.found(np.stack([plain(50, 50, 50)])).tolist() == [1]
-    assert judged.real_similarity() == pytest.approx(1)          # only the first has two faces
+    assert judged.real_similarity() == pytest.approx(1)  # only the first has two faces
     assert judged.real_found() == pytest.approx((0.5 + 0 + 0) / 3)
 
 
@@ -319,8 +344,13 @@ def test_speakers_count_once_and_changes_are_paired() -> None:
 
 
 def test_numbers_as_text() -> None:
-    table = markdown([dict(way="a|b", a=0.10000001, found=Measured(0.5, 0.25, 0.75), none=math.nan, faces=12),
-                      dict(way="c", a=1.0, found=Measured(math.nan), none=Measured(math.nan), faces=3)])
-    assert table == ("| way | a | found | faces |\n| --- | ---: | ---: | ---: |\n"
-                     "| a\\|b | 0.1 | 0.500 [0.250, 0.750] | 12 |\n| c | 1 |  | 3 |")
+    table = markdown(
+        [
+            dict(way="a|b", a=0.10000001, found=Measured(0.5, 0.25, 0.75), none=math.nan, faces=12),
+            dict(way="c", a=1.0, found=Measured(math.nan), none=Measured(math.nan), faces=3),
+        ]
+    )
+    assert table == (
+        "| way | a | found | faces |\n| --- | ---: | ---: | ---: |\n| a\\|b | 0.1 | 0.500 [0.250, 0.750] | 12 |\n| c | 1 |  | 3 |"
+    )
     assert str(Measured(0.5)) == "0.500"

@@ -15,14 +15,18 @@ def test_the_command(loaded: dict[str, Run], tmp_path: Path, capsys: pytest.Capt
     assert {path.name for path in tmp_path.iterdir()} == {"interpolation.png", "interpolation.csv"}
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["interpolations"], "experiment: no experiment interpolations. Have: audio-length"),
-    (["interpolation", "--split", "nowhere"], "no split named nowhere"),
-    (["interpolation", "--audio", "nowhere.wav"], "nowhere.wav: no such file"),
-    (["interpolation", "--corpus", "nowhere"], "nowhere has no corpus.json"),
-])
-def test_mistakes_are_one_line(arguments: list[str], said: str, loaded: dict[str, Run], tmp_path: Path,
-                               capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["interpolations"], "experiment: no experiment interpolations. Have: audio-length"),
+        (["interpolation", "--split", "nowhere"], "no split named nowhere"),
+        (["interpolation", "--audio", "nowhere.wav"], "nowhere.wav: no such file"),
+        (["interpolation", "--corpus", "nowhere"], "nowhere has no corpus.json"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str], said: str, loaded: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     name, *options = arguments
     assert main(["experiment", name, str(loaded["free"].path), "--out", str(tmp_path), *options]) == 2
     error = capsys.readouterr().err

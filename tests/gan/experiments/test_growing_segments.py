@@ -17,13 +17,14 @@ def test_ever_more_of_the_same_speech(loaded: dict[str, Run], tiny: Corpus) -> N
     window, hop = own.window, own.window // 2
     found = GrowingSegments()(own)
     assert [(row["joined_by"], row["segments"]) for row in found.rows] == [
-        (way, count) for way in ("whole", "mean embedding") for count in COUNTS]
-    assert found.rows[0]["similarity"].value == found.rows[len(COUNTS)]["similarity"].value     # one segment, either way
+        (way, count) for way in ("whole", "mean embedding") for count in COUNTS
+    ]
+    assert found.rows[0]["similarity"].value == found.rows[len(COUNTS)]["similarity"].value  # one segment, either way
     for voice, (_, row) in zip(own.voices("unseen_speech"), found.pictures, strict=True):
         speech = np.concatenate(voice.clips)
         for count, picture in zip(COUNTS, row[1:], strict=True):
             assert picture is not None
-            assert np.abs(picture.astype(int) - run.generate(speech[:(count - 1) * hop + window])).max() <= 1
+            assert np.abs(picture.astype(int) - run.generate(speech[: (count - 1) * hop + window])).max() <= 1
 
 
 @pytest.mark.slow
@@ -35,7 +36,7 @@ def test_the_fuser_that_takes_the_mean_is_the_mean(loaded: dict[str, Run], tiny:
     assert [row["joined_by"] for row in rows] == ["fused"] * half + ["mean embedding"] * half
     for fused, mean in zip(rows[:half], rows[half:], strict=True):
         assert fused["segments"] == mean["segments"]
-        assert fused["similarity"].value == pytest.approx(mean["similarity"].value, abs=1e-3)       # a pixel rounds differently
+        assert fused["similarity"].value == pytest.approx(mean["similarity"].value, abs=1e-3)  # a pixel rounds differently
 
 
 @pytest.mark.slow

@@ -29,9 +29,10 @@ def test_the_ends_are_the_plain_faces_and_the_middle_is_the_mixture(painter: Pai
     assert found.rows[-1]["to_drawn_b"].value == pytest.approx(1)
     assert found.rows[0]["to_drawn_b"].value == pytest.approx(found.rows[-1]["to_drawn_a"].value)
     # Third voices, each at a place of its own pair: never A, never B.
-    for shift, call in zip((2, 3, 4), painter.drawn[len(WEIGHTS):], strict=True):
-        assert all(np.array_equal(waveform, middle(voices[(number + shift) % 5].clips[0], 0.5))
-                   for number, waveform in enumerate(call))
+    for shift, call in zip((2, 3, 4), painter.drawn[len(WEIGHTS) :], strict=True):
+        assert all(
+            np.array_equal(waveform, middle(voices[(number + shift) % 5].clips[0], 0.5)) for number, waveform in enumerate(call)
+        )
 
 
 def test_two_voices_are_one_pair_without_a_third(painter: Painter, tiny: Corpus) -> None:

@@ -14,7 +14,7 @@ def test_seen_and_unseen_people_in_equal_numbers(painter: Painter, tiny: Corpus)
     found = UnseenVoices()(study(painter, tiny))
     assert [(row["voices"], row["speakers"], row["faces"]) for row in found.rows] == [("seen", 4, 20), ("unseen", 4, 20)]
     assert all(row["chance_1"] == 0.25 for row in found.rows)
-    assert all(np.isnan(row["chance_5"]) for row in found.rows)         # a gallery of four always holds it
+    assert all(np.isnan(row["chance_5"]) for row in found.rows)  # a gallery of four always holds it
     split = {speaker["speaker"]: speaker["split"] for speaker in tiny.speakers}
     for caption, row in found.pictures:
         group, _, name = caption.partition(": ")
@@ -45,7 +45,7 @@ def test_a_corpus_the_run_was_not_trained_on(painter: Painter, tiny: Corpus) -> 
 
 @pytest.mark.slow
 def test_people_of_another_corpus_whom_the_own_one_trains_on_are_told(painter: Painter, tiny: Corpus, tmp_path: Path) -> None:
-    toy.prepare_toy(tmp_path / "other", "tiny", background="textured")        # the same people
+    toy.prepare_toy(tmp_path / "other", "tiny", background="textured")  # the same people
     found = UnseenVoices()(study(painter, Corpus(tmp_path / "other"), split="unseen_speech"))
     assert found.notes[0] == "LEAKS, going by names: 12 of 12 people of toy-tiny-textured, unseen_speech, were trained on."
     assert not any("LEAKS" in note for note in UnseenVoices()(study(painter, Corpus(tmp_path / "other"))).notes)
@@ -57,8 +57,10 @@ def test_agreement_by_hand() -> None:
     units /= np.linalg.norm(units, axis=2, keepdims=True)
     within, between = _agreement(units)
     for own in range(3):
-        assert within[own] == pytest.approx(np.mean([units[own, i] @ units[own, j]
-                                                     for i in range(4) for j in range(4) if i != j]))
-        assert between[own] == pytest.approx(np.mean([units[own, i] @ units[other, j] for other in range(3) if other != own
-                                                      for i in range(4) for j in range(4)]))
+        assert within[own] == pytest.approx(
+            np.mean([units[own, i] @ units[own, j] for i in range(4) for j in range(4) if i != j])
+        )
+        assert between[own] == pytest.approx(
+            np.mean([units[own, i] @ units[other, j] for other in range(3) if other != own for i in range(4) for j in range(4)])
+        )
     assert np.isnan(_agreement(units[:1])[1]).all()

@@ -18,7 +18,7 @@ def test_a_face_for_each_window(loaded: dict[str, Run], tiny: Corpus) -> None:
     for voice, (_, row) in zip(own.voices("unseen_speech"), found.pictures, strict=True):
         speech = voice.clips[0]
         span = 19 * hop + window
-        for picture, heard in ((row[1], speech[:span]), (row[3], speech[:window]), (row[-1], speech[19 * hop:span])):
+        for picture, heard in ((row[1], speech[:span]), (row[3], speech[:window]), (row[-1], speech[19 * hop : span])):
             assert picture is not None
             assert np.abs(picture.astype(int) - run.generate(heard)).max() <= 1
 

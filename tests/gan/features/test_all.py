@@ -68,13 +68,13 @@ def test_alone_as_in_a_batch(section: dict, own: int, longer: int) -> None:
     batched, same = front(batch, torch.tensor([own, own + longer]))
     assert int(frames[0]) == int(same[0]) == alone.shape[2]
     # Bands normalised over two or three nearly equal frames make much of rounding.
-    assert torch.allclose(batched[:1, :, :int(frames[0])], alone, atol=1e-4 if own >= 1000 else 1e-3)
+    assert torch.allclose(batched[:1, :, : int(frames[0])], alone, atol=1e-4 if own >= 1000 else 1e-3)
 
 
 @every
 def test_samples_is_the_inverse_of_frames(section: dict) -> None:
     front = built(section)
-    _, fewest = front(torch.zeros(1, 1), torch.tensor([1]))             # more than one where short items are repeated
+    _, fewest = front(torch.zeros(1, 1), torch.tensor([1]))  # more than one where short items are repeated
     for frames in (0, 1, 6, 99):
         samples = front.samples(int(fewest) + frames)
         assert int(front(torch.zeros(1, samples), torch.tensor([samples]))[1]) == int(fewest) + frames

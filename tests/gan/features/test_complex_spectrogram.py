@@ -13,8 +13,9 @@ from tests.properties import examples
 def by_definition(x: np.ndarray) -> np.ndarray:
     """(S,) -> (F, 257, 2), frame by frame in float64."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
-    spectra = np.array([np.fft.rfft(np.append(x[160 * f:160 * f + 400] * hann, np.zeros(112)))
-                        for f in range(1 + (len(x) - 400) // 160)])
+    spectra = np.array(
+        [np.fft.rfft(np.append(x[160 * f : 160 * f + 400] * hann, np.zeros(112))) for f in range(1 + (len(x) - 400) // 160)]
+    )
     parts = np.stack([spectra.real, spectra.imag], -1)
     return np.sign(parts) * np.abs(parts) ** 0.3
 
@@ -25,8 +26,10 @@ def test_equals_the_published_definition(samples: int, seed: int) -> None:
     signal = np.random.default_rng(seed).uniform(-1, 1, samples).astype(np.float32)
     features, _ = ComplexSpectrogram(repeat_to_seconds=0)(torch.from_numpy(signal)[None], torch.tensor([samples]))
     # Compared uncompressed: near 0 the power 0.3 makes much of rounding.
-    found, expected = (np.sign(v) * np.abs(v) ** (1 / 0.3) for v in (features[0].permute(1, 2, 0).double().numpy(),
-                                                                    by_definition(signal.astype(np.float64))))
+    found, expected = (
+        np.sign(v) * np.abs(v) ** (1 / 0.3)
+        for v in (features[0].permute(1, 2, 0).double().numpy(), by_definition(signal.astype(np.float64)))
+    )
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -63,8 +66,9 @@ def test_level() -> None:
     square = torch.tensor([0.5, -0.5]).repeat(400)[None]
     expected, _ = ComplexSpectrogram(repeat_to_seconds=0)(square / 5, torch.tensor([800]))
     levelled, frames = ComplexSpectrogram(repeat_to_seconds=0, rms_dbfs=-20.0)(
-        torch.cat([square, torch.zeros(1, 800)], dim=1), torch.tensor([800]))
-    assert torch.allclose(levelled[:, :, :int(frames)], expected, atol=1e-2)
+        torch.cat([square, torch.zeros(1, 800)], dim=1), torch.tensor([800])
+    )
+    assert torch.allclose(levelled[:, :, : int(frames)], expected, atol=1e-2)
     assert ComplexSpectrogram(rms_dbfs=-23.0)(torch.zeros(1, 800), torch.tensor([800]))[0].abs().max() == 0
 
 
@@ -73,9 +77,14 @@ def test_a_small_form() -> None:
     assert front(torch.randn(1, front.samples(5)), torch.tensor([front.samples(5)]))[0].shape == (1, 2, 5, 129)
 
 
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"channels": "phase"}, "channels 'phase' came"), ({"exponent": 0.0}, "exponent 0.0 came"),
-    ({"fft_size": 256}, "fft_size 256")])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"channels": "phase"}, "channels 'phase' came"),
+        ({"exponent": 0.0}, "exponent 0.0 came"),
+        ({"fft_size": 256}, "fft_size 256"),
+    ],
+)
 def test_refuses(wrong: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ComplexSpectrogram(**wrong)

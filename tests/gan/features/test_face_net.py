@@ -48,7 +48,7 @@ def test_known_faces_come_from_the_store_and_others_from_the_picture(tiny: Corpu
     front, faces = built(tiny), pictures(tiny, [4, 1, 9])
     known, _ = front(faces.flip(0), torch.tensor([4, 1, 9]))
     seen, _ = front(faces, torch.tensor([-1, -1, -1]))
-    assert torch.allclose(known, seen, atol=1e-5)       # no picture was looked at
+    assert torch.allclose(known, seen, atol=1e-5)  # no picture was looked at
     assert torch.equal(front(faces, torch.tensor([4, -1, 9]))[0], seen)
     assert not known.requires_grad
     batched, _ = front(faces[:1], torch.tensor([-1]))
@@ -58,7 +58,8 @@ def test_known_faces_come_from_the_store_and_others_from_the_picture(tiny: Corpu
 def test_a_checkpoint_draws_without_the_corpus(tiny: Corpus) -> None:
     front, empty = built(tiny), built(None)
     assert {name: value.shape for name, value in front.state_dict().items()} == {
-        name: value.shape for name, value in empty.state_dict().items()}
+        name: value.shape for name, value in empty.state_dict().items()
+    }
     assert not any(name.startswith("net.classify") for name in front.state_dict())
     empty.load_state_dict(front.state_dict())
     faces = pictures(tiny, [4, 1])
@@ -84,10 +85,14 @@ def test_vgg_face_is_not_in_checkpoints_and_is_read_when_used(monkeypatch: pytes
     assert front(torch.zeros(1, 3, 8, 8), torch.tensor([-1]))[0].shape == (1, 4096, 1)
 
 
-@pytest.mark.parametrize(("keys", "said"), [
-    (dict(network="facenet"), "features: network facenet .*auto, vggface, corpus"),
-    (dict(network="vggface", dimension=16), "features: network vggface .*4096.*dimension .*16"),
-    (dict(size=3), "features.size: face_net ")])
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (dict(network="facenet"), "features: network facenet .*auto, vggface, corpus"),
+        (dict(network="vggface", dimension=16), "features: network vggface .*4096.*dimension .*16"),
+        (dict(size=3), "features.size: face_net "),
+    ],
+)
 def test_mistakes(keys: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         built(None, **keys)

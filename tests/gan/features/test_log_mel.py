@@ -25,7 +25,7 @@ def by_definition(samples: np.ndarray) -> np.ndarray:
             bank[m, k] = (edges[m + 2] - k) / (edges[m + 2] - edges[m + 1])
     out = np.empty((40, frames))
     for f in range(frames):
-        power = np.abs(np.fft.rfft(y[f * 160:f * 160 + 400], 512)) ** 2 / 512
+        power = np.abs(np.fft.rfft(y[f * 160 : f * 160 + 400], 512)) ** 2 / 512
         energy = bank @ power
         out[:, f] = np.log(np.where(energy == 0, np.finfo(np.float64).eps, energy))
     return (out - 10.9915) / 3.1661

@@ -15,7 +15,7 @@ def bank_by_definition() -> np.ndarray:
     edges = [int(np.floor(700 * (10 ** (m / 2595) - 1) / 15.625 + 0.5)) for m in mel]
     bank = np.zeros((64, 513))
     for m in range(64):
-        left, centre, right = edges[m:m + 3]
+        left, centre, right = edges[m : m + 3]
         peak = 2 / ((right - left) * 15.625)
         for k in range(left, centre + 1):
             bank[m, k] = peak * (k - left) / (centre - left)
@@ -31,7 +31,7 @@ def by_definition(x: np.ndarray, legacy: bool, full_frames: int) -> np.ndarray:
     rows, state = [], 0.0
     for i in range(int(len(x) / 160 + 1)):
         start = round(160 * i)
-        own = x[start:start + 400]
+        own = x[start : start + 400]
         frame = np.array([own[j % len(own)] for j in range(400)]) if len(own) else np.zeros(400)
         before = state if legacy else (x[start - 1] if start else 0.0)
         emphasised = frame - 0.97 * np.append(before, frame[:-1])
@@ -40,15 +40,15 @@ def by_definition(x: np.ndarray, legacy: bool, full_frames: int) -> np.ndarray:
     mel = np.array(rows)
     mel = (mel - mel.mean(0)) / (mel.std(0) + np.finfo(np.float32).eps)
     while len(mel) < full_frames:
-        mel = np.concatenate([mel, mel[:len(rows)]])[:max(full_frames, len(rows))]
+        mel = np.concatenate([mel, mel[: len(rows)]])[: max(full_frames, len(rows))]
     return mel.T
 
 
 @examples(15)
 @given(samples=st.integers(161, 4000), seed=st.integers(0, 99), scale=st.sampled_from([300, 3000, 30000]), legacy=st.booleans())
-@example(samples=1600, seed=0, scale=3000, legacy=False)        # an empty last frame
+@example(samples=1600, seed=0, scale=3000, legacy=False)  # an empty last frame
 @example(samples=1600, seed=0, scale=3000, legacy=True)
-@example(samples=1601, seed=0, scale=3000, legacy=True)         # one with a single sample
+@example(samples=1601, seed=0, scale=3000, legacy=True)  # one with a single sample
 def test_equals_the_published_definition(samples: int, seed: int, scale: int, legacy: bool) -> None:
     signal = np.random.default_rng(seed).integers(-scale, scale, samples).astype(np.int16)
     waveform = torch.from_numpy(signal.astype(np.float32) / 32768)[None]
@@ -87,15 +87,21 @@ def test_filters() -> None:
     filters = mel_filters(64, 1024, 20, 7200, 16_000)
     np.testing.assert_allclose(filters, bank_by_definition(), atol=1e-15)
     used = np.flatnonzero(filters.sum(0))
-    assert used.min() == 2          # between the edges at bins 1 and 461
+    assert used.min() == 2  # between the edges at bins 1 and 461
     assert used.max() == 460
     np.testing.assert_allclose(filters.sum(1), 0.064, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"num_mels": 400}, "num_mels 400 leaves some of them no bin"), ({"high_hz": 9000.0}, "low_hz 20.0, high_hz 9000.0 came"),
-    ({"low_hz": 7200.0}, "low_hz < high_hz"), ({"floor": 0.0}, "floor 0.0 came"),
-    ({"window_ms": 100.0}, "window_ms 100.0 is 1600")])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"num_mels": 400}, "num_mels 400 leaves some of them no bin"),
+        ({"high_hz": 9000.0}, "low_hz 20.0, high_hz 9000.0 came"),
+        ({"low_hz": 7200.0}, "low_hz < high_hz"),
+        ({"floor": 0.0}, "floor 0.0 came"),
+        ({"window_ms": 100.0}, "window_ms 100.0 is 1600"),
+    ],
+)
 def test_refuses(wrong: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LogMelHamming(**wrong)

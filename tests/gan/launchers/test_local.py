@@ -62,9 +62,13 @@ def test_numbers_below_one_are_refused(key: str) -> None:
 def test_exit_codes_signals_and_logs(tmp_path: Path) -> None:
     launcher = Local(parallel=3)
     (tmp_path / "good.log").write_text("before\n")
-    launcher.start([python(tmp_path, "good", "print('done')"),
-                    python(tmp_path, "bad", "import sys; sys.exit('no')"),
-                    python(tmp_path, "killed", "import os; os.kill(os.getpid(), 9)")])
+    launcher.start(
+        [
+            python(tmp_path, "good", "print('done')"),
+            python(tmp_path, "bad", "import sys; sys.exit('no')"),
+            python(tmp_path, "killed", "import os; os.kill(os.getpid(), 9)"),
+        ]
+    )
     assert finish(launcher, 3) == {"good": 0, "bad": 1, "killed": -signal.SIGKILL}
     assert (tmp_path / "good.log").read_text() == "before\ndone\n"
     assert (tmp_path / "bad.log").read_text() == "no\n"
@@ -125,8 +129,10 @@ def test_one_job_is_asked_to_stop_once_however_often_it_is_said(tmp_path: Path) 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is told of its parent's end by Linux alone")
 def test_jobs_save_and_end_with_a_killed_sweep(tmp_path: Path) -> None:
     job = python(tmp_path, "a", SAVES, tmp_path / "saved")
-    code = ("import pathlib, signal, sys\nfrom gan.launchers.base import Job\nfrom gan.launchers.local import Local\n"
-            "Local().start([Job('a', sys.argv[2:], pathlib.Path(sys.argv[1]))])\nsignal.pause()\n")
+    code = (
+        "import pathlib, signal, sys\nfrom gan.launchers.base import Job\nfrom gan.launchers.local import Local\n"
+        "Local().start([Job('a', sys.argv[2:], pathlib.Path(sys.argv[1]))])\nsignal.pause()\n"
+    )
     sweep = subprocess.Popen([sys.executable, "-c", code, str(job.log), *job.command])
     try:
         wait(lambda: ready(job), 120)
@@ -146,8 +152,16 @@ def test_ctrl_c_does_not_reach_jobs(tmp_path: Path) -> None:
 
 def test_torchrun_wraps_what_follows_python() -> None:
     assert torchrun(["python", "-m", "gan", "x"], 1) == ["python", "-m", "gan", "x"]
-    assert torchrun(["python", "-m", "gan", "x"], 2) == ["python", "-m", "torch.distributed.run", "--nproc-per-node=2",
-                                                         "--standalone", "-m", "gan", "x"]
+    assert torchrun(["python", "-m", "gan", "x"], 2) == [
+        "python",
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--standalone",
+        "-m",
+        "gan",
+        "x",
+    ]
 
 
 @pytest.mark.slow

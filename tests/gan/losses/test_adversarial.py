@@ -73,11 +73,16 @@ def test_discriminators_add_up_and_patches_average() -> None:
     assert value(one.generator(patches)) == pytest.approx(value(one.generator(step(fake=0.3))))
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (dict(kind="wasserstein"), "bce, lsgan, hinge, wgan"),
-    (dict(kind="hinge", real_target=0.9), "real_target 0.9 came: hinge has no"),
-    (dict(kind="wgan", real_target=0.9), "real_target 0.9 came: wgan has no"), (dict(real_target=0.0), "real_target 0.0"),
-    (dict(weight=-1.0), "weight -1.0")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (dict(kind="wasserstein"), "bce, lsgan, hinge, wgan"),
+        (dict(kind="hinge", real_target=0.9), "real_target 0.9 came: hinge has no"),
+        (dict(kind="wgan", real_target=0.9), "real_target 0.9 came: wgan has no"),
+        (dict(real_target=0.0), "real_target 0.0"),
+        (dict(weight=-1.0), "weight -1.0"),
+    ],
+)
 def test_mistakes(arguments: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Adversarial(["d"], **arguments)

@@ -46,8 +46,13 @@ def faces(tiny: Corpus, rows: list[int] = ROWS) -> torch.Tensor:
 
 def case(tiny: Corpus, rows: list[int] = ROWS, **parts: torch.Tensor) -> Step:
     plain, real = step(batch=len(rows)), faces(tiny, rows)
-    return dataclasses.replace(plain, batch=plain.batch._replace(face=real, face_index=torch.tensor(rows)), real={64: real},
-                               fake={64: parts.pop("fake", real)}, parts=parts)
+    return dataclasses.replace(
+        plain,
+        batch=plain.batch._replace(face=real, face_index=torch.tensor(rows)),
+        real={64: real},
+        fake={64: parts.pop("fake", real)},
+        parts=parts,
+    )
 
 
 def test_the_texture_is_compared_with_the_registered_photo(tiny: Corpus, found: np.ndarray) -> None:
@@ -121,9 +126,13 @@ def test_opposite_and_orthogonal_people(tiny: Corpus, monkeypatch: pytest.Monkey
         assert loss.generator(case(tiny)).item() == pytest.approx(value, abs=1e-6)
 
 
-@pytest.mark.parametrize(("section", "said"), [
-    (dict(name="texture"), "losses.x: .*texture.*Linear.*decoder cole"),
-    (dict(name="rendering_identity", network="vggface"), "losses.x: network vggface .*auto, facenet, corpus")])
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        (dict(name="texture"), "losses.x: .*texture.*Linear.*decoder cole"),
+        (dict(name="rendering_identity", network="vggface"), "losses.x: network vggface .*auto, facenet, corpus"),
+    ],
+)
 def test_mistakes(section: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         build(Loss, section | {"weight": 1.0}, "losses.x", pixel_space="unit", corpus=None, decoder=nn.Linear(1, 1))

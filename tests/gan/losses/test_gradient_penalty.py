@@ -33,8 +33,8 @@ both_losses = pytest.mark.parametrize("loss", [GradientPenalty(["d"]), R1(["d"])
 def test_by_hand() -> None:
     """Slope 0.5 in each of 12 values: length sqrt(3), penalty (sqrt(3) - 1)^2; slope 1 / sqrt(12): none."""
     loss = GradientPenalty(["d"])
-    assert loss.discriminator(differentiable_step({"d": Linear(0.5)})).item() == pytest.approx((3 ** 0.5 - 1) ** 2)
-    assert loss.discriminator(differentiable_step({"d": Linear(12 ** -0.5)})).item() == pytest.approx(0, abs=1e-10)
+    assert loss.discriminator(differentiable_step({"d": Linear(0.5)})).item() == pytest.approx((3**0.5 - 1) ** 2)
+    assert loss.discriminator(differentiable_step({"d": Linear(12**-0.5)})).item() == pytest.approx(0, abs=1e-10)
     assert loss.generator(differentiable_step({"d": Linear(0.5)})) is None
     assert loss.needs == {"fake", "interpolated"}
     assert loss.discriminator_weight == 10
@@ -42,6 +42,7 @@ def test_by_hand() -> None:
 
 def test_each_item_has_its_own_length() -> None:
     """Scores x^2 / 2 summed: the gradient is the face itself, of lengths 0 and 5; the mean of (0 - 1)^2 and (5 - 1)^2."""
+
     class Square(Linear):
         def forward(self, face: Tensor, embedding: Tensor) -> Judgement:
             return Judgement(realness=face.square().sum((1, 2, 3)) / 2)
@@ -56,13 +57,13 @@ def test_each_item_has_its_own_length() -> None:
 def test_of_patches_the_mean_is_the_critic() -> None:
     """Four patches, each slope 2 in its three values; their mean 1/2 in twelve."""
     case = differentiable_step({"d": Linear(2.0, patches=True)})
-    assert GradientPenalty(["d"]).discriminator(case).item() == pytest.approx((3 ** 0.5 - 1) ** 2)
+    assert GradientPenalty(["d"]).discriminator(case).item() == pytest.approx((3**0.5 - 1) ** 2)
 
 
 def test_discriminators_add_up_and_read_their_own_size() -> None:
     case = differentiable_step({"d": Linear(0.5), "e": Linear(1.0)}, other_size=4)
     by_name = {name: GradientPenalty([name]).discriminator(case).item() for name in "de"}
-    assert by_name["e"] == pytest.approx((12 ** 0.5 - 1) ** 2)
+    assert by_name["e"] == pytest.approx((12**0.5 - 1) ** 2)
     assert GradientPenalty(["d", "e"]).discriminator(case).item() == pytest.approx(sum(by_name.values()))
 
 
@@ -132,7 +133,7 @@ def test_in_bfloat16(loss: GradientPenalty | R1) -> None:
     """Under autocast, as the step runs it: near the value in float32."""
     torch.manual_seed(0)
     discriminator = Conditional(6, image_size=8, width=4)
-    discriminator.last.weight.data.mul_(20)         # a slope well above bfloat16's grain
+    discriminator.last.weight.data.mul_(20)  # a slope well above bfloat16's grain
     discriminator.eval()
     faces = torch.randn(4, 3, 8, 8)
     exact = loss.discriminator(differentiable_step({"d": discriminator}, faces)).item()

@@ -39,10 +39,15 @@ def test_identity_on_drawn_faces_too_by_hand() -> None:
     case = step(batch=3)
     voice, face = torch.tensor([0, 1, 2]), torch.tensor([2, 0, 1])
     even = Judgement(identity_logits=torch.zeros(3, 3))
-    sure = {which: Judgement(identity_logits=math.log(2) * torch.eye(3)[labels])
-            for which, labels in (("real", face), ("fake", voice))}
-    case = dataclasses.replace(case, batch=case.batch._replace(voice_identity=voice, face_identity=face),
-                               judged={which: {"d": judgement, "e": even} for which, judgement in sure.items()})
+    sure = {
+        which: Judgement(identity_logits=math.log(2) * torch.eye(3)[labels])
+        for which, labels in (("real", face), ("fake", voice))
+    }
+    case = dataclasses.replace(
+        case,
+        batch=case.batch._replace(voice_identity=voice, face_identity=face),
+        judged={which: {"d": judgement, "e": even} for which, judgement in sure.items()},
+    )
     assert Identity(["d"], weight=1.0).discriminator(case).item() == pytest.approx(math.log(2))
     both = Identity(["d"], weight=1.0, fakes=True)
     assert both.discriminator(case).item() == pytest.approx(2 * math.log(2))

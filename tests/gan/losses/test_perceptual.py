@@ -26,8 +26,9 @@ def case(tiny: Corpus, rows: list[int]):
     faces = to_pixel_space(torch.from_numpy(tiny.pixels(rows, 64)), "unit")
     empty = step(size=64, batch=len(rows))
     drawn = (faces * 0.5).requires_grad_()
-    return drawn, type(empty)(empty.batch._replace(face=faces, face_index=torch.tensor(rows)), empty.embedding, {64: faces},
-                              {64: drawn}, {})
+    return drawn, type(empty)(
+        empty.batch._replace(face=faces, face_index=torch.tensor(rows)), empty.embedding, {64: faces}, {64: drawn}, {}
+    )
 
 
 def test_equals_the_weighted_sum_of_tap_differences(loss: Perceptual, tiny: Corpus) -> None:
@@ -67,9 +68,16 @@ class _Colours(FaceNet):
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(("keys", "by_hand"), [
-    (dict(), 2 / 3 / 4 + 2 / 3), (dict(taps=[0]), 2 / 3 / 4), (dict(taps=[1]), 2 / 3),
-    (dict(embedding_weight=3.0), 2 / 3 / 4 + 2 / 3 + 3), (dict(taps=[0], embedding_weight=3.0), 2 / 3 / 4 + 3)])
+@pytest.mark.parametrize(
+    ("keys", "by_hand"),
+    [
+        (dict(), 2 / 3 / 4 + 2 / 3),
+        (dict(taps=[0]), 2 / 3 / 4),
+        (dict(taps=[1]), 2 / 3),
+        (dict(embedding_weight=3.0), 2 / 3 / 4 + 2 / 3 + 3),
+        (dict(taps=[0], embedding_weight=3.0), 2 / 3 / 4 + 3),
+    ],
+)
 def test_red_for_green_by_hand(tiny: Corpus, monkeypatch: pytest.MonkeyPatch, keys: dict, by_hand: float) -> None:
     """Two of three channels differ by 1 at both taps, of weights 1/4 and 1; the cosine is 0."""
     monkeypatch.setattr(module, "picture_net", lambda *_: _Colours())
@@ -95,33 +103,41 @@ def test_a_face_box_hides_the_rest_of_the_picture(loss: Perceptual, tiny: Corpus
 
     boxed._real.clear()
     whole._real.clear()
-    cut = [torch.nn.functional.interpolate(f[..., 16:48, 16:48], (64, 64), mode="bilinear", antialias=True)
-           for f in (this.real[64], this.fake[64])]
+    cut = [
+        torch.nn.functional.interpolate(f[..., 16:48, 16:48], (64, 64), mode="bilinear", antialias=True)
+        for f in (this.real[64], this.fake[64])
+    ]
     before = dataclasses.replace(this, real={64: cut[0]}, fake={64: cut[1]})
     assert boxed.generator(this).item() == pytest.approx(whole.generator(before).item(), rel=0.02)
 
 
 def test_a_net_that_cuts_the_face_box_itself_gets_ours_and_is_not_changed_for_others(
-        tiny: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net = Residual(12, width=4).eval().requires_grad_(False)
-    net.face_box = tuple(tiny.face_box)             # as FaceNet's
+    net.face_box = tuple(tiny.face_box)  # as FaceNet's
     monkeypatch.setattr(module, "picture_net", lambda *_: net)
     ours = made(tiny, face_box=[0.25, 0.25, 0.75, 0.75])
     assert ours._network[0].face_box == (0.25, 0.25, 0.75, 0.75)
-    assert ours.face_box is None                    # not cut twice
+    assert ours.face_box is None  # not cut twice
     assert net.face_box == tuple(tiny.face_box)
     assert ours._network[0].stem is net.stem
     assert made(tiny)._network[0] is net
 
 
-@pytest.mark.parametrize(("keys", "said"), [
-    (dict(network="vgg"), "network vgg came, auto, facenet, corpus"),
-    (dict(taps=[]), r"taps \[\] came, one or more"), (dict(taps=[1, 1]), r"taps \[1, 1\] came, one or more different"),
-    (dict(taps=[0, 5]), r"taps \[0, 5\] came, this network has 0 to 4"),
-    (dict(taps=[-1]), r"taps \[-1\] came, this network has 0"),
-    (dict(face_box=[0.1, 0.2, 0.3]), r"face_box: \[0.1, 0.2, 0.3\]; needs four"),
-    (dict(face_box=[0.5, 0.0, 0.5, 1.0]), "face_box.*left < right"),
-    (dict(embedding_weight=-1.0), "embedding_weight -1.0")])
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (dict(network="vgg"), "network vgg came, auto, facenet, corpus"),
+        (dict(taps=[]), r"taps \[\] came, one or more"),
+        (dict(taps=[1, 1]), r"taps \[1, 1\] came, one or more different"),
+        (dict(taps=[0, 5]), r"taps \[0, 5\] came, this network has 0 to 4"),
+        (dict(taps=[-1]), r"taps \[-1\] came, this network has 0"),
+        (dict(face_box=[0.1, 0.2, 0.3]), r"face_box: \[0.1, 0.2, 0.3\]; needs four"),
+        (dict(face_box=[0.5, 0.0, 0.5, 1.0]), "face_box.*left < right"),
+        (dict(embedding_weight=-1.0), "embedding_weight -1.0"),
+    ],
+)
 def test_mistakes(loss: Perceptual, tiny: Corpus, keys: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Perceptual(**(dict(weight=1.0, pixel_space="unit", corpus=tiny, network="corpus") | keys))
@@ -145,9 +161,9 @@ def test_cached_features_give_the_same_value_and_are_not_made_again(loss: Percep
     again = loss.generator(case(tiny, [0, 3])[1]).item()
     mixed = loss.generator(case(tiny, [3, 7])[1]).item()
     assert first == again
-    assert seen == [CHUNK, 2, 2, CHUNK, 2]      # real, fake; fake; the one new real, fake
+    assert seen == [CHUNK, 2, 2, CHUNK, 2]  # real, fake; fake; the one new real, fake
     net.features = original
-    loss._real.clear()                          # as in a run that was interrupted
+    loss._real.clear()  # as in a run that was interrupted
     assert loss.generator(case(tiny, [3, 7])[1]).item() == mixed
 
 

@@ -53,8 +53,10 @@ def orthogonal(vector: Tensor) -> Tensor:
     return turned
 
 
-@pytest.mark.parametrize(("predicted", "value"), [
-    (lambda v: 5 * v, 0), (lambda v: -v, 4), (orthogonal, 2), (lambda v: v * torch.tensor([[-1], [1], [1]]), 4 / 3)])
+@pytest.mark.parametrize(
+    ("predicted", "value"),
+    [(lambda v: 5 * v, 0), (lambda v: -v, 4), (orthogonal, 2), (lambda v: v * torch.tensor([[-1], [1], [1]]), 4 / 3)],
+)
 def test_cosine_by_hand(tiny: Corpus, predicted, value: float) -> None:
     assert made(FeatureCosine, tiny).generator(at(predicted(true(tiny)))).item() == pytest.approx(value, abs=1e-5)
 
@@ -78,8 +80,7 @@ def test_l1_sums_over_the_vector_and_averages_over_the_batch(tiny: Corpus) -> No
 
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
-def test_distillation_of_equals_is_the_entropy_and_pulls_nowhere(
-        tiny: Corpus, net: Vgg, relu: bool, temperature: float) -> None:
+def test_distillation_of_equals_is_the_entropy_and_pulls_nowhere(tiny: Corpus, net: Vgg, relu: bool, temperature: float) -> None:
     loss = made(Distillation, tiny, relu=relu, temperature=temperature)
     embedding = loss.target(at(torch.zeros(3, E))).requires_grad_()
     value = loss.generator(at(embedding))
@@ -136,11 +137,15 @@ def test_a_decoder_without_a_trunk_is_refused(tiny: Corpus) -> None:
             made(DecoderFeatures, tiny, decoder=decoder)
 
 
-@pytest.mark.parametrize(("keys", "said"), [
-    (dict(network="facenet"), "losses.x: network facenet .*auto, vggface, corpus"),
-    (dict(network="vggface"), "losses.x: network vggface .*4096.*encoder.embedding_dim .*6"),
-    (dict(temperature=0), "losses.x: temperature 0.0 came, above 0"),
-    (dict(weight=-1.0), "losses.x: weight -1.0 came")])
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (dict(network="facenet"), "losses.x: network facenet .*auto, vggface, corpus"),
+        (dict(network="vggface"), "losses.x: network vggface .*4096.*encoder.embedding_dim .*6"),
+        (dict(temperature=0), "losses.x: temperature 0.0 came, above 0"),
+        (dict(weight=-1.0), "losses.x: weight -1.0 came"),
+    ],
+)
 def test_mistakes(keys: dict, said: str) -> None:
     section = {"name": "distillation", "network": "corpus", "weight": 1.0} | keys
     with pytest.raises(ValueError, match=said) as error:

@@ -16,8 +16,13 @@ from gan.scoring.rows import read_rows
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 Faces = Mapping[str, np.ndarray]
 # Compared pixel by pixel only: the frozen nets have their own tests.
-L1 = ["evaluation.metrics={l1: {name: pixels}}", *(f"evaluation.metrics.{name}=null" for name in (
-    "similarity", "recall", "landmarks_hog", "landmarks_mtcnn", "identity_accuracy", "frechet"))]
+L1 = [
+    "evaluation.metrics={l1: {name: pixels}}",
+    *(
+        f"evaluation.metrics.{name}=null"
+        for name in ("similarity", "recall", "landmarks_hog", "landmarks_mtcnn", "identity_accuracy", "frechet")
+    ),
+]
 
 
 def folder(path: Path, faces: Faces) -> Path:
@@ -31,8 +36,10 @@ def folder(path: Path, faces: Faces) -> Path:
 def of(corpus: Corpus, split: str, size: int = 64) -> dict[str, np.ndarray]:
     """The first three speakers' faces of a split, by name."""
     rows = corpus.in_split(corpus.faces, split)
-    return {corpus.speakers[speaker]["speaker"]: corpus.pixels(rows[corpus.faces["speaker"][rows] == speaker], size)
-            for speaker in np.unique(corpus.faces["speaker"][rows])[:3]}
+    return {
+        corpus.speakers[speaker]["speaker"]: corpus.pixels(rows[corpus.faces["speaker"][rows] == speaker], size)
+        for speaker in np.unique(corpus.faces["speaker"][rows])[:3]
+    }
 
 
 @pytest.fixture
@@ -53,9 +60,16 @@ def evaluated(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str
 def test_l1_by_hand(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One reference face a speaker, so that it is known which one is the target."""
     drawn = {name: faces // 2 for name, faces in real.items()}
-    code, out, err = evaluated(capsys, "--faces", str(folder(tmp_path / "anybodys", drawn)), "--reference",
-                               str(folder(tmp_path / "true", {name: faces[:1] for name, faces in real.items()})),
-                               *L1, "--out", str(tmp_path))
+    code, out, err = evaluated(
+        capsys,
+        "--faces",
+        str(folder(tmp_path / "anybodys", drawn)),
+        "--reference",
+        str(folder(tmp_path / "true", {name: faces[:1] for name, faces in real.items()})),
+        *L1,
+        "--out",
+        str(tmp_path),
+    )
     assert (code, err) == (0, [])
     (row,) = read_rows(tmp_path / "results.jsonl")
     by_hand = np.mean([np.abs(drawn[name].astype(float) - faces[:1]).mean() for name, faces in real.items()])
@@ -97,8 +111,9 @@ def test_names_composed_and_not_are_the_same(real: Faces, tmp_path: Path) -> Non
 def test_where_all_is_skipped_the_line_says_why(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawn = folder(tmp_path / "drawn", real)
     judge = "evaluation.metrics={judge: {name: identity_accuracy, steps: 5}, l1: null}"
-    code, out, err = evaluated(capsys, "--faces", str(drawn), "--reference", str(folder(tmp_path / "true", real)), *L1, judge,
-                               "--out", str(tmp_path))
+    code, out, err = evaluated(
+        capsys, "--faces", str(drawn), "--reference", str(folder(tmp_path / "true", real)), *L1, judge, "--out", str(tmp_path)
+    )
     assert code == 1
     assert out.startswith(f"{drawn}: skipped: ")
     assert err[-1] == f"left out: {drawn}: all of it, nothing was scored."
@@ -113,11 +128,12 @@ def test_rows_say_what_they_are_of(real: Faces, tmp_path: Path, capsys: pytest.C
         assert (row["system"], row["recipe"], row["control"], row["run"], row["split"]) == (name, name, False, None, "external")
         assert row["corpus"] == "true"
         assert len(row["corpus_checksum"]) == 64
-        assert row["protocol"] == dict(name="default", runs=10, seconds=None, seed=0, face_size=64, speakers=3, num_faces=6,
-                                       gallery=6)
+        assert row["protocol"] == dict(
+            name="default", runs=10, seconds=None, seed=0, face_size=64, speakers=3, num_faces=6, gallery=6
+        )
     assert main(["table", str(tmp_path / "results.jsonl"), "--compare", "a", "b"]) == 0
     table = capsys.readouterr().out
-    assert table.count("### true, split `external`") == 1           # one table, as the reference faces are the same
+    assert table.count("### true, split `external`") == 1  # one table, as the reference faces are the same
     assert "| a |" in table
     assert "| a − b |" in table
 
@@ -128,17 +144,27 @@ def test_the_checksum_is_of_the_reference_faces(real: Faces, tmp_path: Path, cap
     changed = {name: pictures.copy() for name, pictures in real.items()}
     changed[next(iter(real))][0, 0, 0, 0] ^= 1
     for name, reference in (("true", real), ("elsewhere", real), ("changed", changed)):
-        evaluated(capsys, "--faces", str(faces), "--reference", str(folder(tmp_path / name, reference)), *L1,
-                  "--out", str(tmp_path))
+        evaluated(
+            capsys, "--faces", str(faces), "--reference", str(folder(tmp_path / name, reference)), *L1, "--out", str(tmp_path)
+        )
     first, same, other = (row["corpus_checksum"] for row in read_rows(tmp_path / "results.jsonl"))
     assert first == same != other
 
 
 @pytest.mark.slow
-def test_training_faces_let_a_judge_be_trained(tiny: Corpus, real: Faces, tmp_path: Path,
-                                               capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--faces", str(folder(tmp_path / "drawn", real)), "--reference", str(folder(tmp_path / "true", real)), *L1,
-             "evaluation.metrics.identity_accuracy={name: identity_accuracy, steps: 5}", "--out", str(tmp_path)]
+def test_training_faces_let_a_judge_be_trained(
+    tiny: Corpus, real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "--faces",
+        str(folder(tmp_path / "drawn", real)),
+        "--reference",
+        str(folder(tmp_path / "true", real)),
+        *L1,
+        "evaluation.metrics.identity_accuracy={name: identity_accuracy, steps: 5}",
+        "--out",
+        str(tmp_path),
+    ]
     assert evaluated(capsys, *words)[0] == 0
     assert evaluated(capsys, *words, "--training", str(folder(tmp_path / "further", of(tiny, "train"))))[0] == 0
     without, trained = (row for row in read_rows(tmp_path / "results.jsonl") if row["metric"] == "identity_accuracy")
@@ -150,13 +176,25 @@ def test_training_faces_let_a_judge_be_trained(tiny: Corpus, real: Faces, tmp_pa
 
 @pytest.mark.slow
 def test_a_protocol_is_taken(real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert evaluated(capsys, "--faces", str(folder(tmp_path / "drawn", real)), "--reference",
-                     str(folder(tmp_path / "true", real)), "--protocol", "voice2face-paper",
-                     "evaluation.metrics.verification=null", "--out", str(tmp_path))[0] == 0
+    assert (
+        evaluated(
+            capsys,
+            "--faces",
+            str(folder(tmp_path / "drawn", real)),
+            "--reference",
+            str(folder(tmp_path / "true", real)),
+            "--protocol",
+            "voice2face-paper",
+            "evaluation.metrics.verification=null",
+            "--out",
+            str(tmp_path),
+        )[0]
+        == 0
+    )
     found = {row["metric"]: row for row in read_rows(tmp_path / "results.jsonl")}
     assert {row["protocol"]["name"] for row in found.values()} == {"voice2face-paper"}
-    assert found["matching"]["value"] == 1.0                    # the real faces themselves
-    assert found["matching/sex"]["note"].startswith("skipped: ")        # nothing is known of the speakers
+    assert found["matching"]["value"] == 1.0  # the real faces themselves
+    assert found["matching/sex"]["note"].startswith("skipped: ")  # nothing is known of the speakers
     assert "skipped: " in found["matching_facenet"]["note"]
     assert "verification/auc" not in found
 
@@ -166,8 +204,13 @@ def test_a_protocol_is_taken(real: Faces, tmp_path: Path, capsys: pytest.Capture
 
 def test_the_trial(tiny: Corpus, real: Faces, tmp_path: Path) -> None:
     more = of(tiny, "train")
-    trial, bad = trial_of_folders(folder(tmp_path / "drawn", dict(list(real.items())[1:])), folder(tmp_path / "true", real),
-                                  folder(tmp_path / "further", more | {"another": real[min(real)]}), WHOLE, Evaluation())
+    trial, bad = trial_of_folders(
+        folder(tmp_path / "drawn", dict(list(real.items())[1:])),
+        folder(tmp_path / "true", real),
+        folder(tmp_path / "further", more | {"another": real[min(real)]}),
+        WHOLE,
+        Evaluation(),
+    )
     assert bad == []
     number = {name: at for at, name in enumerate(sorted([*real, "another"]))}
     for owners, faces in ((trial.speaker, dict(list(real.items())[1:])), (trial.gallery_speaker, real)):
@@ -185,8 +228,9 @@ def test_few_reference_faces_of_each(tiny: Corpus, real: Faces, tmp_path: Path) 
     galleries = [trial_of_folders(drawn, true, training, WHOLE, settings)[0] for training in (None, further)]
     for gallery, number in ((galleries[0], [0, 1, 2]), (galleries[1], [1, 2, 3])):
         assert gallery.gallery_speaker.tolist() == number
-        assert all(any(np.array_equal(face, one) for one in real[name])
-                   for face, name in zip(gallery.gallery, sorted(real), strict=True))
+        assert all(
+            any(np.array_equal(face, one) for one in real[name]) for face, name in zip(gallery.gallery, sorted(real), strict=True)
+        )
     assert np.array_equal(galleries[0].gallery, galleries[1].gallery)
 
 
@@ -215,8 +259,12 @@ def test_what_is_left_out_is_listed(real: Faces, tmp_path: Path, capsys: pytest.
     assert code == 1
     assert "l1 " in out
     assert all(line.startswith("left out: ") for line in err)
-    assert {line.removeprefix("left out: ").split(":")[0] for line in err} \
-        == {str(faces / "stranger"), str(faces / first / "1.png"), str(reference / third / "0.png"), str(faces / third)}
+    assert {line.removeprefix("left out: ").split(":")[0] for line in err} == {
+        str(faces / "stranger"),
+        str(faces / first / "1.png"),
+        str(reference / third / "0.png"),
+        str(faces / third),
+    }
     (row,) = read_rows(tmp_path / "results.jsonl")
     assert (row["protocol"]["speakers"], row["protocol"]["num_faces"], row["protocol"]["gallery"]) == (2, 3, 4)
 
@@ -244,33 +292,46 @@ def missing(path: Path, faces: Faces) -> None:
     pass
 
 
-@pytest.mark.parametrize(("make", "said"), [
-    (nothing, "no pictures in folders below it"), (loose, "no pictures in folders below it"),
-    (others, "no folder in it has the name of a folder in"), (unreadable, "could be read"), (missing, "not a folder")])
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (nothing, "no pictures in folders below it"),
+        (loose, "no pictures in folders below it"),
+        (others, "no folder in it has the name of a folder in"),
+        (unreadable, "could be read"),
+        (missing, "not a folder"),
+    ],
+)
 @pytest.mark.parametrize("which", ["faces", "reference"])
-def test_nothing_to_compare_is_one_line(which: str, make, said: str, real: Faces, tmp_path: Path,
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_to_compare_is_one_line(
+    which: str, make, said: str, real: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     make(tmp_path / which, real)
     folder(tmp_path / ({"faces", "reference"} - {which}).pop(), real)
-    code, out, err = evaluated(capsys, "--faces", str(tmp_path / "faces"), "--reference", str(tmp_path / "reference"), *L1,
-                               "--out", str(tmp_path))
+    code, out, err = evaluated(
+        capsys, "--faces", str(tmp_path / "faces"), "--reference", str(tmp_path / "reference"), *L1, "--out", str(tmp_path)
+    )
     assert (code, out, len(err)) == (2, "", 1)
     assert said in err[0] or (which == "faces" and make is unreadable and "not a readable picture" in err[0])
     assert not (tmp_path / "results.jsonl").exists()
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (["--faces", "drawn"], "--faces: goes with --reference"),
-    (["--faces", "drawn", "--reference", "true", "prior"], "--faces: goes with --reference, and without runs"),
-    (["--faces", "drawn", "--reference", "true", "--corpus", "toy:tiny"], "--faces: goes with --reference, and without"),
-    (["--faces", "drawn", "--reference", "true", "--split", "train"], "--faces: goes with --reference, and without"),
-    (["--faces", "drawn", "--reference", "true", "--sheet", "x.png"], "--faces: goes with --reference, and without"),
-    (["prior", "--reference", "true"], "--reference, --training: go with --faces"),
-    (["prior", "--training", "true"], "--reference, --training: go with --faces"),
-    (["--faces", "drawn", "--reference", "true", "--face-box", "0.5", "0", "0.4", "1"], "face_box"),
-])
-def test_words_that_do_not_go_together(words: list[str], said: str, real: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                       capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--faces", "drawn"], "--faces: goes with --reference"),
+        (["--faces", "drawn", "--reference", "true", "prior"], "--faces: goes with --reference, and without runs"),
+        (["--faces", "drawn", "--reference", "true", "--corpus", "toy:tiny"], "--faces: goes with --reference, and without"),
+        (["--faces", "drawn", "--reference", "true", "--split", "train"], "--faces: goes with --reference, and without"),
+        (["--faces", "drawn", "--reference", "true", "--sheet", "x.png"], "--faces: goes with --reference, and without"),
+        (["prior", "--reference", "true"], "--reference, --training: go with --faces"),
+        (["prior", "--training", "true"], "--reference, --training: go with --faces"),
+        (["--faces", "drawn", "--reference", "true", "--face-box", "0.5", "0", "0.4", "1"], "face_box"),
+    ],
+)
+def test_words_that_do_not_go_together(
+    words: list[str], said: str, real: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     folder(tmp_path / "drawn", real)
     folder(tmp_path / "true", real)

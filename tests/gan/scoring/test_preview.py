@@ -20,8 +20,9 @@ from tests.recipes import ONLY_L1
 
 
 @pytest.mark.slow
-def test_what_is_shown_is_what_was_scored(runs: dict[str, Path], tiny: Corpus, tmp_path: Path,
-                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_shown_is_what_was_scored(
+    runs: dict[str, Path], tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, scored = gan.load(runs["sf2f-64"]), {}
 
     def keep(system: System, condition: Condition, *rest: Any) -> Evaluated:
@@ -33,11 +34,14 @@ def test_what_is_shown_is_what_was_scored(runs: dict[str, Path], tiny: Corpus, t
     two_lengths = [*ONLY_L1, "evaluation.seconds=[0.6,0.3]"]
     shown = evaluate_runs([run], overrides=two_lengths, splits=["train", "unseen_speaker"], out=tmp_path)
     name = run.path.name
-    captions = {"true face": name} | {f"{one}, step 30": one for one in (name, f"shuffled {name}")} \
+    captions = (
+        {"true face": name}
+        | {f"{one}, step 30": one for one in (name, f"shuffled {name}")}
         | {one: one for one in ("prior", "attribute-oracle", "oracle-voice", "oracle-identity")}
-    assert [caption for caption, _ in shown.pictures] == list(captions)         # and no noise
+    )
+    assert [caption for caption, _ in shown.pictures] == list(captions)  # and no noise
     speakers = [caption.split("\n") for caption in shown.columns]
-    assert [split for split, _ in speakers] == 6 * ["seen speech"] + 4 * ["unseen speaker"]     # no more than there are
+    assert [split for split, _ in speakers] == 6 * ["seen speech"] + 4 * ["unseen speaker"]  # no more than there are
     assert len({speaker for _, speaker in speakers}) == 10
     for caption, faces in shown.pictures:
         for (split, speaker), face in zip(speakers, faces, strict=True):
@@ -51,8 +55,15 @@ def test_what_is_shown_is_what_was_scored(runs: dict[str, Path], tiny: Corpus, t
 
 def test_an_empty_split_shows_nothing(two_speakers: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["prior", "--no-controls", "--corpus", str(two_speakers.path), *ONLY_L1, "--out", str(tmp_path), "--sheet"]
-    both = evaluate_runs([], controls=["prior"], overrides=ONLY_L1, corpus_name=str(two_speakers.path),
-                         splits=["unseen_speech", "unseen_speaker"], add_controls=False, out=tmp_path)
+    both = evaluate_runs(
+        [],
+        controls=["prior"],
+        overrides=ONLY_L1,
+        corpus_name=str(two_speakers.path),
+        splits=["unseen_speech", "unseen_speaker"],
+        add_controls=False,
+        out=tmp_path,
+    )
     assert [caption.split("\n")[0] for caption in both.columns] == 2 * ["unseen speech"]
     capsys.readouterr()
     assert main(["evaluate", *words, str(tmp_path / "x.png"), "--split", "unseen_speaker"]) == 2
@@ -61,14 +72,24 @@ def test_an_empty_split_shows_nothing(two_speakers: Corpus, tmp_path: Path, caps
 
 
 def test_whom_faces_are_taken_for_is_drawn(tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["evaluate", "oracle-identity", "--no-controls", "--corpus", str(tiny.path), *ONLY_L1, "--out", str(tmp_path),
-             "--confusion", str(tmp_path / "taken")]
+    words = [
+        "evaluate",
+        "oracle-identity",
+        "--no-controls",
+        "--corpus",
+        str(tiny.path),
+        *ONLY_L1,
+        "--out",
+        str(tmp_path),
+        "--confusion",
+        str(tmp_path / "taken"),
+    ]
     assert main([*words, "--split", "train"]) == 2
     assert "--confusion: no picture" in capsys.readouterr().err
     named = "evaluation.metrics.identity_accuracy={name: identity_accuracy, steps: 1}"
-    assert main([*words, named, "--split", "train", "--split", "unseen_speaker"]) == 0      # who was not trained on is not named
+    assert main([*words, named, "--split", "train", "--split", "unseen_speaker"]) == 0  # who was not trained on is not named
     (path,) = (tmp_path / "taken").iterdir()
     assert path.name == "oracle-identity, seen_speech, 0.3 s.png"
     assert capsys.readouterr().out.splitlines()[-1] == str(path)
     with Image.open(path) as picture:
-        assert picture.width > 6 * 22       # a cell a training speaker
+        assert picture.width > 6 * 22  # a cell a training speaker

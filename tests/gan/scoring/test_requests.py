@@ -1,4 +1,3 @@
-
 import numpy as np
 import pytest
 
@@ -15,7 +14,7 @@ def test_every_speaker_of_the_split_is_asked_once_a_run(split: str, tiny: Corpus
     assert np.array_equal(asked.run, np.repeat([0, 1, 2], len(here)))
     assert (tiny.clips["split"][asked.clip] == SPLITS.index(split)).all()
     assert (tiny.clips["speaker"][asked.clip] == asked.speaker).all()
-    assert np.array_equal(asked.target, tiny.clips["face"][asked.clip])         # the aligned face
+    assert np.array_equal(asked.target, tiny.clips["face"][asked.clip])  # the aligned face
 
 
 def test_crops_are_of_their_clip_and_of_the_asked_length(tiny: Corpus) -> None:
@@ -27,9 +26,9 @@ def test_crops_are_of_their_clip_and_of_the_asked_length(tiny: Corpus) -> None:
         at = tiny.waveform(clip).tobytes().find((waveform / INT16_SCALE).astype(np.int16).tobytes())
         assert at >= 0
         starts.append(at)
-    assert len(set(starts)) > len(starts) / 2                                   # anywhere in the clip
+    assert len(set(starts)) > len(starts) / 2  # anywhere in the clip
     assert len({(c, s) for c, s in zip(asked.clip, starts, strict=True)}) == len(starts)
-    assert len(np.unique(asked.clip)) > 12                                      # another clip in another run
+    assert len(np.unique(asked.clip)) > 12  # another clip in another run
 
 
 def test_a_clip_that_is_too_short_is_taken_whole(tiny: Corpus) -> None:
@@ -44,7 +43,7 @@ def test_requests_come_from_the_seed(tiny: Corpus) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first.waveforms, again.waveforms, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first.waveforms, other.waveforms, strict=True))
     fewer = make_requests(tiny, "unseen_speech", 0.5, 2, 0)
-    assert np.array_equal(fewer.clip, first.clip[:24])                          # more runs only add to them
+    assert np.array_equal(fewer.clip, first.clip[:24])  # more runs only add to them
 
 
 def test_without_aligned_faces_any_of_the_speaker_and_split_is_right(two_speakers: Corpus) -> None:

@@ -34,8 +34,9 @@ def test_rows_say_everything_and_are_json(runs: dict[str, Path], tiny: Corpus) -
         (row,) = make_rows(found, system, of_run, Condition(tiny, SETTINGS, "unseen_speech", 0.3))
         assert set(row) == FIELDS
         assert json.loads(json.dumps(row, allow_nan=False)) == row
-        assert row["protocol"] \
-            == dict(name="default", runs=3, seconds=0.3, seed=0, face_size=64, speakers=12, num_faces=36, gallery=24)
+        assert row["protocol"] == dict(
+            name="default", runs=3, seconds=0.3, seed=0, face_size=64, speakers=12, num_faces=36, gallery=24
+        )
         assert (row["corpus"], row["corpus_checksum"], row["split"]) == ("toy-tiny", tiny.checksum, "unseen_speech")
         assert row["interval"][0] < row["value"] < row["interval"][1]
         assert row["higher_is_better"] is False
@@ -48,12 +49,14 @@ def test_few_faces_a_speaker_are_the_gallery_and_are_said(tiny: Corpus) -> None:
     found = {}
     for count in (None, 1):
         settings = replace(SETTINGS, faces_per_speaker=count)
-        trials = [evaluate_system(system, Condition(tiny, settings, "unseen_speech", seconds), 64).trial
-                  for system, seconds in ((Prior(), 0.5), (OracleIdentity(), 0.3))]
+        trials = [
+            evaluate_system(system, Condition(tiny, settings, "unseen_speech", seconds), 64).trial
+            for system, seconds in ((Prior(), 0.5), (OracleIdentity(), 0.3))
+        ]
         assert trials[0] is not None
         assert trials[1] is not None
-        assert np.array_equal(trials[0].gallery, trials[1].gallery)     # for all systems and lengths
-        assert len(trials[0].training) == 72                            # a judge learns from all
+        assert np.array_equal(trials[0].gallery, trials[1].gallery)  # for all systems and lengths
+        assert len(trials[0].training) == 72  # a judge learns from all
         found[count] = trials[0]
     assert np.array_equal(found[1].gallery_speaker, np.unique(found[None].gallery_speaker))
     assert np.array_equal(found[1].target, found[None].target)
@@ -64,8 +67,12 @@ def test_few_faces_a_speaker_are_the_gallery_and_are_said(tiny: Corpus) -> None:
 def test_rows_older_than_faces_per_speaker_are_tabled_with_new_ones(tiny: Corpus) -> None:
     def made(count: int | None, system: str) -> dict:
         settings = replace(SETTINGS, faces_per_speaker=count)
-        (row,) = make_rows(evaluate_system(Prior(), Condition(tiny, settings, "unseen_speech", 0.3), 64), Prior(), None,
-                           Condition(tiny, settings, "unseen_speech", 0.3))
+        (row,) = make_rows(
+            evaluate_system(Prior(), Condition(tiny, settings, "unseen_speech", 0.3), 64),
+            Prior(),
+            None,
+            Condition(tiny, settings, "unseen_speech", 0.3),
+        )
         return row | dict(system=system)
 
     before = made(None, "before")
@@ -76,7 +83,7 @@ def test_rows_older_than_faces_per_speaker_are_tabled_with_new_ones(tiny: Corpus
     one, other = sections([before, few])
     assert "faces per speaker" not in one.intro[0]
     assert "faces per speaker 1" in other.intro[0]
-    large = made(100, "all that there are")                             # equal numbers, but another protocol
+    large = made(100, "all that there are")  # equal numbers, but another protocol
     assert large["value"] == before["value"]
     assert len(sections([before, large])) == 2
 
@@ -98,15 +105,19 @@ def test_a_recipe_is_the_same_for_every_training_seed(runs: dict[str, Path], tin
     def recipe(system: str = "", **changes: object) -> str:
         """Of a run whose training differed so."""
         run = gan.load(runs["sf2f-64"])
-        run.config = replace(run.config, train=replace(run.config.train, **changes))    # type: ignore[arg-type]
+        run.config = replace(run.config, train=replace(run.config.train, **changes))  # type: ignore[arg-type]
         drawn = Drawn(run.generator, run.path.name)
         (row,) = make_rows(found, Shuffled(drawn) if system else drawn, run, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
         return row["recipe"]
 
     assert re.fullmatch("sf2f-64-[0-9a-f]{8}", recipe())
     assert recipe() == recipe(seed=1) == recipe(seed=2, device="cuda")
-    others = [recipe(batch_size=4), recipe(ema_decay=0.9), recipe(init_from="runs/a", init_modules=["encoder"]),
-              recipe(init_from="runs/b", init_modules=["encoder"], seed=1)]
+    others = [
+        recipe(batch_size=4),
+        recipe(ema_decay=0.9),
+        recipe(init_from="runs/a", init_modules=["encoder"]),
+        recipe(init_from="runs/b", init_modules=["encoder"], seed=1),
+    ]
     assert len({recipe(), *others}) == 5
     assert recipe("shuffled") == recipe("shuffled", seed=1) == f"shuffled {recipe()}"
     (row,) = make_rows(found, Prior(), None, Condition(tiny, SETTINGS, "unseen_speaker", 0.3))
@@ -190,9 +201,17 @@ for number in range(25):
 
 @pytest.mark.slow
 def test_two_processes_append_at_once_and_lose_nothing(tmp_path: Path) -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", APPEND, who, str(tmp_path)], stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[3], text=True)
-               for who in ("a", "b")]
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", APPEND, who, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=Path(__file__).parents[3],
+            text=True,
+        )
+        for who in ("a", "b")
+    ]
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
@@ -206,23 +225,27 @@ def test_two_processes_append_at_once_and_lose_nothing(tmp_path: Path) -> None:
     found = read_rows(tmp_path / "results.jsonl")
     for who, parts in (("a", 3), ("b", 3), ("both", 2)):
         assert sum(row["system"] == who for row in found) == 25 * parts
-    for who in ("a", "b"):          # rows of one call stand together, in order
-        assert [(row["number"], row["part"]) for row in found if row["system"] == who] \
-            == [(number, part) for number in range(25) for part in range(3)]
+    for who in ("a", "b"):  # rows of one call stand together, in order
+        assert [(row["number"], row["part"]) for row in found if row["system"] == who] == [
+            (number, part) for number in range(25) for part in range(3)
+        ]
     (scores_file,) = {row["scores"] for row in found if row["system"] == "both"}
     with np.load(scores_file) as scores:
         assert np.array_equal(scores["value"], np.arange(20_000))
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (b'{"a": 1}\n{"a": ', "line 2 is not a results row"),
-    (b'{"a": 1}\n\n{"a": 2}\n', "line 2 is not a results row"),
-    (b"3\n", "line 1 is not a results row"),
-    (b'"text"\n', "line 1 is not a results row"),
-    (b"[1]\n", "line 1 is not a results row"),
-    (b'{"scores": 3}\n', "line 1 is not a results row"),
-    (b"\xff\xfe\x00\n", "line 1 is not a results row"),
-])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"a": 1}\n{"a": ', "line 2 is not a results row"),
+        (b'{"a": 1}\n\n{"a": 2}\n', "line 2 is not a results row"),
+        (b"3\n", "line 1 is not a results row"),
+        (b'"text"\n', "line 1 is not a results row"),
+        (b"[1]\n", "line 1 is not a results row"),
+        (b'{"scores": 3}\n', "line 1 is not a results row"),
+        (b"\xff\xfe\x00\n", "line 1 is not a results row"),
+    ],
+)
 def test_a_line_that_is_no_row_is_named(content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_bytes(content)
     with pytest.raises(ValueError, match=said) as error:

@@ -27,8 +27,13 @@ def test_rows_go_by_the_labels_of_their_cells(two: Plan, tmp_path: Path) -> None
     found = rows(two, tmp_path)
     assert [(row["system"], row["recipe"], row["training_seed"]) for row in found] == [
         ("noise", "noise", 0),
-        *((f"{shuffled}{label}", f"{shuffled}{label}", seed) for label in ("full", "no L1") for seed in (0, 1)
-          for shuffled in ("", "shuffled "))]
+        *(
+            (f"{shuffled}{label}", f"{shuffled}{label}", seed)
+            for label in ("full", "no L1")
+            for seed in (0, 1)
+            for shuffled in ("", "shuffled ")
+        ),
+    ]
     assert "axes" not in found[0]
     assert [row["axes"] for row in found[1:]] == [{"variant": label} for label in ("full", "no L1") for _ in range(4)]
     assert [row["run"] for row in found[1:]] == [cell.name for cell in two.cells for _ in range(2)]
@@ -49,7 +54,8 @@ def test_scores_are_named_from_the_sweep_s_folder(two: Plan, tmp_path: Path) -> 
     collect(two, tmp_path)
     written = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["scores"] for row in written if "scores" in row] == [
-        f"cells/{here.path.name}/{here.results.name}/scores/{name}.npz" for name in ("run", "shuffled run")]
+        f"cells/{here.path.name}/{here.results.name}/scores/{name}.npz" for name in ("run", "shuffled run")
+    ]
 
 
 def test_rows_of_a_cell_come_when_it_is_done(two: Plan, tmp_path: Path) -> None:
@@ -67,11 +73,14 @@ def test_what_is_missing_says_why(two: Plan, tmp_path: Path) -> None:
     place(tmp_path, third).write(third)
     place(tmp_path, controls).write(controls)
     place(tmp_path, controls).fail("no memory")
-    with Lease.take(place(tmp_path, third).lease):                                      # type: ignore[union-attr]
+    with Lease.take(place(tmp_path, third).lease):  # type: ignore[union-attr]
         found = missing(two, tmp_path)
     assert [(row["system"], row.get("training_seed"), row["missing"], row["failed"]) for row in found] == [
-        ("controls", None, "no memory", True), ("full", 1, "A loss was not finite at step 2.", True),
-        ("no L1", 0, "running", False), ("no L1", 1, "waiting", False)]
+        ("controls", None, "no memory", True),
+        ("full", 1, "A loss was not finite at step 2.", True),
+        ("no L1", 0, "running", False),
+        ("no L1", 1, "waiting", False),
+    ]
 
 
 @pytest.mark.slow

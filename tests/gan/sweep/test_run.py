@@ -15,7 +15,7 @@ from gan.sweep.run import STARTS, Interrupted, run
 from tests.gan.sweep.conftest import finish
 
 Quick = Callable[..., Plan]
-Deed = Callable[[Path, Task], int | None]       # what becomes of a job, and its exit code
+Deed = Callable[[Path, Task], int | None]  # what becomes of a job, and its exit code
 
 
 def succeed(folder: Path, task: Task) -> int:
@@ -61,6 +61,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple
         launcher = Played(tmp_path, plan, deeds or {}, parallel)
         monkeypatch.setattr(running, "build", lambda *_, **__: launcher)
         return run(plan, tmp_path, retry), launcher
+
     return played
 
 
@@ -129,10 +130,17 @@ def test_a_changed_cell_is_done_anew_and_the_others_are_not(quick: Quick, tmp_pa
     assert launcher.started == [["batch_size 5, seed 0"]]
 
 
-@pytest.mark.parametrize(("code", "words"), [(-9, "was ended by signal 9 3 times without getting further (not enough memory?)"),
-                                             (143, "was ended by signal 15 3 times"), (None, "left the queue 3 times")])
-def test_a_task_that_is_killed_is_started_again_but_not_for_ever(quick: Quick, tmp_path: Path, play, code: int | None,
-                                                                 words: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-9, "was ended by signal 9 3 times without getting further (not enough memory?)"),
+        (143, "was ended by signal 15 3 times"),
+        (None, "left the queue 3 times"),
+    ],
+)
+def test_a_task_that_is_killed_is_started_again_but_not_for_ever(
+    quick: Quick, tmp_path: Path, play, code: int | None, words: str
+) -> None:
     plan = quick()
     failed, launcher = play(plan, {"sf2f-64-tiny, seed 0": lambda *_: code}, parallel=1)
     assert failed == 1
@@ -149,7 +157,7 @@ def test_a_task_that_is_killed_once_goes_on(quick: Quick, tmp_path: Path, play) 
 
 def test_a_task_that_another_sweep_has_taken_has_not_failed(quick: Quick, tmp_path: Path, play) -> None:
     def taken(folder: Path, task: Task) -> int:
-        finish(folder, task)        # by that other one, a moment later
+        finish(folder, task)  # by that other one, a moment later
         return TAKEN
 
     assert play(quick(), {"sf2f-64-tiny, seed 0": taken})[0] == 0
@@ -188,8 +196,11 @@ def test_a_sweep_above_its_budget_does_not_start(quick: Quick, tmp_path: Path, p
 @pytest.mark.slow
 def test_a_whole_sweep_with_a_bad_cell(quick: Quick, tmp_path: Path) -> None:
     """Processes, as a person starts them."""
-    plan = quick(variants={"full": {}, "hot": {"optimizer.generator.learning_rate": 1e30}}, launcher={"parallel": 2},
-                 evaluate={"splits": ["unseen_speaker"]})
+    plan = quick(
+        variants={"full": {}, "hot": {"optimizer.generator.learning_rate": 1e30}},
+        launcher={"parallel": 2},
+        evaluate={"splits": ["unseen_speaker"]},
+    )
     assert run(plan, tmp_path) == 1
     assert states(plan, tmp_path) == [DONE, DONE, FAILED]
     table = (tmp_path / "table.md").read_text(encoding="utf-8")

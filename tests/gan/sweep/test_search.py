@@ -25,8 +25,11 @@ from gan.sweep.task import perform
 from tests.gan.sweep.conftest import QUICK
 
 RATE, WIDTH, BATCH = "optimizer.generator.learning_rate", "encoder.embedding_dim", "train.batch_size"
-SPACE: dict[str, Any] = {RATE: {"low": 1e-5, "high": 1e-2, "log": True}, WIDTH: {"choices": [4, 8]},
-                         BATCH: {"low": 4, "high": 8, "step": 2}}
+SPACE: dict[str, Any] = {
+    RATE: {"low": 1e-5, "high": 1e-2, "log": True},
+    WIDTH: {"choices": [4, 8]},
+    BATCH: {"low": 4, "high": 8, "step": 2},
+}
 VALIDATED = {"train.validate_every": 2}
 
 
@@ -34,8 +37,10 @@ VALIDATED = {"train.validate_every": 2}
 def planned(quick: Callable[..., Plan]) -> Callable[..., Plan]:
     def made(**about: Any) -> Plan:
         sections = about.pop("sections", {})
-        return quick(set=VALIDATED | sections.pop("set", {}),
-                     search={"metric": "l1", "trials": 3, "parameters": SPACE} | about, **sections)
+        return quick(
+            set=VALIDATED | sections.pop("set", {}), search={"metric": "l1", "trials": 3, "parameters": SPACE} | about, **sections
+        )
+
     return made
 
 
@@ -45,6 +50,7 @@ def opened(planned: Callable[..., Plan], tmp_path: Path) -> Callable[..., Search
         found = open_search(planned(**about), folder)
         assert found is not None
         return found
+
     return made
 
 
@@ -84,19 +90,22 @@ def table(folder: Path) -> list[dict[str, str]]:
 # -- mistakes -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("about", "said"), [
-    ({"metric": ""}, "search.metric: none came"),
-    ({"metric": "frechet"}, "search.metric: frechet is no score of train.validate_metrics. Have: l1."),
-    ({"split": "unseen_speech"}, "search.split: 'unseen_speech' came. Allowed: val_speech, val_speaker."),
-    ({"mode": "least"}, "search.mode: 'least' came. Allowed: min, max."),
-    ({"trials": 0}, "search.trials: 0 came. Allowed: 1 or more."),
-    ({"trials": 10_000}, "budget.cells: 10,000 trials came, 200 are allowed"),
-    ({"prune": {"warmup_steps": -1}}, "search.prune.warmup_steps: -1 came"),
-    ({"sections": {"seeds": [0, 1]}}, "seeds: [0, 1] came"),
-    ({"sections": {"set": {"train.validate_every": None}}}, "train.validate_every: none came"),
-    ({"sections": {"set": {"train.validate_every": 7}}}, "train.validate_every: 7 came with train.steps 6"),
-    ({"sections": {"set": {BATCH: 0}}}, "train.batch_size: 0 came"),
-])
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"metric": ""}, "search.metric: none came"),
+        ({"metric": "frechet"}, "search.metric: frechet is no score of train.validate_metrics. Have: l1."),
+        ({"split": "unseen_speech"}, "search.split: 'unseen_speech' came. Allowed: val_speech, val_speaker."),
+        ({"mode": "least"}, "search.mode: 'least' came. Allowed: min, max."),
+        ({"trials": 0}, "search.trials: 0 came. Allowed: 1 or more."),
+        ({"trials": 10_000}, "budget.cells: 10,000 trials came, 200 are allowed"),
+        ({"prune": {"warmup_steps": -1}}, "search.prune.warmup_steps: -1 came"),
+        ({"sections": {"seeds": [0, 1]}}, "seeds: [0, 1] came"),
+        ({"sections": {"set": {"train.validate_every": None}}}, "train.validate_every: none came"),
+        ({"sections": {"set": {"train.validate_every": 7}}}, "train.validate_every: 7 came with train.steps 6"),
+        ({"sections": {"set": {BATCH: 0}}}, "train.batch_size: 0 came"),
+    ],
+)
 def test_bad_settings_are_named(about: dict[str, Any], said: str, opened: Callable[..., Search]) -> None:
     with pytest.raises(ValueError, match=r"^quick: ") as error:
         opened(**about)
@@ -104,27 +113,33 @@ def test_bad_settings_are_named(about: dict[str, Any], said: str, opened: Callab
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    ({}, "search.parameters: none came"),
-    ({"train.nothing": {"low": 1, "high": 2}}, "search.parameters.train.nothing: 1: train.nothing: no such key"),
-    ({"nothing.x": {"low": 1, "high": 2}}, "search.parameters.nothing.x: no key of a recipe"),
-    ({"evaluation.runs": {"choices": [1, 2]}}, "search.parameters.evaluation.runs: no key of a recipe"),
-    ({BATCH: [4, 8]}, "search.parameters.train.batch_size: [4, 8] came. Allowed: {low, high, log, step}, or {choices: [...]}."),
-    ({BATCH: {"low": 4, "hihg": 8}}, "hihg: no such key. Allowed: choices, low, high, step, log. Did you mean high?"),
-    ({BATCH: {"low": 4}}, "train.batch_size.high: None came. Allowed: a number."),
-    ({BATCH: {"low": "4", "high": 8}}, "train.batch_size.low: '4' came. Allowed: a number."),
-    ({BATCH: {"low": 8, "high": 4}}, "low 8, high 4 came. Allowed: low below high."),
-    ({BATCH: {"low": 4, "high": 8, "step": 3}}, "step: 3 does not lead from 4 to 8. Highest there is 7."),
-    ({BATCH: {"low": 4, "high": 8, "step": 0.5}}, "step: 0.5 came. Allowed: above 0, and whole where low and high are."),
-    ({RATE: {"low": 0.0, "high": 1.0, "log": True}}, "log: came with low 0"),
-    ({RATE: {"low": 1e-5, "high": 1.0, "log": "yes"}}, "log: 'yes' came. Allowed: true, false."),
-    ({WIDTH: {"choices": []}}, "search.parameters.encoder.embedding_dim: [] came"),
-    ({WIDTH: {"choices": [4], "low": 1}}, "choices, low came. Allowed: choices alone, or low and high."),
-    ({WIDTH: {"choices": [8, "many"]}}, "search.parameters.encoder.embedding_dim: many: "),
-    ({"encoder": {"choices": [{"name": "nothing"}]}}, "search.parameters.encoder: nothing: encoder.name: no file"),
-    ({"train.validate_every": {"low": 1, "high": 2}}, "changes train.validate_every, which trials must have in common"),
-    ({"recipe": {"choices": {"own": {"data.corpus": "toy:demo"}}}}, "changes data.corpus, which trials must have in common"),
-])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "search.parameters: none came"),
+        ({"train.nothing": {"low": 1, "high": 2}}, "search.parameters.train.nothing: 1: train.nothing: no such key"),
+        ({"nothing.x": {"low": 1, "high": 2}}, "search.parameters.nothing.x: no key of a recipe"),
+        ({"evaluation.runs": {"choices": [1, 2]}}, "search.parameters.evaluation.runs: no key of a recipe"),
+        (
+            {BATCH: [4, 8]},
+            "search.parameters.train.batch_size: [4, 8] came. Allowed: {low, high, log, step}, or {choices: [...]}.",
+        ),
+        ({BATCH: {"low": 4, "hihg": 8}}, "hihg: no such key. Allowed: choices, low, high, step, log. Did you mean high?"),
+        ({BATCH: {"low": 4}}, "train.batch_size.high: None came. Allowed: a number."),
+        ({BATCH: {"low": "4", "high": 8}}, "train.batch_size.low: '4' came. Allowed: a number."),
+        ({BATCH: {"low": 8, "high": 4}}, "low 8, high 4 came. Allowed: low below high."),
+        ({BATCH: {"low": 4, "high": 8, "step": 3}}, "step: 3 does not lead from 4 to 8. Highest there is 7."),
+        ({BATCH: {"low": 4, "high": 8, "step": 0.5}}, "step: 0.5 came. Allowed: above 0, and whole where low and high are."),
+        ({RATE: {"low": 0.0, "high": 1.0, "log": True}}, "log: came with low 0"),
+        ({RATE: {"low": 1e-5, "high": 1.0, "log": "yes"}}, "log: 'yes' came. Allowed: true, false."),
+        ({WIDTH: {"choices": []}}, "search.parameters.encoder.embedding_dim: [] came"),
+        ({WIDTH: {"choices": [4], "low": 1}}, "choices, low came. Allowed: choices alone, or low and high."),
+        ({WIDTH: {"choices": [8, "many"]}}, "search.parameters.encoder.embedding_dim: many: "),
+        ({"encoder": {"choices": [{"name": "nothing"}]}}, "search.parameters.encoder: nothing: encoder.name: no file"),
+        ({"train.validate_every": {"low": 1, "high": 2}}, "changes train.validate_every, which trials must have in common"),
+        ({"recipe": {"choices": {"own": {"data.corpus": "toy:demo"}}}}, "changes data.corpus, which trials must have in common"),
+    ],
+)
 def test_bad_parameters_are_named(given: dict[str, Any], said: str, opened: Callable[..., Search]) -> None:
     with pytest.raises(ValueError, match=r"^quick: ") as error:
         opened(parameters=given)
@@ -138,8 +153,9 @@ def test_a_search_has_no_axes(section: dict[str, Any], planned: Callable[..., Pl
         planned(sections=section)
 
 
-def test_a_sweep_without_one_needs_no_optuna(quick: Callable[..., Plan], planned: Callable[..., Plan], tmp_path: Path,
-                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_without_one_needs_no_optuna(
+    quick: Callable[..., Plan], planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert open_search(quick(), tmp_path) is None
     with pytest.raises(ValueError, match=r'Run pip install "voxface\[search\]"\.$'):
@@ -168,9 +184,14 @@ def test_trials_are_cells_of_the_space_scored_on_the_validation_split_only(opene
 
 @pytest.mark.slow
 def test_choices_may_be_named_changes_and_sections(opened: Callable[..., Search]) -> None:
-    search = opened(trials=1, parameters={"width": {"choices": {"narrow": {WIDTH: 4, BATCH: 4}}},
-                                          "optimizer.generator.epsilon": {"low": 1e-9, "high": 1e-8},
-                                          "optimizer.discriminator.epsilon": {"choices": [1e-8]}})
+    search = opened(
+        trials=1,
+        parameters={
+            "width": {"choices": {"narrow": {WIDTH: 4, BATCH: 4}}},
+            "optimizer.generator.epsilon": {"low": 1e-9, "high": 1e-8},
+            "optimizer.discriminator.epsilon": {"choices": [1e-8]},
+        },
+    )
     search.step(1)
     (task,) = trials(search)
     assert (task.config.encoder["embedding_dim"], task.config.train.batch_size) == (4, 4)
@@ -258,10 +279,13 @@ def test_the_best_becomes_the_cell_and_more_trials_may_follow(opened: Callable[.
     assert cell.config.evaluation.splits == ["unseen_speech", "unseen_speaker"]
     assert [task.kind for task in plan.tasks] == ["controls", "trial", "trial", "trial", "cell"]
     assert not opened(trials=4).known().cells
-    assert opened(mode="max").known().tasks == ()       # another study
+    assert opened(mode="max").known().tasks == ()  # another study
     search.close()
     assert [(row["state"], row["l1"], row["step"]) for row in table(tmp_path)] == [
-        ("done", "60.0", "2"), ("done", "40.0", "2"), ("done", "50.0", "2")]
+        ("done", "60.0", "2"),
+        ("done", "40.0", "2"),
+        ("done", "50.0", "2"),
+    ]
     assert (tmp_path / "search.png").stat().st_size > 1000
     said = status.table(plan, tmp_path, {task.id: place(tmp_path, task).state() for task in plan.tasks})
     assert f"Best l1 on val_speech of 3 of 3 trials: 40, {best.label}." in said
@@ -288,7 +312,7 @@ def test_one_that_falls_behind_is_given_up_after_its_warm_up(opened: Callable[..
     with again:
         opened(prune={"warmup_steps": 4, "startup_trials": 1}).step(0)
         assert found.state() == PRUNED
-    perform(tmp_path, bad.id)       # started all the same: does nothing
+    perform(tmp_path, bad.id)  # started all the same: does nothing
     assert not (found.run / "checkpoints").exists()
     search.step(0)
     search.close()
@@ -330,8 +354,9 @@ def test_values_that_come_again_are_not_trained_again(opened: Callable[..., Sear
 
 
 @pytest.mark.slow
-def test_a_combination_that_cannot_be_built_is_a_failed_trial(opened: Callable[..., Search], tmp_path: Path,
-                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_combination_that_cannot_be_built_is_a_failed_trial(
+    opened: Callable[..., Search], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     search = opened(trials=1, parameters={RATE: SPACE[RATE]})
 
     def cell(*_: object) -> Task:
@@ -373,8 +398,9 @@ class Here(Launcher):
 
 @pytest.mark.floor
 @pytest.mark.slow
-def test_a_whole_search(planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_search(
+    planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan = planned(trials=2)
     said = estimate.overview(plan, tmp_path)
     assert "Search: 2 trials for the smallest l1 on val_speech; none is stopped early." in said
@@ -396,13 +422,13 @@ def test_a_whole_search(planned: Callable[..., Plan], tmp_path: Path, monkeypatc
     rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     own = [row for row in rows if row["system"] == cell.label]
     assert {row["split"] for row in own} == {"unseen_speech", "unseen_speaker"}
-    assert {row["step"] for row in own} == {int(best["step"])}      # scored is what was compared
+    assert {row["step"] for row in own} == {int(best["step"])}  # scored is what was compared
     assert {row["control"] for row in rows} == {True, False}
-    for line in table(tmp_path):        # none of them has read a test split
+    for line in table(tmp_path):  # none of them has read a test split
         assert not list((tmp_path / line["folder"]).glob("results*"))
     status.show(plan, tmp_path)
     assert f"l1 {float(best['l1']):.4g} at step {best['step']}" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="has no log yet"):     # done in this process
+    with pytest.raises(ValueError, match="has no log yet"):  # done in this process
         status.log(plan, tmp_path, [f"trial={best['trial']}"])
 
 
@@ -434,8 +460,9 @@ def test_the_scheduler_stops_what_was_given_up(planned: Callable[..., Plan], tmp
 
 
 @pytest.mark.slow
-def test_killed_and_restarted_it_finds_the_same(planned: Callable[..., Plan], tmp_path: Path,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_and_restarted_it_finds_the_same(
+    planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The sweep and its running trial are killed once in a trial; the command again does the rest."""
     about, sets = {"metric": "l1", "trials": 2, "parameters": SPACE}, {"train.save_every": 1, "train.threads": 1}
     file = tmp_path / "killed.yaml"

@@ -40,8 +40,9 @@ def started(folder: Path, task: Task, before: str = "") -> subprocess.Popen[byte
     """The process a launcher starts, its output in the task's log. before: code that it runs first."""
     code = f"{before}\nimport sys; from gan.__main__ import main; sys.exit(main(sys.argv[1:]))"
     with open(place(folder, task).log, "ab") as log:
-        return subprocess.Popen([sys.executable, "-c", code, "sweep", "task", str(folder), task.id], stdout=log,
-                                stderr=subprocess.STDOUT)
+        return subprocess.Popen(
+            [sys.executable, "-c", code, "sweep", "task", str(folder), task.id], stdout=log, stderr=subprocess.STDOUT
+        )
 
 
 # -- done ---------------------------------------------------------------------------------------------------------------
@@ -56,28 +57,36 @@ def test_a_cell_is_trained_and_scored(quick: Quick, tmp_path: Path) -> None:
     perform(tmp_path, cell.id)
     assert here.state() == DONE
     assert sorted(path.name for path in here.path.iterdir() if not path.name.startswith(".")) == [
-        "config.yaml", f"results-{cell.scoring}", "run", "task.json", "tensorboard"]
+        "config.yaml",
+        f"results-{cell.scoring}",
+        "run",
+        "task.json",
+        "tensorboard",
+    ]
     assert here.done()["train_seconds"] > 0
     assert here.done()["evaluate_seconds"] > 0
     found = collect.rows(plan, tmp_path)
     assert [(row["system"], row["control"], row["split"], row["metric"]) for row in found] == [
-        (system, system != "full", split, "l1") for split in ("unseen_speech", "unseen_speaker")
-        for system in ("full", "shuffled full")]
+        (system, system != "full", split, "l1")
+        for split in ("unseen_speech", "unseen_speaker")
+        for system in ("full", "shuffled full")
+    ]
     assert {row["training_seed"] for row in found} == {3}
     assert {row["weights"] for row in found} == {checkpoint.of_run(here.run).weights_checksum}
     assert all(np.load(row["scores"])["value"].size for row in found)
 
 
 def test_a_task_that_is_done_is_not_done_again(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cell, = quick().cells
+    (cell,) = quick().cells
     finish(tmp_path, cell)
     monkeypatch.setattr(tasks, "train_at", None)
     perform(tmp_path, cell.id)
 
 
 @pytest.mark.slow
-def test_under_another_protocol_a_cell_is_scored_again_and_not_trained(quick: Quick, tmp_path: Path,
-                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_another_protocol_a_cell_is_scored_again_and_not_trained(
+    quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = (quick(variants={"full": {}}, evaluate={"splits": ["unseen_speaker"], "runs": runs}) for runs in (1, 2))
     put(tmp_path, one.cells[0])
     perform(tmp_path, one.cells[0].id)
@@ -88,7 +97,7 @@ def test_under_another_protocol_a_cell_is_scored_again_and_not_trained(quick: Qu
     monkeypatch.setattr(Trainer, "one_step", None)
     perform(tmp_path, other.cells[0].id)
     found = [collect.rows(plan, tmp_path) for plan in (one, other)]
-    assert [{row["protocol"]["runs"] for row in rows} for rows in found] == [{1}, {2}]      # both are there
+    assert [{row["protocol"]["runs"] for row in rows} for rows in found] == [{1}, {2}]  # both are there
     assert {row["weights"] for rows in found for row in rows} == {weights}
 
 
@@ -121,12 +130,14 @@ def test_rows_of_an_evaluation_that_was_stopped_are_not_kept(quick: Quick, tmp_p
 
 
 @pytest.mark.slow
-def test_a_cell_starts_from_its_stage_and_a_stage_may_be_a_cell(quick: Quick, tmp_path: Path,
-                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_starts_from_its_stage_and_a_stage_may_be_a_cell(
+    quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "first.yaml").write_text("base: sf2f-64-tiny\nlosses: {perceptual: null}\ntrain: {steps: 6}\n", encoding="utf-8")
-    (tmp_path / "second.yaml").write_text("base: sf2f-64-tiny\ntrain: {init_from: first.yaml, init_modules: [encoder]}\n",
-                                          encoding="utf-8")
+    (tmp_path / "second.yaml").write_text(
+        "base: sf2f-64-tiny\ntrain: {init_from: first.yaml, init_modules: [encoder]}\n", encoding="utf-8"
+    )
     plan = quick(grid={"base": ["first.yaml", "second.yaml"]}, set={"train.frozen": []})
     frozen = quick(base="second.yaml", set={"train.frozen": ["encoder"]})
     folder = tmp_path / "sweep"
@@ -149,7 +160,7 @@ def test_a_cell_starts_from_its_stage_and_a_stage_may_be_a_cell(quick: Quick, tm
 
 
 def test_a_task_somebody_else_does_is_left_to_them(quick: Quick, tmp_path: Path) -> None:
-    cell, = quick().cells
+    (cell,) = quick().cells
     here = put(tmp_path, cell)
     with Lease.take(here.lease), pytest.raises(Taken, match=here.path.name) as caught:  # type: ignore[union-attr]
         perform(tmp_path, cell.id)
@@ -165,7 +176,7 @@ def test_a_task_there_is_not(tmp_path: Path, quick: Quick, task_id: str) -> None
 
 
 def test_a_task_asked_to_stop_has_not_failed(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cell, = quick().cells
+    (cell,) = quick().cells
     here = put(tmp_path, cell)
 
     def stopped(*_: Any) -> None:
@@ -182,8 +193,11 @@ def test_a_task_asked_to_stop_has_not_failed(quick: Quick, tmp_path: Path, monke
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_cell_interrupted_anywhere_ends_as_if_undisturbed(quick: Quick, tmp_path: Path, number: signal.Signals) -> None:
     """Interrupted in its training, and once more in its evaluation."""
-    plan = quick(variants={"full": {}}, evaluate={"runs": 4, "seconds": [0.5, 0.6]},
-                 set={"train.steps": 120, "train.save_every": 10, "optimizer.decay_from": 40, "train.threads": 1})
+    plan = quick(
+        variants={"full": {}},
+        evaluate={"runs": 4, "seconds": [0.5, 0.6]},
+        set={"train.steps": 120, "train.save_every": 10, "optimizer.decay_from": 40, "train.threads": 1},
+    )
     cell = plan.cells[0]
     undisturbed, here = put(tmp_path / "a", cell), put(tmp_path / "b", cell)
     perform(tmp_path / "a", cell.id)
@@ -204,8 +218,13 @@ def test_a_cell_interrupted_anywhere_ends_as_if_undisturbed(quick: Quick, tmp_pa
     assert started(tmp_path / "b", cell).wait() == 0
 
     assert checkpoint.of_run(here.run).weights_checksum == checkpoint.of_run(undisturbed.run).weights_checksum
-    found, expected = ([{key: value for key, value in row.items() if key not in ("train_seconds", "scores")}
-                        for row in collect.rows(plan, folder)] for folder in (tmp_path / "b", tmp_path / "a"))
+    found, expected = (
+        [
+            {key: value for key, value in row.items() if key not in ("train_seconds", "scores")}
+            for row in collect.rows(plan, folder)
+        ]
+        for folder in (tmp_path / "b", tmp_path / "a")
+    )
     assert found == expected
     assert len(found) == 8
 
@@ -235,7 +254,7 @@ def test_a_loss_that_is_not_finite(quick: Quick, tmp_path: Path) -> None:
 
 def test_a_corpus_that_has_lost_a_file(quick: Quick, tmp_path: Path) -> None:
     shutil.copytree(open_corpus("toy:tiny").path, tmp_path / "corpus")
-    cell, = quick(set={"data.corpus": str(tmp_path / "corpus")}).cells
+    (cell,) = quick(set={"data.corpus": str(tmp_path / "corpus")}).cells
     lost = next(path for path in sorted((tmp_path / "corpus").rglob("*")) if path.is_file() and path.name.startswith("audio"))
     lost.unlink()
     reason = failed(tmp_path, cell, Exception)
@@ -244,15 +263,19 @@ def test_a_corpus_that_has_lost_a_file(quick: Quick, tmp_path: Path) -> None:
 
 def test_a_corpus_that_is_gone(quick: Quick, tmp_path: Path) -> None:
     shutil.copytree(open_corpus("toy:tiny").path, tmp_path / "corpus")
-    cell, = quick(set={"data.corpus": str(tmp_path / "corpus")}).cells
+    (cell,) = quick(set={"data.corpus": str(tmp_path / "corpus")}).cells
     shutil.rmtree(tmp_path / "corpus")
     assert failed(tmp_path, cell, ValueError).startswith(f"data.corpus: {tmp_path / 'corpus'} has no corpus.json")
 
 
-@pytest.mark.parametrize("error", [
-    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nSee documentation"),
-    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes."),
-    MemoryError("Unable to allocate 7 TiB for an array")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nSee documentation"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes."),
+        MemoryError("Unable to allocate 7 TiB for an array"),
+    ],
+)
 def test_too_little_memory_is_called_so(quick: Quick, tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def train_at(*_: Any) -> None:
         raise error
@@ -265,7 +288,7 @@ def test_too_little_memory_is_called_so(quick: Quick, tmp_path: Path, error: Exc
 
 @pytest.mark.slow
 def test_an_absurd_batch_runs_out_of_memory(quick: Quick, tmp_path: Path) -> None:
-    cell, = quick(set={"train.batch_size": 100_000}).cells
+    (cell,) = quick(set={"train.batch_size": 100_000}).cells
     here = put(tmp_path, cell)
     limit = """
 import resource
@@ -288,7 +311,7 @@ def test_any_other_error_is_named_by_its_kind(quick: Quick, tmp_path: Path, monk
 
 
 def test_a_failed_task_may_be_done_again(quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cell, = quick().cells
+    (cell,) = quick().cells
     here = put(tmp_path, cell)
     here.fail("no disk")
     monkeypatch.setattr(tasks, "train_at", lambda *_: None)

@@ -25,7 +25,7 @@ from gan.training.start import train, train_at
 
 ROOT = Path(__file__).parents[3]
 MADE = ROOT / "tests" / "fixtures" / "33ff0c6"
-RUN = Path("trained/recipe-abcbf983")       # at step 2
+RUN = Path("trained/recipe-abcbf983")  # at step 2
 TRAIN = ["train", "recipe.yaml", "--runs", "trained"]
 
 
@@ -37,8 +37,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def started(*words: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, *launcher, "-m", "gan", *TRAIN, *words], text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, *launcher, "-m", "gan", *TRAIN, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def steps_logged() -> list[int]:
@@ -64,10 +65,13 @@ def test_the_second_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -
         assert main([*TRAIN, "train.steps=4"]) == 2
         said = capsys.readouterr()
         assert said.out == ""
-        assert re.fullmatch(rf"voxface: {RUN}: process {os.getpid()} on {platform.node()} trains it, since \d{{4}}-\S+\. "
-                            r"Wait for it, or stop it; if it is there no more, try again in 60 s\.\n", said.err)
+        assert re.fullmatch(
+            rf"voxface: {RUN}: process {os.getpid()} on {platform.node()} trains it, since \d{{4}}-\S+\. "
+            r"Wait for it, or stop it; if it is there no more, try again in 60 s\.\n",
+            said.err,
+        )
         assert steps_logged() == [1, 2]
-        assert main(TRAIN) == 0                         # a finished run is nobody's
+        assert main(TRAIN) == 0  # a finished run is nobody's
         assert "Already at step 2" in capsys.readouterr().out
     assert main([*TRAIN, "train.steps=4"]) == 0
     assert steps_logged() == [1, 2, 3, 4]
@@ -138,7 +142,8 @@ def test_several_processes_are_one_training() -> None:
         _, said = refused.communicate(timeout=120)
     assert refused.returncode != 0
     assert [line for line in said.splitlines() if line.startswith("voxface: ")] == [
-        line for line in said.splitlines() if "trains it, since" in line]
+        line for line in said.splitlines() if "trains it, since" in line
+    ]
     assert said.count("trains it, since") == 1
     assert steps_logged() == [1, 2]
     going_on = started("train.steps=4", launcher=torchrun)

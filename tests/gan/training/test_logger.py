@@ -42,20 +42,21 @@ def eight_steps(tmp_path: Path) -> Path:
 
 def test_scalars_of_any_kind_are_fetched_and_kept(tmp_path: Path) -> None:
     with closing(Logger(tmp_path, 0)) as logger:
-        numbers = logger.scalars(3, {"a": torch.tensor([0.25]), "b": 1.5, "c": torch.tensor(2, dtype=torch.bfloat16),
-                                     "d": 1 / 3})
+        numbers = logger.scalars(3, {"a": torch.tensor([0.25]), "b": 1.5, "c": torch.tensor(2, dtype=torch.bfloat16), "d": 1 / 3})
         assert numbers == {"a": 0.25, "b": 1.5, "c": 2.0, "d": 1 / 3}
-        assert lines(tmp_path) == [{"step": 3, "a": 0.25, "b": 1.5, "c": 2.0, "d": 0.333333}]   # there before it is closed
+        assert lines(tmp_path) == [{"step": 3, "a": 0.25, "b": 1.5, "c": 2.0, "d": 0.333333}]  # there before it is closed
         assert logger.scalars(4, {"b": 0.5}) == {"b": 0.5}
     assert [event.step for event in events(tmp_path).Scalars("b")] == [3, 4]
 
 
 def test_a_resumed_log_forgets_what_came_after(eight_steps: Path) -> None:
     log(eight_steps, 5, range(6, 11), 100.0)
-    assert [(line["step"], line["loss/g"]) for line in lines(eight_steps)] \
-        == [(s, s) for s in range(1, 6)] + [(s, 100 + s) for s in range(6, 11)]
-    assert [(event.step, event.value) for event in events(eight_steps).Scalars("loss/g")] \
-        == [(s, s) for s in range(1, 6)] + [(s, 100 + s) for s in range(6, 11)]
+    assert [(line["step"], line["loss/g"]) for line in lines(eight_steps)] == [(s, s) for s in range(1, 6)] + [
+        (s, 100 + s) for s in range(6, 11)
+    ]
+    assert [(event.step, event.value) for event in events(eight_steps).Scalars("loss/g")] == [(s, s) for s in range(1, 6)] + [
+        (s, 100 + s) for s in range(6, 11)
+    ]
 
 
 def test_a_log_begun_again_is_new(eight_steps: Path) -> None:
@@ -84,7 +85,7 @@ def test_pictures_voices_and_words(tmp_path: Path) -> None:
         logger.hparams(load("wav2pix-64"), {"l1": 3.0})
     found = events(tmp_path)
     (picture,) = found.Images("image/real")
-    assert (picture.width, picture.height) == (16, 8)       # two faces side by side
+    assert (picture.width, picture.height) == (16, 8)  # two faces side by side
     assert len(found.Audio("voice/0-ana")) == 1
     assert found.Scalars("final/l1")[0].value == 3.0
     (labels,) = (tmp_path / "tensorboard").rglob("metadata.tsv")

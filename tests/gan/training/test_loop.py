@@ -22,9 +22,21 @@ from tests.recipes import SMALL
 
 
 def config(recipe: str = "wav2pix-64", *overrides: str) -> Config:
-    return load(recipe, [*SMALL[recipe], "data.corpus=toy:tiny", "train.batch_size=4", "train.steps=7", "train.save_every=2",
-                         "train.device=cpu", "logging.images_every=3", "logging.num_images=2", "logging.embeddings=5",
-                         *overrides])
+    return load(
+        recipe,
+        [
+            *SMALL[recipe],
+            "data.corpus=toy:tiny",
+            "train.batch_size=4",
+            "train.steps=7",
+            "train.save_every=2",
+            "train.device=cpu",
+            "logging.images_every=3",
+            "logging.num_images=2",
+            "logging.embeddings=5",
+            *overrides,
+        ],
+    )
 
 
 def final_weights(run: Path) -> dict[str, torch.Tensor]:
@@ -51,12 +63,17 @@ def broken_at(step: int, monkeypatch: pytest.MonkeyPatch, action) -> None:
 
 @pytest.mark.floor
 @pytest.mark.slow
-@pytest.mark.parametrize(("recipe", "overrides"), [
-    ("wav2pix-64", ["train.ema_decay=0.9"]),
-    ("sf2f-64", ["optimizer.decay_from=2", "train.freeze_norm_from=4", "train.initialisation=normal"])])
+@pytest.mark.parametrize(
+    ("recipe", "overrides"),
+    [
+        ("wav2pix-64", ["train.ema_decay=0.9"]),
+        ("sf2f-64", ["optimizer.decay_from=2", "train.freeze_norm_from=4", "train.initialisation=normal"]),
+    ],
+)
 @pytest.mark.parametrize("at", [1, 3, 6])
-def test_a_resumed_run_equals_an_undisturbed_one(recipe: str, overrides: list[str], at: int, tiny: Corpus, tmp_path: Path,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_equals_an_undisturbed_one(
+    recipe: str, overrides: list[str], at: int, tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = train(config(recipe, *overrides), "r", tmp_path / "whole")
 
     def crash() -> None:
@@ -92,8 +109,7 @@ train(config(), "r", Path({runs!r}))
 def test_kill_9_and_resume(tiny: Corpus, tmp_path: Path) -> None:
     whole = train(config("wav2pix-64", f"train.threads={torch.get_num_threads()}"), "r", tmp_path / "whole")
     script = KILLED.format(runs=str(tmp_path / "killed"))
-    killed = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True,
-                            cwd=Path(__file__).parents[3])
+    killed = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, cwd=Path(__file__).parents[3])
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     resumed = train(config("wav2pix-64", f"train.threads={torch.get_num_threads()}"), "r", tmp_path / "killed")
     assert same(whole, resumed)
@@ -115,8 +131,9 @@ def test_signals_save_and_stop(number: signal.Signals, tiny: Corpus, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tiny: Corpus, tmp_path: Path,
-                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(
+    tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = Trainer.one_step
 
     def one_step(self: Trainer, batch, measure: bool):
@@ -135,8 +152,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tiny: Corpus
 
 
 @pytest.mark.slow
-def test_more_steps_go_on_and_the_same_steps_do_nothing(tiny: Corpus, tmp_path: Path,
-                                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_more_steps_go_on_and_the_same_steps_do_nothing(tiny: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     short = train(config("wav2pix-64", "train.steps=3"), "r", tmp_path)
     longer = train(config("wav2pix-64", "train.steps=7"), "r", tmp_path)
     assert short == longer
@@ -148,8 +164,11 @@ def test_more_steps_go_on_and_the_same_steps_do_nothing(tiny: Corpus, tmp_path: 
 @pytest.mark.floor
 @pytest.mark.slow
 def test_what_a_run_leaves(tiny: Corpus, tmp_path: Path) -> None:
-    run = train(config("wav2pix-64", "train.ema_decay=0.9", "train.validate_every=4",
-                       "evaluation.runs=1", "train.keep_last=1"), "r", tmp_path)
+    run = train(
+        config("wav2pix-64", "train.ema_decay=0.9", "train.validate_every=4", "evaluation.runs=1", "train.keep_last=1"),
+        "r",
+        tmp_path,
+    )
     assert from_dict(yaml.safe_load((run / "config.yaml").read_text())).train.ema_decay == 0.9
     assert {"torch", "commit", "threads"} <= set(json.loads((run / "environment.json").read_text()))
     best = json.loads((run / "best.json").read_text())
@@ -159,8 +178,18 @@ def test_what_a_run_leaves(tiny: Corpus, tmp_path: Path) -> None:
     events = EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0, "audio": 0})
     events.Reload()
     tags = events.Tags()
-    assert {"loss/g", "loss/d", "loss/g/pixel", "score/conditional/real", "score/conditional/fake", "gradient/g",
-            "score/conditional/mismatched", "gradient/d", "speed/samples_per_second", "metric/l1"} <= set(tags["scalars"])
+    assert {
+        "loss/g",
+        "loss/d",
+        "loss/g/pixel",
+        "score/conditional/real",
+        "score/conditional/fake",
+        "gradient/g",
+        "score/conditional/mismatched",
+        "gradient/d",
+        "speed/samples_per_second",
+        "metric/l1",
+    } <= set(tags["scalars"])
     assert {"image/real", "image/fake", "image/ema"} <= set(tags["images"])
     assert len(tags["audio"]) == 2
     assert any(tag.startswith("config") for tag in tags["tensors"])
@@ -169,18 +198,21 @@ def test_what_a_run_leaves(tiny: Corpus, tmp_path: Path) -> None:
     assert lines[-1]["step"] == 7
 
 
-@pytest.mark.parametrize(("overrides", "said"), [
-    (["train.best.metric=nothing", "train.validate_every=1"], "train.best.metric"),
-    (["train.validate_metrics=[nothing]", "train.validate_every=1"], "train.validate_metrics"),
-    (["optimizer.decay_spares=[nobody]"], "no discriminator nobody"),
-    (["train.device=cuda:99"], "train.device: cuda:99"),
-    (["train.device=abacus"], "train.device: abacus"),
-    (["data.corpus=nowhere"], "nowhere has no corpus.json"),
-    (["data.corpus=toy:tinny"], "Did you mean tiny?"),
-    (["losses.adversarial.discriminators=[image]"], "losses.adversarial.discriminators: no discriminator image"),
-    (["discriminators.conditional.image_size=128"], "decoder.image_size is 64 px"),
-    (["data.clip_seconds=[1.0, 1.0]"], "encoder.num_samples is 4096"),
-])
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["train.best.metric=nothing", "train.validate_every=1"], "train.best.metric"),
+        (["train.validate_metrics=[nothing]", "train.validate_every=1"], "train.validate_metrics"),
+        (["optimizer.decay_spares=[nobody]"], "no discriminator nobody"),
+        (["train.device=cuda:99"], "train.device: cuda:99"),
+        (["train.device=abacus"], "train.device: abacus"),
+        (["data.corpus=nowhere"], "nowhere has no corpus.json"),
+        (["data.corpus=toy:tinny"], "Did you mean tiny?"),
+        (["losses.adversarial.discriminators=[image]"], "losses.adversarial.discriminators: no discriminator image"),
+        (["discriminators.conditional.image_size=128"], "decoder.image_size is 64 px"),
+        (["data.clip_seconds=[1.0, 1.0]"], "encoder.num_samples is 4096"),
+    ],
+)
 def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_path: Path) -> None:
     with pytest.raises(ValueError) as error:
         train(config("wav2pix-64", *overrides), "r", tmp_path)
@@ -189,22 +221,37 @@ def test_mistakes_are_named(overrides: list[str], said: str, tiny: Corpus, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("overrides", "steps", "factors"), [
-    ([], [0, 1, 6, 99], [1, 1, 1, 1]),
-    # From step 2 of 10 down to a fifth: each step a tenth less.
-    (["optimizer.decay_from=2", "optimizer.decay_to=0.2"], [0, 2, 3, 6, 9, 10], [1, 1, 0.9, 0.6, 0.3, 0.2]),
-    (["optimizer.decay_from=0"], [0, 5, 10], [1, 0.5005, 0.001]),
-    (["optimizer.decay_from=10"], [0, 9, 10], [1, 1, 1]),
-    (["optimizer.inverse_decay=0.5"], [0, 1, 2, 6, 18], [1, 2 / 3, 0.5, 0.25, 0.1]),
-    (["optimizer.step_decay=[0.5, 3]"], [0, 2, 3, 5, 6, 9], [1, 1, 0.5, 0.5, 0.25, 0.125]),
-    (["optimizer.step_decay=[0.95, 1]"], [0, 1, 2], [1, 0.95, 0.9025]),
-])
-def test_learning_rates_by_hand(overrides: list[str], steps: list[int], factors: list[float], tiny: Corpus,
-                                tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("overrides", "steps", "factors"),
+    [
+        ([], [0, 1, 6, 99], [1, 1, 1, 1]),
+        # From step 2 of 10 down to a fifth: each step a tenth less.
+        (["optimizer.decay_from=2", "optimizer.decay_to=0.2"], [0, 2, 3, 6, 9, 10], [1, 1, 0.9, 0.6, 0.3, 0.2]),
+        (["optimizer.decay_from=0"], [0, 5, 10], [1, 0.5005, 0.001]),
+        (["optimizer.decay_from=10"], [0, 9, 10], [1, 1, 1]),
+        (["optimizer.inverse_decay=0.5"], [0, 1, 2, 6, 18], [1, 2 / 3, 0.5, 0.25, 0.1]),
+        (["optimizer.step_decay=[0.5, 3]"], [0, 2, 3, 5, 6, 9], [1, 1, 0.5, 0.5, 0.25, 0.125]),
+        (["optimizer.step_decay=[0.95, 1]"], [0, 1, 2], [1, 0.95, 0.9025]),
+    ],
+)
+def test_learning_rates_by_hand(
+    overrides: list[str], steps: list[int], factors: list[float], tiny: Corpus, tmp_path: Path
+) -> None:
     """Of both halves, in any order of steps (a run goes on anywhere); a spared discriminator keeps its own."""
-    made = Trainer(config("sf2f-64", "train.steps=10", "optimizer.generator.learning_rate=0.4",
-                          "optimizer.discriminator.learning_rate=0.8", "optimizer.decay_spares=[identity]",
-                          "optimizer.decay_from=null", *overrides), tiny, tmp_path, torch.device("cpu"))
+    made = Trainer(
+        config(
+            "sf2f-64",
+            "train.steps=10",
+            "optimizer.generator.learning_rate=0.4",
+            "optimizer.discriminator.learning_rate=0.8",
+            "optimizer.decay_spares=[identity]",
+            "optimizer.decay_from=null",
+            *overrides,
+        ),
+        tiny,
+        tmp_path,
+        torch.device("cpu"),
+    )
     names = list(made.model.discriminators)
     for step, factor in [*zip(steps, factors, strict=True), (steps[0], factors[0])]:
         made.step = step
@@ -214,9 +261,15 @@ def test_learning_rates_by_hand(overrides: list[str], steps: list[int], factors:
         assert rates == pytest.approx({"image": 0.8 * factor, "identity": 0.8})
 
 
-@pytest.mark.parametrize("schedules", [
-    ["decay_from=2", "inverse_decay=0.5"], ["decay_from=0", "step_decay=[0.5, 3]"], ["inverse_decay=0.0", "step_decay=[0.5, 3]"],
-    ["decay_from=2", "inverse_decay=0.5", "step_decay=[0.5, 3]"]])
+@pytest.mark.parametrize(
+    "schedules",
+    [
+        ["decay_from=2", "inverse_decay=0.5"],
+        ["decay_from=0", "step_decay=[0.5, 3]"],
+        ["inverse_decay=0.0", "step_decay=[0.5, 3]"],
+        ["decay_from=2", "inverse_decay=0.5", "step_decay=[0.5, 3]"],
+    ],
+)
 def test_schedules_exclude_each_other(schedules: list[str]) -> None:
     with pytest.raises(ValueError, match=r"^optimizer: decay_from, inverse_decay and step_decay") as error:
         config("sf2f-64", "optimizer.decay_from=null", *(f"optimizer.{schedule}" for schedule in schedules))
@@ -229,11 +282,22 @@ def test_a_step_decay_is_a_factor_and_a_number_of_steps(came: str) -> None:
         config("sf2f-64", "optimizer.decay_from=null", f"optimizer.step_decay={came}")
 
 
-@pytest.mark.filterwarnings("ignore")       # the compiler's own
-@pytest.mark.parametrize(("recipe", "key"), [
-    ("sf2f-64", "train.precision=bfloat16"), ("sf2f-64", "train.channels_last=true"),
-    pytest.param("wav2pix-64", "train.compile=true", marks=[pytest.mark.slow, pytest.mark.skipif(
-        shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")])])
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+@pytest.mark.parametrize(
+    ("recipe", "key"),
+    [
+        ("sf2f-64", "train.precision=bfloat16"),
+        ("sf2f-64", "train.channels_last=true"),
+        pytest.param(
+            "wav2pix-64",
+            "train.compile=true",
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler"),
+            ],
+        ),
+    ],
+)
 def test_fast_paths_learn_the_same(recipe: str, key: str, tiny: Corpus, tmp_path: Path) -> None:
     """These keys are other roundings of the same training: losses agree to a few percent after some steps."""
     # Nothing is drawn in between: that would be compiled once more, in evaluation mode.
@@ -251,8 +315,18 @@ def test_fast_paths_learn_the_same(recipe: str, key: str, tiny: Corpus, tmp_path
 @pytest.mark.slow
 def test_overfits_four_pairs(tiny: Corpus, tmp_path: Path) -> None:
     """The machinery learns: pixel loss on a handful of speakers falls far below its start."""
-    run = train(config("sf2f-64", "train.steps=60", "train.save_every=60", "logging.images_every=60", "decoder.width=64",
-                       "optimizer.generator.learning_rate=0.01"), "r", tmp_path)
+    run = train(
+        config(
+            "sf2f-64",
+            "train.steps=60",
+            "train.save_every=60",
+            "logging.images_every=60",
+            "decoder.width=64",
+            "optimizer.generator.learning_rate=0.01",
+        ),
+        "r",
+        tmp_path,
+    )
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["loss/g/pixel"] < 0.6 * lines[0]["loss/g/pixel"]
 
@@ -260,6 +334,7 @@ def test_overfits_four_pairs(tiny: Corpus, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_step_is_validated_before_it_is_saved(tiny: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in between, a run that went on from it would have no value of it."""
+
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 

@@ -13,7 +13,7 @@ from gan.recipes import load
 from gan.training.start import train
 
 MADE = Path(__file__).parents[2] / "fixtures" / "33ff0c6"
-OLD = "trained/recipe-abcbf983"     # made before checkpoints knew their people
+OLD = "trained/recipe-abcbf983"  # made before checkpoints knew their people
 
 
 @pytest.fixture
@@ -31,12 +31,16 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str
         info = json.loads(Path(name, "corpus.json").read_text())
         Path(name, "corpus.json").write_text(json.dumps(info | {"name": name, "checksum": name}))
         return name
+
     return copied
 
 
 def start_from(run: str | Path, corpus: str, *modules: str) -> Path:
-    return train(load("recipe.yaml", [f"data.corpus={corpus}", f"train.init_from={run}",
-                                      f"train.init_modules=[{','.join(modules)}]"]), "next", Path("runs"))
+    return train(
+        load("recipe.yaml", [f"data.corpus={corpus}", f"train.init_from={run}", f"train.init_modules=[{','.join(modules)}]"]),
+        "next",
+        Path("runs"),
+    )
 
 
 @pytest.mark.slow
@@ -75,5 +79,8 @@ def test_an_older_checkpoint_goes_by_its_corpus(corpus) -> None:
 
 def test_which_parts_name_people() -> None:
     config = load("sf2f-64-tiny")
-    assert [part for part in ("encoder", "decoder", "discriminators", "discriminators.image", "discriminators.identity")
-            if names_people(config, part)] == ["discriminators", "discriminators.identity"]
+    assert [
+        part
+        for part in ("encoder", "decoder", "discriminators", "discriminators.image", "discriminators.identity")
+        if names_people(config, part)
+    ] == ["discriminators", "discriminators.identity"]

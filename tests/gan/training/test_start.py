@@ -67,7 +67,8 @@ def test_a_stage_may_be_a_recipe_of_ones_own(folder: Path, tiny: Corpus, tmp_pat
 def test_a_recipe_that_starts_from_itself_is_refused(tmp_path: Path) -> None:
     for name, before in (("a", "b"), ("b", "a")):
         (tmp_path / f"{name}.yaml").write_text(
-            f"base: sf2f-64-tiny\ntrain: {{init_from: {tmp_path / before}.yaml, init_modules: [encoder]}}\n")
+            f"base: sf2f-64-tiny\ntrain: {{init_from: {tmp_path / before}.yaml, init_modules: [encoder]}}\n"
+        )
     with pytest.raises(ValueError, match=r"train\.init_from: .*b\.yaml .*itself"):
         train(load(tmp_path / "a.yaml", QUICK), "a", tmp_path)
 
@@ -110,7 +111,7 @@ def test_the_hash_knows_the_weights_a_run_starts_from(folder: Path, tmp_path: Pa
     stage_1 = only(folder, "sf2f-64-tiny")
     fuser = only(folder, "sf2f-64-fuser-tiny")
     by_path = run_of("sf2f-64-fuser-tiny", tmp_path, f"train.init_from={stage_1}")
-    assert by_path.name == fuser.name           # the same start, however it is named
+    assert by_path.name == fuser.name  # the same start, however it is named
     other = run_of("sf2f-64-tiny", tmp_path, "train.seed=5")
     assert run_of("sf2f-64-fuser-tiny", tmp_path, f"train.init_from={other}").name != fuser.name
 
@@ -118,8 +119,9 @@ def test_the_hash_knows_the_weights_a_run_starts_from(folder: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_fine_tuning_takes_the_moving_average_where_there_is_one(tiny: Corpus, tmp_path: Path) -> None:
     first = run_of("sf2f-64-tiny", tmp_path, "train.ema_decay=0.5")
-    config = load("sf2f-64-tiny", [*QUICK, "train.ema_decay=0.5", f"train.init_from={first}",
-                                   "train.init_modules=[encoder,decoder]"])
+    config = load(
+        "sf2f-64-tiny", [*QUICK, "train.ema_decay=0.5", f"train.init_from={first}", "train.init_modules=[encoder,decoder]"]
+    )
     trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"), checkpoint.of_run(first))
     trainer._start()
     average, own = load_run(first, "cpu").generator.state_dict(), trainer.model.generator.state_dict()
@@ -128,18 +130,21 @@ def test_fine_tuning_takes_the_moving_average_where_there_is_one(tiny: Corpus, t
     assert all(torch.equal(average[name], value) for name, value in trainer.average.generator.state_dict().items())
 
 
-@pytest.mark.parametrize(("overrides", "said"), [
-    (["train.init_from=sf2f-64-tni"], "train.init_from: sf2f-64-tni .*sf2f-64-tiny"),
-    (["train.init_modules=[encoder,decodr]"], "train.init_modules: .*decodr.*decoder"),
-    (["train.frozen=[encoder,heads]"], "train.frozen: this model has no part heads"),
-    (["train.frozen=[encoder,fuser,decoder]"], "leaves nothing to train"),
-    (["train.init_from=null"], "both or neither"),
-    (["fuser=null"], "fuser: none came with data.segments 3"),
-    (["data.segments=1"], "fuser: attention_v1 .*data.segments 1"),
-    (["train.init_from=."], r"train\.init_from: \.: not a run"),
-    (["decoder.width=64"], r"train.init_modules: decoder of .*size mismatch"),
-    (["train.init_modules=[encoder,decoder,fuser]"], "has no fuser"),
-])
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["train.init_from=sf2f-64-tni"], "train.init_from: sf2f-64-tni .*sf2f-64-tiny"),
+        (["train.init_modules=[encoder,decodr]"], "train.init_modules: .*decodr.*decoder"),
+        (["train.frozen=[encoder,heads]"], "train.frozen: this model has no part heads"),
+        (["train.frozen=[encoder,fuser,decoder]"], "leaves nothing to train"),
+        (["train.init_from=null"], "both or neither"),
+        (["fuser=null"], "fuser: none came with data.segments 3"),
+        (["data.segments=1"], "fuser: attention_v1 .*data.segments 1"),
+        (["train.init_from=."], r"train\.init_from: \.: not a run"),
+        (["decoder.width=64"], r"train.init_modules: decoder of .*size mismatch"),
+        (["train.init_modules=[encoder,decoder,fuser]"], "has no fuser"),
+    ],
+)
 def test_what_cannot_be_is_one_line(overrides: list[str], said: str, folder: Path) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         run_of("sf2f-64-fuser-tiny", folder, f"train.init_from={only(folder, 'sf2f-64-tiny')}", *overrides)
@@ -149,20 +154,23 @@ def test_what_cannot_be_is_one_line(overrides: list[str], said: str, folder: Pat
 EMBEDDING = "losses.speaker={name: embedding_identity, weight: 1.0}"
 
 
-@pytest.mark.parametrize(("recipe", "overrides", "said"), [
-    ("voice2face-speaker-tiny", ["losses.pixel={name: l1, weight: 1.0}"],
-     r"losses\.pixel: .*no decoder"),
-    ("voice2face-speaker-tiny", ["train.validate_every=1"], r"train\.validate_every: 1 .*no faces"),
-    ("voice2face-speaker-tiny", ["losses.speaker=null"], "losses: none came"),
-    ("voice2face-tiny", ["losses.adversarial=null", "losses.identity=null", EMBEDDING],
-     "discriminators: face .*no loss"),
-    ("sf2f-64-tiny", ["losses.points={name: landmarks, weight: 1.0}"], r"losses\.points: .*Upsample .*decoder cole"),
-    ("speech2face-paper-tiny", ["train.frozen=[]"], r"losses\.decoder: the decoder must be frozen"),
-    ("cole-tiny", ["decoder=null", "losses=null", EMBEDDING], "features: face_net .*decoder"),
-    ("cole-tiny", ["fuser={name: mean}", "data.segments=2"], "features: face_net reads one face.*no fuser"),
-    *((recipe, ["train.batch_size=1"], r"train\.batch_size: 1 .*batch norm.* 2 or more")
-      for recipe in ("sf2f-64-tiny", "wav2pix-64-tiny", "cole-released-tiny")),
-])
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "said"),
+    [
+        ("voice2face-speaker-tiny", ["losses.pixel={name: l1, weight: 1.0}"], r"losses\.pixel: .*no decoder"),
+        ("voice2face-speaker-tiny", ["train.validate_every=1"], r"train\.validate_every: 1 .*no faces"),
+        ("voice2face-speaker-tiny", ["losses.speaker=null"], "losses: none came"),
+        ("voice2face-tiny", ["losses.adversarial=null", "losses.identity=null", EMBEDDING], "discriminators: face .*no loss"),
+        ("sf2f-64-tiny", ["losses.points={name: landmarks, weight: 1.0}"], r"losses\.points: .*Upsample .*decoder cole"),
+        ("speech2face-paper-tiny", ["train.frozen=[]"], r"losses\.decoder: the decoder must be frozen"),
+        ("cole-tiny", ["decoder=null", "losses=null", EMBEDDING], "features: face_net .*decoder"),
+        ("cole-tiny", ["fuser={name: mean}", "data.segments=2"], "features: face_net reads one face.*no fuser"),
+        *(
+            (recipe, ["train.batch_size=1"], r"train\.batch_size: 1 .*batch norm.* 2 or more")
+            for recipe in ("sf2f-64-tiny", "wav2pix-64-tiny", "cole-released-tiny")
+        ),
+    ],
+)
 def test_what_does_not_fit_is_said_before_training(recipe: str, overrides: list[str], said: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         run_of(recipe, tmp_path, *overrides)
@@ -171,9 +179,14 @@ def test_what_does_not_fit_is_said_before_training(recipe: str, overrides: list[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("recipe", "overrides"), [
-    ("roldan-tiny", []), ("voice2face-speaker-tiny", []),      # their batch norm sees maps
-    ("sf2f-64-tiny", ["train.freeze_norm_from=0", "optimizer.decay_from=null", "losses.perceptual=null"])])
+@pytest.mark.parametrize(
+    ("recipe", "overrides"),
+    [
+        ("roldan-tiny", []),
+        ("voice2face-speaker-tiny", []),  # their batch norm sees maps
+        ("sf2f-64-tiny", ["train.freeze_norm_from=0", "optimizer.decay_from=null", "losses.perceptual=null"]),
+    ],
+)
 def test_a_batch_of_one_trains_where_batch_norm_can(recipe: str, overrides: list[str], tmp_path: Path) -> None:
     assert checkpoint.of_run(run_of(recipe, tmp_path, "train.batch_size=1", "train.steps=2", *overrides)).step == 2
 
@@ -188,14 +201,25 @@ def test_frozen_discriminators_judge_and_do_not_learn(tiny: Corpus, tmp_path: Pa
         logs = trainer.one_step(trainer.batches[0], measure=True)
         assert logs["loss/g"].isfinite()
         assert ("loss/d" in logs) is bool(moved)
-        assert {name.partition(".")[0] for name, value in discriminators.state_dict().items()
-                if not torch.equal(before[name], value)} == moved
+        assert {
+            name.partition(".")[0] for name, value in discriminators.state_dict().items() if not torch.equal(before[name], value)
+        } == moved
 
 
 def test_a_half_that_reaches_nothing_trained_is_named(tiny: Corpus, tmp_path: Path) -> None:
-    config = load("voice2face-tiny", [*QUICK, "train.init_from=null", "train.init_modules=[]", "train.frozen=[]",
-                                      "losses.adversarial=null", "losses.identity=null", "discriminators.face=null",
-                                      "losses.pixel={name: l1, weight: 1.0}"])
+    config = load(
+        "voice2face-tiny",
+        [
+            *QUICK,
+            "train.init_from=null",
+            "train.init_modules=[]",
+            "train.frozen=[]",
+            "losses.adversarial=null",
+            "losses.identity=null",
+            "discriminators.face=null",
+            "losses.pixel={name: l1, weight: 1.0}",
+        ],
+    )
     trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"))
     trainer.model.requires_grad_(False)
     with pytest.raises(ValueError, match=r"losses: .*generator.*train"):
@@ -203,8 +227,15 @@ def test_a_half_that_reaches_nothing_trained_is_named(tiny: Corpus, tmp_path: Pa
 
 
 def test_mixtures_of_faces_in_bfloat16(tiny: Corpus, tmp_path: Path) -> None:
-    config = load("sf2f-64-tiny", [*QUICK, "losses.perceptual=null", "train.precision=bfloat16",
-                                   "losses.penalty={name: gradient_penalty, discriminators: [image]}"])
+    config = load(
+        "sf2f-64-tiny",
+        [
+            *QUICK,
+            "losses.perceptual=null",
+            "train.precision=bfloat16",
+            "losses.penalty={name: gradient_penalty, discriminators: [image]}",
+        ],
+    )
     trainer = Trainer(config, tiny, tmp_path, torch.device("cpu"))
     assert trainer.one_step(trainer.batches[0], measure=False)["loss/d/penalty"].isfinite()
 
@@ -224,8 +255,9 @@ def test_a_run_remembers_what_its_stages_were_trained_against_and_on(tiny: Corpu
     assert last.info["inherited_networks"] == ["corpus", "facenet"]
     loaded = load_run(tmp_path / "last", "cpu")
     assert loaded.inherited_networks == ["corpus", "facenet"]
-    assert loaded.corpora == [{"name": tiny.name, "checksum": tiny.checksum, "path": f"corpora/{name}"}
-                              for name in ("last", "second", "first")]
+    assert loaded.corpora == [
+        {"name": tiny.name, "checksum": tiny.checksum, "path": f"corpora/{name}"} for name in ("last", "second", "first")
+    ]
 
 
 def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:
@@ -234,28 +266,36 @@ def test_a_fuser_run_hears_every_window(folder: Path, tiny: Corpus) -> None:
     window = generator.window_samples
     segments, lengths = generator.fit([speech, speech[:100]])
     assert window == 6400
-    assert segments.shape == (2, 9, window)                 # (32,000 - 6,400) / 3,200 + 1 windows, each half a window on
+    assert segments.shape == (2, 9, window)  # (32,000 - 6,400) / 3,200 + 1 windows, each half a window on
     assert lengths[0].tolist() == [window] * 9
-    assert lengths[1].tolist() == [100] + [0] * 8           # too short for a window: whole
+    assert lengths[1].tolist() == [100] + [0] * 8  # too short for a window: whole
     assert torch.equal(segments[0, 3], torch.from_numpy(speech[9600:16_000].astype("float32")))
     alone = generator.embeddings([speech[:100]])
     assert torch.allclose(torch.from_numpy(generator.embeddings([speech, speech[:100]])[1:]), torch.from_numpy(alone), atol=1e-5)
 
 
-@pytest.mark.parametrize(("recipe", "overrides", "said"), [
-    ("speech2face-tiny", ["decoder.trunk=[9]"], r"decoder\.trunk: \[9\] came, \[8\] there"),
-    ("voice2face-tiny", ["encoder.embedding_dim=6"], r"encoder\.embedding_dim: 6 came, 8 there"),
-    ("speech2face-tiny", ["encoder.bins=129"], r"encoder\.bins: 129 .*features\.fft_size .*65"),
-    ("speech2face-tiny", ["features.fft_size=1024"], r"encoder\.bins: 65 .*features\.fft_size .*513"),
-    ("speech2face-tiny", ["features={name: log_mel}"], r"encoder\.name: spectrogram2d .* features\.name: log_mel"),
-    ("wav2pix-64-tiny", ["features={name: log_mel}"], r"encoder\.name: segan .* features\.name: log_mel"),
-    ("wav2pix-64-tiny", ["data.clip_seconds=[1.0, 1.0]"], r"data\.clip_seconds: .* encoder\.num_samples is 4000"),
-    ("wav2pix-64-tiny", ["decoder.image_size=128"], r"discriminators\.conditional\.image_size: 64 .* decoder\.image_size is 128"),
-    ("sf2f-128-tiny", ["decoder.image_sizes=[64]"], r"image_size: 128 .*decoder\.image_sizes .*64"),
-    ("sf2f-64-tiny", ["data.flip=0.5"], r"data\.flip: 0\.5 .*losses\.perceptual"),
-])
-def test_a_wrong_pairing_is_refused_before_anything_is_trained(recipe: str, overrides: list[str], said: str,
-                                                               tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "said"),
+    [
+        ("speech2face-tiny", ["decoder.trunk=[9]"], r"decoder\.trunk: \[9\] came, \[8\] there"),
+        ("voice2face-tiny", ["encoder.embedding_dim=6"], r"encoder\.embedding_dim: 6 came, 8 there"),
+        ("speech2face-tiny", ["encoder.bins=129"], r"encoder\.bins: 129 .*features\.fft_size .*65"),
+        ("speech2face-tiny", ["features.fft_size=1024"], r"encoder\.bins: 65 .*features\.fft_size .*513"),
+        ("speech2face-tiny", ["features={name: log_mel}"], r"encoder\.name: spectrogram2d .* features\.name: log_mel"),
+        ("wav2pix-64-tiny", ["features={name: log_mel}"], r"encoder\.name: segan .* features\.name: log_mel"),
+        ("wav2pix-64-tiny", ["data.clip_seconds=[1.0, 1.0]"], r"data\.clip_seconds: .* encoder\.num_samples is 4000"),
+        (
+            "wav2pix-64-tiny",
+            ["decoder.image_size=128"],
+            r"discriminators\.conditional\.image_size: 64 .* decoder\.image_size is 128",
+        ),
+        ("sf2f-128-tiny", ["decoder.image_sizes=[64]"], r"image_size: 128 .*decoder\.image_sizes .*64"),
+        ("sf2f-64-tiny", ["data.flip=0.5"], r"data\.flip: 0\.5 .*losses\.perceptual"),
+    ],
+)
+def test_a_wrong_pairing_is_refused_before_anything_is_trained(
+    recipe: str, overrides: list[str], said: str, tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         run_of(recipe, tmp_path, *overrides)
     assert "\n" not in str(caught.value)

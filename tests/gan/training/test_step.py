@@ -40,7 +40,6 @@ def test_one_step_trains_every_part_on_one_generator_pass(recipe: str, tiny: Cor
 @pytest.mark.parametrize("recipe", sorted(SMALL))
 def test_each_half_leaves_the_other_alone(recipe: str, tiny: Corpus, tmp_path) -> None:
 
-
     made, batch = trainer(recipe, tiny, tmp_path)
     model = made.model
     drawing = model.generator(model.generator.source(batch))
@@ -62,18 +61,19 @@ def test_generator_gradient_equals_a_step_written_out(tiny: Corpus, tmp_path) ->
     up to float32's last digits."""
     made, batch = trainer("wav2pix-64", tiny, tmp_path, "decoder.dropout=0.0")
     model, losses = made.model, made.losses
-    model.discriminators.eval()         # spectral norm stands still, so that both ways see one discriminator
+    model.discriminators.eval()  # spectral norm stands still, so that both ways see one discriminator
     drawing = model.generator(model.generator.source(batch))
     embedding, fake, _ = drawing
     judge, classify = model.discriminators["conditional"], losses["embedding_identity"].classifier
     score, real = judge(fake[64], embedding), judge(batch.face, embedding)
-    by_formula = ((score.realness - 1) ** 2).mean() \
-        + 100 * ((score.features.mean(0) - real.features.mean(0).detach()) ** 2).mean() \
-        + 50 * (fake[64] - batch.face).abs().mean() \
+    by_formula = (
+        ((score.realness - 1) ** 2).mean()
+        + 100 * ((score.features.mean(0) - real.features.mean(0).detach()) ** 2).mean()
+        + 50 * (fake[64] - batch.face).abs().mean()
         + 20 * torch.nn.functional.cross_entropy(classify(embedding), batch.voice_identity)
+    )
     parameters = dict(model.generator.named_parameters())
     expected = torch.autograd.grad(by_formula, list(parameters.values()), retain_graph=True)
-
 
     made.optimizers.generator = torch.optim.SGD(made.optimizers.generator.param_groups[0]["params"], lr=0.0)
     logs = generator_half(model, losses, made.optimizers, batch, drawing, False)
@@ -107,16 +107,24 @@ def test_frozen_gives_gradients_back_even_after_an_error() -> None:
 def test_gradients_are_clipped(tiny: Corpus, tmp_path) -> None:
     made, batch = trainer("wav2pix-64", tiny, tmp_path, "optimizer.clip_gradient=0.001")
     logs = gan_step(made.model, made.losses, made.optimizers, batch, made.config.train.update_order)
-    assert logs["gradient/g"] > 0.001            # as it was before
+    assert logs["gradient/g"] > 0.001  # as it was before
     norm = torch.nn.utils.get_total_norm([p.grad for p in made.model.generator.parameters()])
     assert norm.item() <= 0.00101
 
 
 def test_two_heads_are_judged_at_their_own_sizes(tiny: Corpus, tmp_path) -> None:
     names = [f"{kind}_{size}" for kind in ("image", "identity") for size in (64, 128)]
-    config = load("sf2f-128", ["encoder={name: inception1d, channels: [8], embedding_dim: 16}", "decoder.width=32",
-                               "data.clip_seconds=[0.3, 0.3]", "losses.perceptual=null", "train.batch_size=2",
-                               *(f"discriminators.{name}.width=4" for name in names)])
+    config = load(
+        "sf2f-128",
+        [
+            "encoder={name: inception1d, channels: [8], embedding_dim: 16}",
+            "decoder.width=32",
+            "data.clip_seconds=[0.3, 0.3]",
+            "losses.perceptual=null",
+            "train.batch_size=2",
+            *(f"discriminators.{name}.width=4" for name in names),
+        ],
+    )
     made = Trainer(config, tiny, tmp_path, torch.device("cpu"))
     logs = gan_step(made.model, made.losses, made.optimizers, made.batches[0], config.train.update_order, measure=True)
     assert {f"score/{name}/{which}" for name in names for which in ("real", "fake")} <= set(logs)

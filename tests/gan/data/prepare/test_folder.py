@@ -229,8 +229,9 @@ def test_channels_of_opposite_phase_are_not_silence(tmp_path):
 def test_face_box_and_statements_are_kept(tmp_path):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "mine", name, 3, 3, s)
-    prepare_folder(tmp_path / "mine", tmp_path / "out", face_box=(0.2, 0.1, 0.8, 0.9), face_sizes=(32,), licence="ours",
-                   consent="signed")
+    prepare_folder(
+        tmp_path / "mine", tmp_path / "out", face_box=(0.2, 0.1, 0.8, 0.9), face_sizes=(32,), licence="ours", consent="signed"
+    )
     corpus = Corpus(tmp_path / "out")
     assert (corpus.face_box, corpus.face_sizes) == ((0.2, 0.1, 0.8, 0.9), (32,))
     assert (corpus.info["licence"], corpus.info["consent"]) == ("ours", "signed")
@@ -247,8 +248,12 @@ def test_bad_files_lose_nothing_else(tmp_path, capsys):
     add_picture(tmp_path / "mine" / "carla" / "photo.png", 1)
     assert folder.main(options(source=str(tmp_path / "mine"), out=str(tmp_path / "out"))) == 1
     printed = capsys.readouterr().out
-    for wanted in ("text.wav: not sound", "empty.flac: the file is empty", "broken.png: not a readable picture",
-                   "speaker carla: has no usable sound file"):
+    for wanted in (
+        "text.wav: not sound",
+        "empty.flac: the file is empty",
+        "broken.png: not a readable picture",
+        "speaker carla: has no usable sound file",
+    ):
         assert wanted in printed
     corpus = Corpus(tmp_path / "out")
     assert (len(corpus.clips), len(corpus.faces), len(corpus.speakers)) == (20, 20, 2)
@@ -264,8 +269,10 @@ def test_media_that_nothing_reads_is_counted_by_speaker(tmp_path, capsys):
     printed = capsys.readouterr().out.splitlines()
     assert "1 other files were passed over (1 .txt)." in printed[0]
     left = [line for line in printed if line.startswith("left out: ")]
-    assert [line.partition(": not")[0] for line in left[1:]] == ["left out: speaker ana: 1 .m4a",
-                                                                "left out: speaker phone: 2 .heic, 1 .mp4"]
+    assert [line.partition(": not")[0] for line in left[1:]] == [
+        "left out: speaker ana: 1 .m4a",
+        "left out: speaker phone: 2 .heic, 1 .mp4",
+    ]
     assert left[0] == f"left out: {tmp_path / 'mine'}: 1 .wav beside the speakers' folders, so of no speaker."
     assert all(ending in left[1] for ending in (".opus", ".webp"))
     assert len(Corpus(tmp_path / "out").clips) == 6
@@ -274,8 +281,12 @@ def test_media_that_nothing_reads_is_counted_by_speaker(tmp_path, capsys):
 def test_a_csv_s_files_of_no_kind_are_left_out(tmp_path):
     add_speaker(tmp_path, "ana", 3, 3, 0)
     add_speaker(tmp_path, "bruno", 3, 3, 1)
-    rows = [(name, "", f"{name}/{kind}{k}.{ending}") for name in ("ana", "bruno") for k in range(3)
-            for kind, ending in (("talk", "wav"), ("photo", "png"))]
+    rows = [
+        (name, "", f"{name}/{kind}{k}.{ending}")
+        for name in ("ana", "bruno")
+        for k in range(3)
+        for kind, ending in (("talk", "wav"), ("photo", "png"))
+    ]
     write_csv(tmp_path / "list.csv", [*rows, ("ana", "", "ana/notes.txt"), ("ana", "", "ana/talk")])
     report = prepare_folder(tmp_path / "list.csv", tmp_path / "out")
     ((who, reason),) = report.bad
@@ -294,8 +305,12 @@ def test_a_decompression_bomb_is_left_out(tmp_path, monkeypatch):
 def test_csv(tmp_path):
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "files", name, 6, 6, s)
-    rows = [(name, f"day{k}", f"files/{name}/{file.format(k)}", sex, "")
-            for name, sex in (("ana", "f"), ("bruno", "m")) for k in range(6) for file in ("talk{}.wav", "photo{}.png")]
+    rows = [
+        (name, f"day{k}", f"files/{name}/{file.format(k)}", sex, "")
+        for name, sex in (("ana", "f"), ("bruno", "m"))
+        for k in range(6)
+        for file in ("talk{}.wav", "photo{}.png")
+    ]
     write_csv(tmp_path / "list.csv", rows, ("speaker", "recording", "file", "sex", "age"))
     report = prepare_folder(tmp_path / "list.csv", tmp_path / "out")
     corpus = Corpus(tmp_path / "out")
@@ -308,8 +323,15 @@ def test_csv(tmp_path):
 def test_csv_without_recordings(tmp_path):
     add_speaker(tmp_path, "ana", 4, 4, 0)
     add_speaker(tmp_path, "bruno", 4, 4, 1)
-    write_csv(tmp_path / "list.csv", [(name, "", f"{name}/{kind}") for name in ("ana", "bruno") for k in range(4)
-                                      for kind in (f"talk{k}.wav", f"photo{k}.png")])
+    write_csv(
+        tmp_path / "list.csv",
+        [
+            (name, "", f"{name}/{kind}")
+            for name in ("ana", "bruno")
+            for k in range(4)
+            for kind in (f"talk{k}.wav", f"photo{k}.png")
+        ],
+    )
     prepare_folder(tmp_path / "list.csv", tmp_path / "out")
     corpus = Corpus(tmp_path / "out")
     assert len({*corpus.clips["recording"].tolist(), *corpus.faces["recording"].tolist()}) == 16
@@ -321,8 +343,15 @@ def test_a_csv_s_picture_without_recording_is_of_its_sound_s(tmp_path):
     for name in ("ana", "bruno"):
         for k in range(4):
             add_picture(tmp_path / name / f"talk{k}.JPG", k)
-    write_csv(tmp_path / "list.csv", [(name, day, f"{name}/{file}") for name in ("ana", "bruno") for k in range(4)
-                                      for day, file in ((f"day{k}", f"talk{k}.wav"), ("", f"talk{k}.JPG"))])
+    write_csv(
+        tmp_path / "list.csv",
+        [
+            (name, day, f"{name}/{file}")
+            for name in ("ana", "bruno")
+            for k in range(4)
+            for day, file in ((f"day{k}", f"talk{k}.wav"), ("", f"talk{k}.JPG"))
+        ],
+    )
     assert prepare_folder(tmp_path / "list.csv", tmp_path / "out").pictured == 8
     assert len(Corpus(tmp_path / "out").recordings) == 8
 
@@ -332,8 +361,10 @@ def test_a_picture_in_another_folder_of_the_recording_is_found_by_name(tmp_path)
     for name, k in names:
         add_sound(tmp_path / name / "clips" / f"a{k}.wav", k)
         Image.new("RGB", (64, 64), (80 * k, 0, 0)).save(tmp_path / name / f"a{k}.png")
-    write_csv(tmp_path / "list.csv", [(name, "day", file) for name, k in names
-                                      for file in (f"{name}/clips/a{k}.wav", f"{name}/a{k}.png")])
+    write_csv(
+        tmp_path / "list.csv",
+        [(name, "day", file) for name, k in names for file in (f"{name}/clips/a{k}.wav", f"{name}/a{k}.png")],
+    )
     assert prepare_folder(tmp_path / "list.csv", tmp_path / "out", face_sizes=(64,)).pictured == 6
     corpus = Corpus(tmp_path / "out")
     assert corpus.pixels(corpus.clips["face"], 64)[:, 0, 0, 0].tolist() == [0, 80, 160, 0, 80, 160]
@@ -343,8 +374,9 @@ def test_csv_files_outside_need_leave(tmp_path):
     add_speaker(tmp_path / "in", "ana", 3, 3, 0)
     add_speaker(tmp_path / "in", "bruno", 3, 3, 1)
     add_sound(tmp_path / "secret.wav", 5)
-    rows = [(name, "", f"{name}/{kind}") for name in ("ana", "bruno") for k in range(3)
-            for kind in (f"talk{k}.wav", f"photo{k}.png")]
+    rows = [
+        (name, "", f"{name}/{kind}") for name in ("ana", "bruno") for k in range(3) for kind in (f"talk{k}.wav", f"photo{k}.png")
+    ]
     outside = [("ana", "", "../secret.wav"), ("ana", "", str(tmp_path / "secret.wav")), ("ana", "", "link.wav")]
     (tmp_path / "in" / "link.wav").symlink_to(tmp_path / "secret.wav")
     write_csv(tmp_path / "in" / "list.csv", rows + outside)
@@ -355,14 +387,19 @@ def test_csv_files_outside_need_leave(tmp_path):
     assert (report.bad, sum(report.clips.values())) == ([], 9)
 
 
-@pytest.mark.parametrize(("content", "reason"), [
-    ("speaker,file\n", "no column recording"), ("", "no column speaker"),
-    ("speaker,recording,file,split\n", "column split"), ("speaker,recording,file\n", "no speaker with both"),
-    ("speaker,recording,file\nana,,gone.wav\n", "gone.wav: no such file"),
-    ("speaker;recording;file\nana;;a.wav\n", "separated by semicolons, not by commas"),
-    ("speaker\trecording\tfile\nana\t\ta.wav\n", "separated by tabs"),
-    ("speaker;recording;file;a,b\n", "separated by semicolons"),
-])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("speaker,file\n", "no column recording"),
+        ("", "no column speaker"),
+        ("speaker,recording,file,split\n", "column split"),
+        ("speaker,recording,file\n", "no speaker with both"),
+        ("speaker,recording,file\nana,,gone.wav\n", "gone.wav: no such file"),
+        ("speaker;recording;file\nana;;a.wav\n", "separated by semicolons, not by commas"),
+        ("speaker\trecording\tfile\nana\t\ta.wav\n", "separated by tabs"),
+        ("speaker;recording;file;a,b\n", "separated by semicolons"),
+    ],
+)
 def test_csv_mistakes_are_one_line(tmp_path, content, reason):
     (tmp_path / "list.csv").write_text(content)
     with pytest.raises(ValueError, match=reason) as caught:
@@ -375,9 +412,13 @@ def test_a_csv_with_the_separators_of_windows(tmp_path):
     add_speaker(tmp_path / "in" / "files", "ana", 3, 3, 0)
     add_speaker(tmp_path / "in" / "files", "bruno", 3, 3, 1)
     add_sound(tmp_path / "secret.wav", 5)
-    add_sound(tmp_path / "in" / "files" / "a\\b.wav", 7)      # a name of Linux
-    rows = [(name, "", f"files\\{name}\\{kind}") for name in ("ana", "bruno") for k in range(3)
-            for kind in (f"talk{k}.wav", f"photo{k}.png")]
+    add_sound(tmp_path / "in" / "files" / "a\\b.wav", 7)  # a name of Linux
+    rows = [
+        (name, "", f"files\\{name}\\{kind}")
+        for name in ("ana", "bruno")
+        for k in range(3)
+        for kind in (f"talk{k}.wav", f"photo{k}.png")
+    ]
     write_csv(tmp_path / "in" / "list.csv", [*rows, ("ana", "", "..\\secret.wav"), ("ana", "", "files/a\\b.wav")])
     report = prepare_folder(tmp_path / "in" / "list.csv", tmp_path / "out")
     assert [reason.split(" lies outside")[0] for _, reason in report.bad] == ["..\\secret.wav"]
@@ -394,9 +435,13 @@ def test_accents_composed_or_not_are_the_same(tmp_path):
     report = prepare_folder(tmp_path / "mine", tmp_path / "out")
     assert (set(report.speakers), report.pictured) == ({"ana", composed}, 8)
     for one, other in ((composed, apart), (apart, composed)):
-        write_csv(tmp_path / "mine" / "list.csv",
-                  [("ana", "", f"ana/{one}{k}.wav") for k in range(4)] + [("ana", "", f"ana/{apart}{k}.png") for k in range(4)]
-                  + [(one, "", f"{composed}/a{k}.wav") for k in range(4)] + [(other, "", f"{apart}/a{k}.png") for k in range(4)])
+        write_csv(
+            tmp_path / "mine" / "list.csv",
+            [("ana", "", f"ana/{one}{k}.wav") for k in range(4)]
+            + [("ana", "", f"ana/{apart}{k}.png") for k in range(4)]
+            + [(one, "", f"{composed}/a{k}.wav") for k in range(4)]
+            + [(other, "", f"{apart}/a{k}.png") for k in range(4)],
+        )
         report = prepare_folder(tmp_path / "mine" / "list.csv", tmp_path / "out", overwrite=True)
         assert (report.bad, set(report.speakers), report.pictured) == ([], {"ana", composed}, 8)
 
@@ -411,9 +456,12 @@ def test_user_mistakes_are_one_line(tmp_path):
     add_speaker(tmp_path / "mine", "ana", 2, 2)
     (tmp_path / "flat").mkdir()
     add_sound(tmp_path / "flat" / "a.wav", 0)
-    cases = [(tmp_path / "nowhere", {}, "no such folder"), (tmp_path / "flat", {}, "<speaker>/<files>"),
-             (tmp_path / "mine", {"face_box": (0, 0, 0, 1)}, "face_box"),
-             (tmp_path / "mine", {"unseen_speech": 0.9}, "unseen_speech")]
+    cases = [
+        (tmp_path / "nowhere", {}, "no such folder"),
+        (tmp_path / "flat", {}, "<speaker>/<files>"),
+        (tmp_path / "mine", {"face_box": (0, 0, 0, 1)}, "face_box"),
+        (tmp_path / "mine", {"unseen_speech": 0.9}, "unseen_speech"),
+    ]
     for source, changes, reason in cases:
         with pytest.raises(ValueError, match=reason) as caught:
             prepare_folder(source, tmp_path / "out", **changes)
@@ -433,10 +481,15 @@ def test_splits_are_not_taken_for_speakers(tmp_path, splits):
     assert prepare_folder(tmp_path / "mine" / splits[0], tmp_path / "out").speakers.keys() == {f"{splits[0]}0", f"{splits[0]}1"}
 
 
-@pytest.mark.parametrize(("names", "recordings", "said"), [
-    (("session1", "session2"), ("ana", "bruno"), True), (("all",), ("ana", "bruno"), True),     # people, one level down
-    (("ana", "bruno"), ("{}1", "{}2"), False), (("Val", "Dev", "Tessa"), ("{}1", ""), False),
-])
+@pytest.mark.parametrize(
+    ("names", "recordings", "said"),
+    [
+        (("session1", "session2"), ("ana", "bruno"), True),
+        (("all",), ("ana", "bruno"), True),  # people, one level down
+        (("ana", "bruno"), ("{}1", "{}2"), False),
+        (("Val", "Dev", "Tessa"), ("{}1", ""), False),
+    ],
+)
 def test_folders_that_recur_are_said(tmp_path, names, recordings, said):
     for name in names:
         for recording in recordings:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from gan.data.prepare.splits import split_recordings, split_speakers
 from tests.properties import examples
 
-recordings_of_speakers = st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(1, 30), min_size=1, max_size=2),
-                                  min_size=1, max_size=40)
+recordings_of_speakers = st.lists(
+    st.dictionaries(st.sampled_from("abc"), st.integers(1, 30), min_size=1, max_size=2), min_size=1, max_size=40
+)
 
 
 def clips(recordings, splits, split, speaker):

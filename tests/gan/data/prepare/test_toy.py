@@ -24,8 +24,10 @@ def test_a_corpus_holds_the_world(tmp_path):
     corpus.verify()
     assert [row["split"] for row in corpus.speakers] == ["train", "train", "val_speaker", "unseen_speaker"]
     assert [Speaker.from_row(row) for row in corpus.speakers] == [draw_speaker(4, index, 0.5) for index in range(4)]
-    counts = {split: len(corpus.in_split(corpus.clips, split))
-              for split in ("train", "val_speech", "unseen_speech", "val_speaker", "unseen_speaker")}
+    counts = {
+        split: len(corpus.in_split(corpus.clips, split))
+        for split in ("train", "val_speech", "unseen_speech", "val_speaker", "unseen_speaker")
+    }
     assert counts == {"train": 12, "val_speech": 4, "unseen_speech": 4, "val_speaker": 10, "unseen_speaker": 10}
     assert (corpus.clips["length"] == 8000).all()
     assert np.array_equal(corpus.clips["face"], np.arange(40))
@@ -46,8 +48,10 @@ def test_the_bytes_of_a_world_are_those_of_its_version(tiny, tmp_path):
     """A cache goes by the version alone: worlds that were rendered before would be taken for the new ones."""
     prepare_toy(tmp_path / "toy", "minute", background="textured")
     assert (toy.WORLD_VERSION, tiny.checksum, Corpus(tmp_path / "toy").checksum) == (
-        "f9469eea", "0210998bfa162d942ea6c90638e6684a9a6b7fe777823357725a60428b257216",
-        "092ac5227381a75da452f2a62b2f2344578e8a8424462ef32aff646698fe1127"), "raise WORLD_VERSION when this changes"
+        "f9469eea",
+        "0210998bfa162d942ea6c90638e6684a9a6b7fe777823357725a60428b257216",
+        "092ac5227381a75da452f2a62b2f2344578e8a8424462ef32aff646698fe1127",
+    ), "raise WORLD_VERSION when this changes"
 
 
 @pytest.mark.slow
@@ -64,9 +68,14 @@ def test_the_sizes_are_those_of_the_protocol():
     assert all((size.recordings, size.clips) == (5, 2) for size in SIZES.values())
 
 
-@pytest.mark.parametrize(("setting", "message"), [
-    ({"size": "huge"}, "size: huge is unknown"),
-    ({"background": "beach"}, "background: beach is unknown"), ({"coupling": 2.0}, "is outside")])
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"size": "huge"}, "size: huge is unknown"),
+        ({"background": "beach"}, "background: beach is unknown"),
+        ({"coupling": 2.0}, "is outside"),
+    ],
+)
 def test_wrong_settings_are_refused(tmp_path, setting, message):
     with pytest.raises(ValueError, match=message):
         prepare_toy(tmp_path / "toy", **({"size": "minute"} | setting))
@@ -84,10 +93,17 @@ def test_a_failed_rendering_leaves_nothing(tmp_path, monkeypatch):
 def test_a_script_without_a_main_of_its_own_is_told_so(tmp_path):
     """Its processes import it, and would render, and start processes, before they have begun."""
     script = tmp_path / "mine.py"
-    script.write_text("from gan.data.prepare.toy import prepare_toy\n"
-                      f"prepare_toy({str(tmp_path / 'toy')!r}, 'tiny', processes=2)\n")
-    ended = subprocess.run([sys.executable, str(script)], check=False, capture_output=True, text=True, timeout=120,
-                           env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])})
+    script.write_text(
+        f"from gan.data.prepare.toy import prepare_toy\nprepare_toy({str(tmp_path / 'toy')!r}, 'tiny', processes=2)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])},
+    )
     assert ended.returncode == 1
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("ValueError: toy world: the processes that render it ended at once.")

@@ -81,7 +81,7 @@ def options(**changes):
 
 def windows(corpus, split):
     """Every run of 512 samples of a split that is not constant, as the number it makes with one fixed random vector."""
-    vector = np.random.default_rng(0).integers(-2**62, 2**62, 512)
+    vector = np.random.default_rng(0).integers(-(2**62), 2**62, 512)
     found = set()
     for c in corpus.in_split(corpus.clips, split):
         runs = np.lib.stride_tricks.sliding_window_view(corpus.waveform(c).astype(np.int64), 512)

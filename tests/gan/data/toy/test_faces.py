@@ -45,23 +45,58 @@ def test_edges_are_antialiased():
         assert np.abs(resize(large, 64).astype(int) - small).mean() < 4
 
 
-@pytest.mark.parametrize("change", [
-    {"sex": "m"}, {"age": 75.0}, {"head_size": 1.0}, {"head_length": 1.0}, {"jaw": 1.0}, {"nose_width": 1.0},
-    {"mouth_width": 1.0}, {"skin_tone": 0.9}, {"hair_colour": 1.0}, {"hair_grey": 1.0}, {"hair_length": 1.0},
-    {"hairline": 0.8}, {"parting": 1.0}, {"eye_size": 1.0}, {"eye_colour": 1.0}, {"brows": 1.0}, {"glasses": 1.0},
-    {"beard": 1.0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sex": "m"},
+        {"age": 75.0},
+        {"head_size": 1.0},
+        {"head_length": 1.0},
+        {"jaw": 1.0},
+        {"nose_width": 1.0},
+        {"mouth_width": 1.0},
+        {"skin_tone": 0.9},
+        {"hair_colour": 1.0},
+        {"hair_grey": 1.0},
+        {"hair_length": 1.0},
+        {"hairline": 0.8},
+        {"parting": 1.0},
+        {"eye_size": 1.0},
+        {"eye_colour": 1.0},
+        {"brows": 1.0},
+        {"glasses": 1.0},
+        {"beard": 1.0},
+    ],
+)
 def test_every_attribute_of_the_face_shows(change):
-    plain = replace(draw_speaker(0, 0), sex="f", age=30.0, head_size=-1.0, head_length=-1.0, jaw=-1.0, nose_width=-1.0,
-                    mouth_width=-1.0, skin_tone=0.1, hair_colour=0.2, hair_grey=0.0, hair_length=0.6, hairline=0.0,
-                    parting=-1.0, eye_size=-1.0, eye_colour=0.0, brows=-1.0, glasses=0.0, beard=0.0)
+    plain = replace(
+        draw_speaker(0, 0),
+        sex="f",
+        age=30.0,
+        head_size=-1.0,
+        head_length=-1.0,
+        jaw=-1.0,
+        nose_width=-1.0,
+        mouth_width=-1.0,
+        skin_tone=0.1,
+        hair_colour=0.2,
+        hair_grey=0.0,
+        hair_length=0.6,
+        hairline=0.0,
+        parting=-1.0,
+        eye_size=-1.0,
+        eye_colour=0.0,
+        brows=-1.0,
+        glasses=0.0,
+        beard=0.0,
+    )
     before, after = (render_face(speaker, picture(0)).astype(int) for speaker in (plain, replace(plain, **change)))
     assert np.count_nonzero(np.abs(before - after).max(-1) > 12) > 10  # pixels
 
 
 def test_voice_values_do_not_show():
     speaker = draw_speaker(0, 0)
-    other = replace(speaker, voice_sex="m", voice_age=70.0, voice_jaw=1.0, pitch=1.0, breathiness=1.0,
-                    coupling=0.0)
+    other = replace(speaker, voice_sex="m", voice_age=70.0, voice_jaw=1.0, pitch=1.0, breathiness=1.0, coupling=0.0)
     assert np.array_equal(render_face(speaker, picture(0)), render_face(other, picture(0)))
 
 

@@ -42,21 +42,45 @@ def test_a_clip_has_speech_and_pauses():
 
 def test_women_speak_higher_and_large_heads_resonate_lower():
     plain = replace(draw_speaker(0, 0), voice_sex="m", voice_head_size=0.0, pitch=0.0)
-    same_words = [compose(speaker, 4.0, np.random.default_rng(0))
-                  for speaker in (plain, replace(plain, voice_sex="f"), replace(plain, voice_head_size=1.0))]
+    same_words = [
+        compose(speaker, 4.0, np.random.default_rng(0))
+        for speaker in (plain, replace(plain, voice_sex="f"), replace(plain, voice_head_size=1.0))
+    ]
     man, woman, large = same_words
     assert woman.pitch.mean() > 1.4 * man.pitch.mean()
     assert (large.formants < man.formants).all()
 
 
-@pytest.mark.parametrize("change", [
-    {"voice_sex": "m"}, {"voice_age": 75.0}, {"voice_head_size": 1.0}, {"voice_head_length": 1.0}, {"voice_jaw": 1.0},
-    {"voice_nose_width": 1.0}, {"voice_mouth_width": 1.0}, {"pitch": 1.0}, {"breathiness": 1.0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"voice_sex": "m"},
+        {"voice_age": 75.0},
+        {"voice_head_size": 1.0},
+        {"voice_head_length": 1.0},
+        {"voice_jaw": 1.0},
+        {"voice_nose_width": 1.0},
+        {"voice_mouth_width": 1.0},
+        {"pitch": 1.0},
+        {"breathiness": 1.0},
+    ],
+)
 def test_every_attribute_of_the_voice_is_heard(change):
-    plain = replace(draw_speaker(0, 0), voice_sex="f", voice_age=25.0, voice_head_size=-1.0, voice_head_length=-1.0,
-                    voice_jaw=-1.0, voice_nose_width=-1.0, voice_mouth_width=-1.0, pitch=-1.0, breathiness=-1.0)
-    before, after = (np.stack([mel_statistics(clip(speaker, number)) for number in range(4)])
-                     for speaker in (plain, replace(plain, **change)))
+    plain = replace(
+        draw_speaker(0, 0),
+        voice_sex="f",
+        voice_age=25.0,
+        voice_head_size=-1.0,
+        voice_head_length=-1.0,
+        voice_jaw=-1.0,
+        voice_nose_width=-1.0,
+        voice_mouth_width=-1.0,
+        pitch=-1.0,
+        breathiness=-1.0,
+    )
+    before, after = (
+        np.stack([mel_statistics(clip(speaker, number)) for number in range(4)]) for speaker in (plain, replace(plain, **change))
+    )
     # In some band the change stands out from what other words and recordings do.
     assert (np.abs(before.mean(0) - after.mean(0)) / (before.std(0) + after.std(0))).max() > 1
 
