@@ -54,11 +54,12 @@ SPLIT_NAME = re.compile(r"(train|test|valid|eval)(ing|ation|uation)?([^a-z].*)?"
 
 @dataclass(frozen=True)
 class Item:
-    """One file of one speaker. recording is "" for a picture that belongs to none."""
+    """One file of one speaker. recording: "" for a picture that belongs to none. digest: of its bytes, once they are read."""
 
     speaker: str
     recording: str
     path: Path
+    digest: str = ""
 
     @property
     def is_audio(self) -> bool:
@@ -73,6 +74,32 @@ class Item:
     def own(self) -> tuple[str, str]:
         """What a sound file and its own picture have in common: speaker, folder and name, but for the ending."""
         return self.speaker, normalize("NFC", str(self.path.with_suffix("")))
+
+
+@dataclass
+class Recording:
+    """Files that are never parted, and the split they are in: a recording, or pictures of none."""
+
+    items: list[Item]
+    split: str
+
+    @property
+    def speaker(self) -> str:
+        return self.items[0].speaker
+
+    @property
+    def sounds(self) -> list[Item]:
+        return [item for item in self.items if item.is_audio]
+
+    @property
+    def pictures(self) -> list[Item]:
+        return [item for item in self.items if not item.is_audio]
+
+    def own_pictures(self) -> dict[Item, Item]:
+        """A sound file -> the picture of its name: beside it, else in another folder (clips/a.wav, frames/a.jpg)."""
+        beside, elsewhere = {item.own: item for item in self.pictures}, {item.name: item for item in self.pictures}
+        named = {sound: beside.get(sound.own, elsewhere.get(sound.name)) for sound in self.sounds}
+        return {sound: picture for sound, picture in named.items() if picture is not None}
 
 
 @dataclass(frozen=True)
@@ -156,8 +183,7 @@ def prepare_folder(
                 media.setdefault(item.speaker, []).append(item.path)
         bad += [(f"speaker {speaker}", unread(paths, READ)) for speaker, paths in media.items()]
         notes, said = _levels(source, wanted) if source.is_dir() else [], Counter[str]()
-        items, digests = _check(wanted, bad, said)
-        items, digests = _drop_incomplete_speakers(items, digests, bad)
+        items = _of_whole_speakers(_checked(wanted, bad, said), bad)
         if not items:
             first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
             raise ValueError(
@@ -165,7 +191,7 @@ def prepare_folder(
                 f"picture ({' '.join(PICTURES)}) that can be read.{first}"
             )
         speakers = split_speakers(sorted({item.speaker for item in items}), val_speaker, unseen_speaker, seed)
-        groups, splits = _split(items, digests, speakers, val_speech, unseen_speech, seed)
+        recordings = _recordings(items, speakers, val_speech, unseen_speech, seed)
         with CorpusWriter(
             target,
             name=Path(out).name,
@@ -186,17 +212,27 @@ def prepare_folder(
                 ),
             },
         ) as writer:
-            seconds = _write(writer, items, digests, groups, splits, speakers, attributes)
-    return _report(
-        items,
-        digests,
-        groups,
-        splits,
+            seconds = _write(writer, recordings, speakers, attributes)
+    # Training speakers with held-out speech, and with held-out pictures.
+    heard, seen = (
+        {each.speaker for each in recordings if each.split == "unseen_speech" and getattr(each, kind)}
+        for kind in ("sounds", "pictures")
+    )
+    clips, faces = Counter[str](), Counter[str]()
+    for each in recordings:
+        clips[each.split] += len(each.sounds)
+        faces[each.split] += len({picture.digest for picture in each.pictures})
+    return Report(
         speakers,
-        seconds,
-        others,
-        [*notes, *(f"{count} files: {note}." for note, count in said.items())],
-        bad,
+        dict(clips),
+        dict(faces),
+        pictured=sum(len(each.own_pictures()) for each in recordings),
+        seconds=seconds,
+        faceless=sorted(heard - seen),
+        ignored=len(others),
+        kinds=counted(others),
+        notes=[*notes, *(f"{count} files: {note}." for note, count in said.items())],
+        bad=bad,
     )
 
 
@@ -307,29 +343,21 @@ def _list_csv(source: Path, allow_outside: bool, bad: list[tuple[str, str]]) -> 
     return items, attributes
 
 
-def _check(items: Iterable[Item], bad: list[tuple[str, str]], said: Counter[str]) -> tuple[list[Item], list[str]]:
-    """Read every file once. The usable items and the SHA-256 of their bytes; the others go to bad with the reason.
+def _checked(items: Iterable[Item], bad: list[tuple[str, str]], said: Counter[str]) -> list[Item]:
+    """Read every file once. The usable items, with their digests; the others go to bad with the reason.
 
     said: counts what readers say of usable files.
     """
-    good, digests, listed = [], [], set[tuple[str, str, Path]]()
-    for item in Progress(list(items), "Checking", unit="file"):
-        key = (item.speaker, item.recording, item.path)
-        if key in listed:  # one CSV row twice
-            continue
-        listed.add(key)
+    good = []
+    for item in Progress(list(dict.fromkeys(items)), "Checking", unit="file"):  # a CSV may have a row twice
         try:
-            if item.is_audio:
-                note = audio.read_sound(item.path)[1]
-            else:
-                note = read_picture(item.path)[1]
-            digests.append(hashlib.sha256(item.path.read_bytes()).hexdigest())
+            note = (audio.read_sound if item.is_audio else read_picture)(item.path)[1]
+            good.append(replace(item, digest=hashlib.sha256(item.path.read_bytes()).hexdigest()))
         except (ValueError, OSError) as error:
             bad.append((str(item.path), str(error).removeprefix(f"{item.path}: ")))
             continue
-        good.append(item)
         said.update([note] if note else [])
-    return good, digests
+    return good
 
 
 def read_square_face(path: Path) -> np.ndarray:
@@ -340,116 +368,69 @@ def read_square_face(path: Path) -> np.ndarray:
     return image[top : top + size, left : left + size]
 
 
-def _drop_incomplete_speakers(items: list[Item], digests: list[str], bad: list[tuple[str, str]]) -> tuple[list[Item], list[str]]:
-    """A speaker needs a voice and a face."""
+def _of_whole_speakers(items: list[Item], bad: list[tuple[str, str]]) -> list[Item]:
+    """Those of speakers with a voice and a face."""
     kinds: dict[str, set[bool]] = {}
     for item in items:
         kinds.setdefault(item.speaker, set()).add(item.is_audio)
     for speaker, has in sorted(kinds.items()):
         if len(has) == 1:
             bad.append((f"speaker {speaker}", "has no usable picture." if True in has else "has no usable sound file."))
-    kept = [i for i, item in enumerate(items) if len(kinds[item.speaker]) == 2]
-    return [items[i] for i in kept], [digests[i] for i in kept]
+    return [item for item in items if len(kinds[item.speaker]) == 2]
 
 
-def _split(
-    items: list[Item], digests: list[str], speakers: dict[str, str], val_fraction: float, unseen_fraction: float, seed: int
-) -> tuple[list[list[int]], list[str]]:
-    """Recordings as lists of items, and the split of each."""
+def _recordings(
+    items: list[Item], speakers: dict[str, str], val_fraction: float, unseen_fraction: float, seed: int
+) -> list[Recording]:
+    """Items joined to recordings, and the split of each. speakers: the split of each."""
     joined = Groups(len(items))
     joined.join_equal((item.speaker, item.recording) if item.recording else None for item in items)
-    joined.join_equal((item.speaker, digest) for item, digest in zip(items, digests, strict=True))
-    groups = joined.members()
-    splits = [speakers[items[group[0]].speaker] for group in groups]
+    joined.join_equal((item.speaker, item.digest) for item in items)
+    groups = [[items[i] for i in group] for group in joined.members()]
+    recordings = [Recording(group, speakers[group[0].speaker]) for group in groups]
     # Sound and loose pictures are shared out apart, so that a speaker's pictures do not count as its speech.
-    for with_sound in (True, False):
-        chosen = [
-            g for g, group in enumerate(groups) if splits[g] == "train" and with_sound == any(items[i].is_audio for i in group)
-        ]
-        sizes = [Counter({items[groups[g][0]].speaker: sum(items[i].is_audio == with_sound for i in groups[g])}) for g in chosen]
-        for g, split in zip(chosen, split_recordings(sizes, val_fraction, unseen_fraction, seed), strict=True):
-            splits[g] = split
-    _give_training_a_face(items, groups, splits)
-    return groups, splits
+    training = [each for each in recordings if each.split == "train"]
+    for chosen in ([each for each in training if each.sounds], [each for each in training if not each.sounds]):
+        sizes = [Counter({each.speaker: len(each.sounds or each.pictures)}) for each in chosen]
+        for each, split in zip(chosen, split_recordings(sizes, val_fraction, unseen_fraction, seed), strict=True):
+            each.split = split
+    _give_training_a_face([each for each in recordings if each.pictures])
+    return recordings
 
 
-def _give_training_a_face(items: list[Item], groups: list[list[int]], splits: list[str]) -> None:
+def _give_training_a_face(pictured: list[Recording]) -> None:
     """Where all pictures of a training speaker lie in held-out recordings, the smallest of those trains after all."""
-    pictured = [g for g, group in enumerate(groups) if not all(items[i].is_audio for i in group)]
-    have = {items[groups[g][0]].speaker for g in pictured if splits[g] == "train"}
-    for speaker in sorted({items[groups[g][0]].speaker for g in pictured} - have):
-        mine = [g for g in pictured if items[groups[g][0]].speaker == speaker]
-        if all(splits[g].endswith("_speech") for g in mine):
-            splits[min(mine, key=lambda g: len(groups[g]))] = "train"
-
-
-def _own_pictures(items: list[Item], group: list[int]) -> dict[int, int]:
-    """A recording's sound file -> the picture of its name: beside it, else in another folder (clips/a.wav, frames/a.jpg)."""
-    pictures = [i for i in group if not items[i].is_audio]
-    beside, elsewhere = {items[i].own: i for i in pictures}, {items[i].name: i for i in pictures}
-    found = {i: beside.get(items[i].own, elsewhere.get(items[i].name)) for i in group if items[i].is_audio}
-    return {i: picture for i, picture in found.items() if picture is not None}
+    have = {each.speaker for each in pictured if each.split == "train"}
+    for speaker in sorted({each.speaker for each in pictured} - have):
+        theirs = [each for each in pictured if each.speaker == speaker]
+        if all(each.split.endswith("_speech") for each in theirs):
+            min(theirs, key=lambda each: len(each.items)).split = "train"
 
 
 def _write(
-    writer: CorpusWriter,
-    items: list[Item],
-    digests: list[str],
-    groups: list[list[int]],
-    splits: list[str],
-    speakers: dict[str, str],
-    attributes: dict[str, dict[str, str]],
+    writer: CorpusWriter, recordings: list[Recording], speakers: dict[str, str], attributes: dict[str, dict[str, str]]
 ) -> float:
     """Store everything, equal pictures of a recording once; returns the seconds of sound."""
     numbers = {name: writer.add_speaker(name, split, **attributes.get(name, {})) for name, split in speakers.items()}
     samples = 0
-    with Progress(total=len(items), desc="Writing", unit="file") as progress:
-        for group, split in zip(groups, splits, strict=True):
-            first = items[group[0]]
-            recording = writer.add_recording(numbers[first.speaker], first.recording or first.path.name, split)
+    with Progress(total=sum(len(each.items) for each in recordings), desc="Writing", unit="file") as progress:
+        for each in recordings:
+            first = each.items[0]
+            recording = writer.add_recording(numbers[each.speaker], first.recording or first.path.name, each.split)
             stored: dict[str, int] = {}
-            for i in group:
-                if not items[i].is_audio:
-                    if digests[i] not in stored:
-                        stored[digests[i]] = writer.add_face(recording, read_square_face(items[i].path))
-                    progress.update()
-            own = _own_pictures(items, group)
-            for i in group:
-                if items[i].is_audio:
-                    waveform = audio.to_int16(audio.read_waveform(items[i].path))
-                    face = stored[digests[own[i]]] if i in own else next(iter(stored.values()), None)
-                    writer.add_clip(recording, waveform, face)
-                    samples += len(waveform)
-                    progress.update()
+            for picture in each.pictures:
+                if picture.digest not in stored:
+                    stored[picture.digest] = writer.add_face(recording, read_square_face(picture.path))
+                progress.update()
+            own = each.own_pictures()
+            for sound in each.sounds:
+                waveform = audio.to_int16(audio.read_waveform(sound.path))
+                writer.add_clip(
+                    recording, waveform, stored[own[sound].digest] if sound in own else next(iter(stored.values()), None)
+                )
+                samples += len(waveform)
+                progress.update()
     return samples / audio.SAMPLE_RATE_HZ
-
-
-def _report(
-    items: list[Item],
-    digests: list[str],
-    groups: list[list[int]],
-    splits: list[str],
-    speakers: dict[str, str],
-    seconds: float,
-    others: list[Path],
-    notes: list[str],
-    bad: list[tuple[str, str]],
-) -> Report:
-    clips, faces = Counter[str](), Counter[str]()
-    own = 0
-    speech, pictured = set[str](), set[str]()  # training speakers with held-out speech, with held-out pictures
-    for group, split in zip(groups, splits, strict=True):
-        sounds = sum(items[i].is_audio for i in group)
-        pictures = len({digests[i] for i in group if not items[i].is_audio})
-        clips[split] += sounds
-        faces[split] += pictures
-        own += len(_own_pictures(items, group))
-        if split == "unseen_speech":
-            speech |= {items[group[0]].speaker} if sounds else set()
-            pictured |= {items[group[0]].speaker} if pictures else set()
-    return Report(
-        speakers, dict(clips), dict(faces), own, seconds, sorted(speech - pictured), len(others), counted(others), notes, bad
-    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
