@@ -72,6 +72,16 @@ TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] 
             "time, as a multiple": _times,
         },
     ),
+    "suite": (
+        "The tests",
+        ("command",),
+        {
+            "tests": lambda row: f"{row['tests']:,}",
+            "minutes by the clock": lambda row: f"{row['seconds'] / 60:.1f}",
+            "processor minutes": lambda row: f"{row['processor_seconds'] / 60:.1f}",
+            "slowest, processor seconds": lambda row: "; ".join(f"{name} {spent:g}" for name, spent in row["slowest"].items()),
+        },
+    ),
     "detectors": (
         "Face detector, worker processes against one",
         ("detector", "face_size", "processes"),

@@ -25,7 +25,7 @@ def execute(args: argparse.Namespace) -> int:
 
     run = load(args.run, args.device, args.allow_code)
     written, failed = generate_files(run, args.audio, args.out, args.seed)
-    print(f"{len(written)} faces in {args.out}")
+    print(f"{len(written)} face{'s' * (len(written) != 1)} in {args.out}")
     for reason in failed:
         print(f"not drawn: {reason}", file=sys.stderr)
     return 1 if failed else 0

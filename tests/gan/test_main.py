@@ -414,11 +414,11 @@ def test_train_evaluate_table_generate(voxface, tiny: Corpus, tmp_path: Path) ->
     (tmp_path / "sounds").mkdir()
     write_wav(tmp_path / "sounds" / "a.wav", tiny.waveform(0))
     good = voxface("generate", f"runs/{run.name}", "sounds")
-    assert (good.code, good.out, good.err) == (0, "1 faces in faces\n", "")
+    assert (good.code, good.out, good.err) == (0, "1 face in faces\n", "")
     assert (tmp_path / "faces" / "a.png").is_file()
     (tmp_path / "sounds" / "b.wav").write_text("text")
     bad = voxface("generate", f"runs/{run.name}", "sounds", "missing.mp3", "--out", "more")
-    assert (bad.code, bad.out) == (1, "1 faces in more\n")
+    assert (bad.code, bad.out) == (1, "1 face in more\n")
     assert [line.split(":")[1].strip() for line in bad.err.splitlines()] == ["sounds/b.wav", "missing.mp3"]
     assert all(line.startswith("not drawn: ") for line in bad.err.splitlines())
 
