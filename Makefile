@@ -10,21 +10,22 @@ FLOOR_STAMP := $(call stamp,$(FLOOR),constraints-floor.txt)
 JOBS ?= auto
 PYTEST := -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist worksteal
 
-.PHONY: help install demo test test-floor test-slurm check lint clean
+.PHONY: help install demo test test-floor test-slurm test-browser check lint clean
 
 help:
 	@echo "make demo        install, build the toy corpus, train a small model, print the results table, write demo/faces.png (10 to 30 minutes)"
 	@echo "make test        install, run lint, types and the whole test suite"
 	@echo "make check       the same without the slow tests, two minutes: before every commit"
 	@echo "make test-slurm  the SLURM launcher on a cluster of ordinary processes; needs Debian's slurmctld, slurmd, slurm-client"
+	@echo "make test-browser  the pages in a real browser; needs Debian's chromium"
 	@echo "make test-floor  what versions can break, in an environment of the oldest supported ones, where mediapipe brings its own face mesh"
 
 install: $(STAMP)
 
 $(STAMP): setup.cfg constraints.txt
-$(STAMP): WITH := --constraint constraints.txt --editable ".[dev,slurm]"
+$(STAMP): WITH := --constraint constraints.txt --editable ".[dev,media,pages,slurm]"
 $(FLOOR_STAMP): setup.cfg constraints-floor.txt
-$(FLOOR_STAMP): WITH := --constraint constraints-floor.txt --editable ".[dev,mediapipe]"
+$(FLOOR_STAMP): WITH := --constraint constraints-floor.txt --editable ".[dev,media,mediapipe]"
 
 $(STAMP) $(FLOOR_STAMP):
 	$(PYTHON) -m venv $(@D)
@@ -50,6 +51,11 @@ test-slurm: $(STAMP)
 	@PATH="$$PATH:/usr/sbin"; for program in slurmctld slurmd sbatch; do command -v $$program > /dev/null || \
 		{ echo "make test-slurm: no $$program. Install it with: apt-get install slurmctld slurmd slurm-client"; exit 1; }; done
 	$(BIN)/python -m pytest -m slurm tests/slurm
+
+test-browser: $(STAMP)
+	@command -v chromium > /dev/null || { echo "make test-browser: no chromium. Install it with: apt-get install chromium"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/python -m pytest -m browser tests
 
 test-floor: $(FLOOR_STAMP)
 	$(FLOOR)/bin/python $(PYTEST) -m "not slow or floor" --hypothesis-profile check

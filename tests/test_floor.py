@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 def _requirements() -> list[Requirement]:
     settings = ConfigParser()
     settings.read(ROOT / "setup.cfg")
-    lines = settings["options"]["install_requires"] + settings["options.extras_require"]["mediapipe"]
+    extras = settings["options.extras_require"]
+    lines = settings["options"]["install_requires"] + extras["mediapipe"] + extras["media"]
     return [Requirement(line) for line in lines.split("\n") if line]
 
 

@@ -12,10 +12,12 @@ LEAVES = ("encoders", "decoders", "discriminators", "evaluation")
 FLOORS = (
     "config recipes build files signals distributed lease launchers assets",
     "data checkpoint",
+    "media",
     "frozen_nets",
     "features losses",
     "model",
-    "run training.step inspect sheets audit",
+    "run training.step inspect sheets audit pages",
+    "raw",
     "generate scoring experiments",
     "training",
     "sweep",

@@ -1,0 +1,1 @@
+"""Pages served on this machine: one server, one set of security headers, one style."""
