@@ -14,7 +14,7 @@ from evaluation.progress import Progress
 from gan.build import build
 from gan.launchers.base import Job, Launcher
 from gan.lease import Lease, holder
-from gan.raw.work import Work, counts
+from gan.raw.work import Work, counts, forget_failed
 from gan.signals import stop_signals
 
 POLL_SECONDS = 0.5
@@ -55,6 +55,8 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
     logs.mkdir(exist_ok=True)
     items = len(work.listing().items)
     folder = work.shard(0).parent
+    if retry:
+        forget_failed(folder)
     names = [f"job{number}" for number in range(launcher.parallel)]
     waiting, running = [name for name in names if name not in launcher.found()], launcher.found() & set(names)
     starts, reached = dict.fromkeys(names, 0), -1
@@ -64,7 +66,7 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
     ):
         while waiting or running:
             if waiting:
-                launcher.start([_job(work, name, len(names), retry) for name in waiting])
+                launcher.start([_job(work, name, len(names)) for name in waiting])
                 running |= set(waiting)
                 waiting = []
             if stop:
@@ -88,10 +90,9 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
                 waiting.append(name)
 
 
-def _job(work: Work, name: str, jobs: int, retry: bool) -> Job:
-    number = name.removeprefix("job")
-    words = [sys.executable, "-m", "gan", "prepare", "task", str(work.path), number, str(jobs)]
-    return Job(name, words + (["--retry"] if retry else []), work.path / "logs" / f"{name}.txt")
+def _job(work: Work, name: str, jobs: int) -> Job:
+    words = [sys.executable, "-m", "gan", "prepare", "task", str(work.path), name.removeprefix("job"), str(jobs)]
+    return Job(name, words, work.path / "logs" / f"{name}.txt")
 
 
 def _last_line(log: Path) -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from typing import Any
 from gan.files import write_atomically
 from gan.raw.item import Item, Listing
 from gan.raw.profile import Profile, load_profile
-from gan.raw.store import Row, Shard
+from gan.raw.store import Row, Writer
 
 VERSION = 1
 ITEMS_A_SHARD, MOST_SHARDS = 64, 4096
@@ -128,29 +128,38 @@ def size_of(item: Item) -> list[int]:
     return [path.stat().st_size for path in (item.media, item.sound) if path is not None]
 
 
-def ended(rows: Iterator[Row]) -> dict[str, Row]:
+def ended(rows: Iterable[Row]) -> dict[str, Row]:
     """Of the rows of a shard, the last with which each item ended: done or failed."""
-    return {row["item"]: row for row in rows if "parts" in row or "failed" in row}
+    over: dict[str, Row] = {}
+    for row in rows:
+        if "again" in row:
+            over.pop(row["item"], None)
+        elif "part" not in row:
+            over[row["item"]] = row
+    return over
+
+
+def forget_failed(folder: Path) -> None:
+    """Have the items tried again that failed. Nobody else may write into this folder of shards."""
+    for path in sorted(folder.glob("*.jsonl")):
+        if failed := [item for item, row in ended(_ends(path)).items() if "failed" in row]:
+            with Writer(path.with_suffix("")) as writer:
+                for item in failed:
+                    writer.append({"item": item, "again": True})
 
 
 def counts(folder: Path) -> tuple[int, Counter[str], float]:
-    """Items done, items failed by reason, and seconds of media done, from the journals of a folder of shards, unchecked."""
-    done, failed, seconds = set[str](), dict[str, str](), 0.0
-    for path in sorted(folder.glob("*.jsonl")):
-        for row in _lines(path):
-            if "parts" in row:
-                done.add(row["item"])
-                failed.pop(row["item"], None)
-                seconds += row.get("seconds") or 0.0
-            elif "failed" in row:
-                failed[row["item"]] = str(row["kind"])
-    return len(done), Counter(failed.values()), seconds
+    """Items done, items failed by kind, and seconds of media read, from the journals of a folder of shards, unchecked."""
+    over = [row for path in sorted(folder.glob("*.jsonl")) for row in ended(_ends(path)).values()]
+    done = [row for row in over if "failed" not in row]
+    return len(done), Counter(row["kind"] for row in over if "failed" in row), sum(row["seconds"] for row in done)
 
 
-def _lines(path: Path) -> Iterator[Row]:
+def _ends(path: Path) -> Iterator[Row]:
+    """The rows with which items end, without a look at their arrays."""
     with open(path, "rb") as file:
         for line in file:
-            if b'"parts"' in line or b'"failed"' in line:
+            if b'"part"' not in line:
                 try:
                     yield json.loads(line)
                 except ValueError:  # being written now

@@ -35,10 +35,10 @@ class Stopped(Exception):
         self.exit_code = 128 + number
 
 
-def perform(folder: Path, number: int, jobs: int, retry: bool = False) -> None:
+def perform(folder: Path, number: int, jobs: int) -> None:
     """Do what is left of every shard that no other process holds. number: of the job, of so many; each begins at another shard.
 
-    retry: failed items are tried again. Raises Stopped after SIGINT or SIGTERM, OSError where nothing can be written.
+    Raises Stopped after SIGINT or SIGTERM, OSError where nothing can be written.
     """
     work = Work.open(folder)
     shards = sorted(work.by_shard(work.listing().items).items())
@@ -51,15 +51,15 @@ def perform(folder: Path, number: int, jobs: int, retry: bool = False) -> None:
             if lease is None:
                 continue
             with lease, Writer(path) as writer:
-                _do(items, writer, reader, retry, stop)
+                _do(items, writer, reader, stop)
 
 
-def _do(items: list[Item], writer: Writer, reader: _Reader, retry: bool, stop: list[int]) -> None:
+def _do(items: list[Item], writer: Writer, reader: _Reader, stop: list[int]) -> None:
     rows = list(writer.rows())
     over = ended(iter(rows))
     for item in items:
         row = over.get(item.key)
-        if row is not None and not (retry and "failed" in row) and row["size"] == _size(item):
+        if row is not None and row["size"] == _size(item):
             continue
         done = 0 if row is not None else _parts_done(rows, item)
         for found, arrays in reader.read(item, done):
