@@ -1,15 +1,31 @@
-"""An item of media -> what is heard and seen in it, part after part."""
+"""An item of media -> what is heard and seen in it, part after part, each by itself: a long film needs no more memory than a short one.
+
+Every part is a minute or less. A track ends with its part; people.py finds a person again in the next one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from gan.build import build
+from gan.data.audio import SAMPLE_RATE_HZ, SOUND, read_sound, to_int16
+from gan.data.films import Film
+from gan.data.media import ends
+from gan.data.pictures import PICTURES, read_picture
+from gan.media.loudness import speech_to_pause_db
+from gan.media.speech.base import Speech
 from gan.raw.item import Item
+from gan.raw.look import Looker
+from gan.raw.parts import FACE, TRACK
 from gan.raw.profile import Profile
 from gan.raw.store import Row
+
+Part = tuple[Row, dict[str, np.ndarray]]
 
 
 class Failed(ValueError):
@@ -20,8 +36,128 @@ class Failed(ValueError):
         self.stage, self.kind = stage, kind
 
 
-def read_item(item: Item, profile: Profile, done: int) -> Iterator[tuple[Row, dict[str, np.ndarray]]]:
-    raise NotImplementedError
+@dataclass(frozen=True)
+class Partition:
+    """How items are cut into parts. seconds: of a part. least_share: of the stated length that must come, else a film is cut short."""
+
+    seconds: float = 60.0
+    least_share: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.seconds < 5:
+            raise ValueError(f"parts.seconds: {self.seconds} came. Allowed: 5 or more.")
+        if not 0 <= self.least_share <= 1:
+            raise ValueError(f"parts.least_share: {self.least_share} came. Allowed: 0 to 1.")
 
 
-Part = tuple[Row, dict[str, Any]]
+class ItemReader:
+    """Reads items; its detector, nets and speech detector are made once, when the first item needs them."""
+
+    def __init__(self, profile: Profile):
+        self._profile = profile
+        self._speech: Speech | None = None
+        self._looker: Looker | None = None
+
+    def read(self, item: Item, done: int) -> Iterator[Part]:
+        """Rows and arrays of the parts after the first `done`, then the row with which the item ends: parts, seconds, notes.
+
+        Raises Failed where the item cannot be used.
+        """
+        try:
+            if ends(item.media, PICTURES):
+                yield from self._picture(item)
+            elif item.sound is None and ends(item.media, SOUND):
+                yield from self._sound_file(item, done)
+            else:
+                yield from self._film(item, done)
+        except (ValueError, OSError) as error:
+            if isinstance(error, Failed):
+                raise
+            said = str(error)
+            for path in (item.media, item.sound):
+                said = said.removeprefix(f"{path}: ")
+            raise Failed("open", "cannot be read", said) from error
+
+    def _picture(self, item: Item) -> Iterator[Part]:
+        image, note = read_picture(item.media)
+        tracks, faces, png = self._look().picture(image)
+        yield dict(part=0, picture=list(image.shape[1::-1])), dict(tracks=tracks, faces=faces, png=png)
+        yield dict(parts=1, seconds=0.0, notes=[note] if note else []), {}
+
+    def _sound_file(self, item: Item, done: int) -> Iterator[Part]:
+        sound, note = read_sound(item.media)
+        first = round((item.start or 0) * SAMPLE_RATE_HZ)
+        last = len(sound) if item.end is None else round(item.end * SAMPLE_RATE_HZ)
+        samples = to_int16(sound[first:last])
+        if not len(samples):
+            raise Failed("sound", "no such stretch", f"lasts {len(sound) / SAMPLE_RATE_HZ:.2f} s, and begins at {item.start} s.")
+        length = round(self._profile.parts.seconds * SAMPLE_RATE_HZ)
+        number = -(-len(samples) // length)
+        for part in range(done, number):
+            heard = samples[part * length : (part + 1) * length]
+            start = (first + part * length) / SAMPLE_RATE_HZ
+            yield self._heard(part, start, start + len(heard) / SAMPLE_RATE_HZ, start, heard)
+        yield dict(parts=number, seconds=len(samples) / SAMPLE_RATE_HZ, notes=[note] if note else []), {}
+
+    def _film(self, item: Item, done: int) -> Iterator[Part]:
+        with Film(item.media) as film, _voice(item.sound) or nullcontext(film) as voice:
+            if not voice.has_sound:
+                raise Failed("sound", "no sound track", "has no sound track.")
+            if film.seconds is not None and film.seconds > self._profile.limits.hours * 3600:
+                raise Failed(
+                    "open", "too long", f"says that it lasts {film.seconds / 3600:.1f} h; limits.hours is {self._profile.limits.hours:g}."
+                )
+            begin = film.start if item.start is None else item.start
+            stated = None if film.seconds is None else film.start + film.seconds
+            end = stated if item.end is None else item.end
+            part = done
+            while end is None or begin + part * self._profile.parts.seconds < end:
+                start = begin + part * self._profile.parts.seconds
+                stop = start + self._profile.parts.seconds
+                found = self._film_part(film, voice, part, start, stop if end is None else min(stop, end))
+                if found is None:
+                    break
+                yield found
+                part += 1
+            if not part:
+                raise Failed("sound", "no such stretch", f"holds nothing from {begin:.2f} s on.")
+            reached = max(film.reached, voice.reached)
+            if stated is not None and item.end is None and reached - begin < self._profile.parts.least_share * (stated - begin):
+                raise Failed(
+                    "read", "cut short", f"says that it lasts {stated - begin:.1f} s, but only {max(0, reached - begin):.1f} s of it came."
+                )
+            notes = list(dict.fromkeys([*film.notes, *voice.notes]))
+            yield dict(parts=part, seconds=reached - begin, notes=notes), {}
+
+    def _film_part(self, film: Film, voice: Film, part: int, start: float, stop: float) -> Part | None:
+        """None where the film holds nothing there."""
+        sound = voice.sound(start, stop)
+        row, arrays = self._heard(part, start, stop, sound.start, to_int16(sound.waveform))
+        row["holes"] = [list(hole) for hole in sound.holes]
+        if film.has_pictures:
+            tracks, faces, png, windows, seen = self._look().film(film, start, stop, arrays["waveform"], sound.start, row["speech"])
+            arrays |= dict(tracks=tracks, faces=faces, png=png, windows=windows)
+            row |= seen
+        return (row, arrays) if len(arrays["waveform"]) or row.get("frames") else None
+
+    def _heard(self, part: int, start: float, stop: float, heard: float, samples: np.ndarray) -> Part:
+        """heard: time of the first of samples, int16 (S,)."""
+        if self._speech is None:
+            self._speech = build(Speech, self._profile.speech, "speech")
+        spans = self._speech.spans(samples)
+        ratio = speech_to_pause_db(samples, spans)
+        speech = [[round(heard + a, 4), round(heard + b, 4)] for a, b in spans]
+        return dict(part=part, start=start, end=stop, heard=heard, speech=speech, speech_to_pause_db=ratio), dict(waveform=samples)
+
+    def _look(self) -> Looker:
+        if self._looker is None:
+            self._looker = Looker(self._profile)
+        return self._looker
+
+
+def _voice(path: Path | None) -> Film | None:
+    return None if path is None else Film(path)
+
+
+def nothing_seen() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.zeros(0, TRACK), np.zeros(0, FACE), np.zeros(0, np.uint8)

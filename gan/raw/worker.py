@@ -147,14 +147,15 @@ def _serve(pipe: Connection, profile: Profile, parent: int) -> None:
     _confine(profile.limits, parent)
     import torch
 
-    from gan.raw.read import Failed, read_item
+    from gan.raw.read import Failed, ItemReader
 
     torch.set_num_threads(1)  # a job is one core's; and sums then do not depend on how many there are
+    reader = ItemReader(profile)
     try:
         while True:
             item, done = pipe.recv()
             try:
-                for row, arrays in read_item(item, profile, done):
+                for row, arrays in reader.read(item, done):
                     pipe.send((row, arrays))
             except Failed as error:
                 pipe.send((dict(failed=str(error), kind=error.kind, stage=error.stage), {}))
