@@ -40,11 +40,11 @@ class SpeakingSettings:
     """
 
     least_seconds: float = 1.0
-    score: float = 0.4
-    margin: float = 0.1
-    lag_seconds: float = 0.07
+    score: float = 0.5
+    margin: float = 0.15
+    lag_seconds: float = 0.05
     gap_seconds: float = 0.2
-    change: float = 1.0
+    change: float = 0.3
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -149,10 +149,10 @@ def decide(
     margin = float(scores[best] - others.max()) if len(others) else float("inf")
     if not _moves(faces[best], times, settings):
         reason = "still"
+    elif not near[best_lags[best] + LAGS] and agreements[best].max() >= settings.score:
+        reason = "out of step"
     elif scores[best] < settings.score:
         reason = "apart"
-    elif abs(best_lags[best]) * STEP > settings.lag_seconds:
-        reason = "out of step"
     elif margin < settings.margin:
         reason = "unclear"
     else:
