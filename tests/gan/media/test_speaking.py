@@ -6,12 +6,12 @@ from gan.media.speaking import PATCH, Decision, Mouth, Signals, SpeakingSettings
 SECONDS = 4.0
 
 
-def openings(seed: int, seconds: float = SECONDS) -> np.ndarray:
-    """How far a mouth is open, 0 .. 1, each 10 ms: syllables of random height, about five a second."""
+def openings(seed: int, seconds: float = SECONDS, pace: float = 5.0) -> np.ndarray:
+    """How far a mouth is open, 0 .. 1, each 10 ms: syllables of random height, so many a second."""
     random = np.random.default_rng(seed)
-    knots = random.random(int(seconds * 10) + 3)
+    knots = random.random(int(seconds * 2 * pace) + 3)
     knots[::2] *= 0.2
-    return np.interp(np.arange(0, seconds, 0.01), np.arange(len(knots)) / 10, knots)
+    return np.interp(np.arange(0, seconds, 0.01), np.arange(len(knots)) / (2 * pace), knots)
 
 
 def face(opening: np.ndarray, hz: float = 29.97, seed: int = 0) -> Signals:
@@ -28,7 +28,7 @@ def sound(opening: np.ndarray) -> np.ndarray:
     return np.rint(8000 * loud * np.sin(2 * np.pi * 800 / 16000 * np.arange(samples))).astype(np.int16)
 
 
-SPEAKER, CHEWER = openings(1), openings(2)
+SPEAKER, CHEWER = openings(1), openings(2, pace=4.1)
 REST = np.zeros_like(SPEAKER)
 
 
