@@ -2,9 +2,9 @@
 
     python -m benchmarks.who_speaks --films 30 --workers 2
 
-prints a row a figure: the bar, the rate, its 95 % interval (Wilson) and how many it is of. Thresholds were chosen on seeds below 20;
-the default seed is another. Films are drawn in memory and pass through JPEG in place of a film's coding. Faces are looked for at
-every eighth frame and watched at each; the spans are the true turns of 2 s or more.
+prints a row a figure: the bar, the rate, its 95 % interval (Wilson) and how many it is of. Thresholds were chosen on seeds
+below 20; the default seed is another. Films are drawn in memory and pass through JPEG in place of a film's coding. Faces are
+looked for at every eighth frame and watched at each; the spans are the true turns of 2 s or more.
 """
 
 from __future__ import annotations
@@ -200,14 +200,25 @@ def speech(seed: int, films: int) -> list[tuple[str, str, str]]:
             ratio = speech_to_pause_db(waveform, detectors["Silero"].spans(waveform))
             ratios[name] += [] if ratio is None else [ratio]
     bars = {"speech": ">= .95", "under": ">= .95", "pauses": "<= .20", "music": "<= .02"}
-    says = {"speech": "speech found", "under": "speech found under music 5 dB below", "pauses": "pauses kept", "music": "music alone kept"}
+    says = {
+        "speech": "speech found",
+        "under": "speech found under music 5 dB below",
+        "pauses": "pauses kept",
+        "music": "music alone kept",
+    }
     for name in detectors:
         for kind, what in says.items():
             values = np.array(shares[name][kind])
             error = 1.96 * values.std(ddof=1) / np.sqrt(len(values))
             mean = values.mean()
             bar = bars[kind] if name == "Silero" else ""
-            rows.append((f"{name}: {what}", bar, f"{mean:.3f} [{max(mean - error, 0):.3f}, {min(mean + error, 1):.3f}] of {len(values)} films"))
+            rows.append(
+                (
+                    f"{name}: {what}",
+                    bar,
+                    f"{mean:.3f} [{max(mean - error, 0):.3f}, {min(mean + error, 1):.3f}] of {len(values)} films",
+                )
+            )
         rows.append((f"{name}: processor seconds a second", "", f"{took[name] / heard:.5f}"))
     for name, found in ratios.items():
         low, middle, high = np.percentile(found, [5, 50, 95])
@@ -238,7 +249,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows.append(("looks at a face that found none", "", str(Share(sum(film.missed for film in films), looked))))
     cost = {part: sum(film.seconds[part] for film in films) for part in ("faces", "points", "mouths")}
     rows.append(("processor seconds a second of film: finding faces", "", f"{cost['faces'] / seconds:.3f}"))
-    rows.append(("processor seconds a second of a face: 68 points / mouth", "", f"{cost['points'] / shown:.3f} / {cost['mouths'] / shown:.3f}"))
+    rows.append(
+        (
+            "processor seconds a second of a face: 68 points / mouth",
+            "",
+            f"{cost['points'] / shown:.3f} / {cost['mouths'] / shown:.3f}",
+        )
+    )
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for what, bar, figure in rows:
         print(f"{what:{widths[0]}}  {bar:{widths[1]}}  {figure}")

@@ -49,8 +49,8 @@ def level_db(waveform: np.ndarray, window: int = 640, hop: int = 320) -> np.ndar
 def speech_to_pause_db(waveform: np.ndarray, spans: Sequence[tuple[float, float]]) -> float | None:
     """By how many dB the speech is louder than the pauses: difference of the two median levels of int16 (S,) at 16 kHz.
 
-    spans: (start, end) of speech in seconds, as Speech.spans gives them. Music or noise under the speech goes on in its pauses and
-    makes the figure small. None if there is less than 0.1 s of speech or, more than 0.06 s away from it, of pauses.
+    spans: (start, end) of speech in seconds, as Speech.spans gives them. Music or noise under the speech goes on in its
+    pauses and makes the figure small. None if there is less than 0.1 s of speech or, more than 0.06 s away from it, of pauses.
     """
     hop, window = 320, 640
     levels = level_db(waveform, window, hop)

@@ -32,10 +32,12 @@ WINDOWS_AT_ONCE = 4096
 class SpeakingSettings:
     """When a face is said to speak. Chosen on scenes of the toy world; benchmarks/who_speaks.py tries them on others.
 
-    least_seconds: shorter spans are not judged. score: the least that the mouth and the sound go together, 1 at most. margin: by
-    which the best face's score exceeds the next one's, at least. lag_seconds: the most that sound and mouth may be out of step where
-    they agree best. gap_seconds: the longest time within a span without a look at the face. change: the least mean change of the
-    mouth's darkness from step to step, of 255; below it the picture is a still or the mouth at rest.
+    least_seconds: shorter spans are not judged.
+    score: the least that mouth and sound go together, 1 at most.
+    margin: by which the best face's score exceeds the next one's, at least.
+    lag_seconds: the most that sound and mouth may be out of step where they agree best.
+    gap_seconds: the longest time within a span without a look at the face.
+    change: the least mean change of the mouth's darkness from step to step, of 255; below it the mouth rests, or is a picture.
     Raises ValueError for a negative value, and for a lag that is not sought.
     """
 
@@ -54,6 +56,9 @@ class SpeakingSettings:
             raise ValueError(f"least_seconds: {self.least_seconds} came. Allowed: 0.5 or more.")
         if self.lag_seconds >= LAGS * STEP:
             raise ValueError(f"lag_seconds: {self.lag_seconds} came. Allowed: below {LAGS * STEP:g}.")
+
+
+DEFAULT_SETTINGS = SpeakingSettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +116,9 @@ def mouth_patch(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     along_y = np.array([-along_x[1], along_x[0]])
     reach = int(np.ceil(scale * np.hypot(*PATCH) / 2)) + 2
     corner = np.floor(centre).astype(int) - reach
-    rows, columns = (np.clip(np.arange(start, start + 2 * reach), 0, end - 1) for start, end in zip(corner[::-1], image.shape))
+    rows, columns = (
+        np.clip(np.arange(start, start + 2 * reach), 0, end - 1) for start, end in zip(corner[::-1], image.shape[:2], strict=True)
+    )
     around = Image.fromarray(image[rows][:, columns]).convert("L")
     origin = centre - corner - along_x * (width / 2) - along_y * (height / 2)
     affine = (along_x[0], along_y[0], origin[0], along_x[1], along_y[1], origin[1])
@@ -124,7 +131,7 @@ def decide(
     waveform: np.ndarray,
     start: float,
     end: float,
-    settings: SpeakingSettings = SpeakingSettings(),
+    settings: SpeakingSettings = DEFAULT_SETTINGS,
     sound_start: float = 0.0,
 ) -> Decision:
     """Which face speaks from start to end, a span of speech in seconds?

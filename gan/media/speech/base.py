@@ -34,6 +34,9 @@ class SpanSettings:
                 raise ValueError(f"{field.name}: {getattr(self, field.name)} came. Allowed: 0 or more.")
 
 
+DEFAULT_SPANS = SpanSettings()
+
+
 class Speech(ABC):
     """Finds speech in mono sound of 16 kHz.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gan.media.loudness import level_db
-from gan.media.speech.base import SpanSettings, Speech
+from gan.media.speech.base import DEFAULT_SPANS, SpanSettings, Speech
 
 
 class Energy(Speech):
@@ -18,7 +18,7 @@ class Energy(Speech):
 
     frame = 320
 
-    def __init__(self, below_db: float = 25.0, least_db: float = -60.0, settings: SpanSettings = SpanSettings()):
+    def __init__(self, below_db: float = 25.0, least_db: float = -60.0, settings: SpanSettings = DEFAULT_SPANS):
         if not below_db > 0:
             raise ValueError(f"below_db: {below_db} came. Allowed: above 0.")
         self.below_db, self.least_db, self.settings = below_db, least_db, settings

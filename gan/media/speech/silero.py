@@ -1,8 +1,8 @@
 """Silero's voice activity detector (Silero Team, MIT), the one of the three that tells speech from music.
 
 The weights lie in the package silero-vad and are read from there, without importing it: importing it sets torch to one thread
-for the whole process. Its model takes 32 ms at a time; only its recurrent layer needs that. The layers before it see many frames at
-once here, which takes a tenth of the time and gives the same probabilities (to 1e-5).
+for the whole process. Its model takes 32 ms at a time; only its recurrent layer needs that. The layers before it see many
+frames at once here, which takes a tenth of the time and gives the same probabilities (to 1e-5).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan.media.speech.base import EXTRA, SpanSettings, Speech
+from gan.media.speech.base import DEFAULT_SPANS, EXTRA, SpanSettings, Speech
 
 CONTEXT = 64  # samples before a frame that the model sees with it
 FRAMES_AT_ONCE = 1024  # 33 s: memory does not grow with the sound
@@ -33,7 +33,7 @@ class Silero(Speech):
 
     frame = 512
 
-    def __init__(self, threshold: float = 0.5, settings: SpanSettings = SpanSettings()):
+    def __init__(self, threshold: float = 0.5, settings: SpanSettings = DEFAULT_SPANS):
         if not 0 < threshold < 1:
             raise ValueError(f"threshold: {threshold} came. Allowed: above 0 and below 1.")
         self.threshold, self.settings = threshold, settings

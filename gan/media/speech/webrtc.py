@@ -11,7 +11,7 @@ from importlib.metadata import version
 import numpy as np
 
 from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.media.speech.base import EXTRA, SpanSettings, Speech
+from gan.media.speech.base import DEFAULT_SPANS, EXTRA, SpanSettings, Speech
 
 FRAMES_MS = (10, 20, 30)
 
@@ -19,9 +19,9 @@ FRAMES_MS = (10, 20, 30)
 class WebRtc(Speech):
     """Frames that WebRTC calls speech, smoothed by a ring of the last frames. Music is taken for speech.
 
-    aggressiveness: 0 to 3; the higher, the less is called speech. frame_ms: 10, 20 or 30. ring_frames: frames in the ring. share: a
-    span starts with the ring's first frame once more than that share of the ring is speech; it ends with the ring's last frame once
-    more than that share is none. settings: how frames become spans.
+    aggressiveness: 0 to 3; the higher, the less is called speech. frame_ms: 10, 20 or 30. ring_frames: frames in the ring.
+    share: a span starts with the ring's first frame once more than that share of the ring is speech; it ends with the ring's last
+    frame once more than that share is none. settings: how frames become spans.
     Raises ValueError for other values, and if webrtcvad is not installed.
     """
 
@@ -31,7 +31,7 @@ class WebRtc(Speech):
         frame_ms: int = 30,
         ring_frames: int = 10,
         share: float = 0.9,
-        settings: SpanSettings = SpanSettings(),
+        settings: SpanSettings = DEFAULT_SPANS,
     ):
         try:
             import webrtcvad  # noqa: F401

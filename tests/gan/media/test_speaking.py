@@ -38,8 +38,9 @@ def test_the_mouth_that_goes_with_the_sound_speaks(listener: np.ndarray, place: 
     faces = [face(listener, seed=1)]
     faces.insert(place, face(SPEAKER))
     decision = decide(faces, sound(SPEAKER), 0.0, SECONDS)
-    assert decision.speaker == place and decision.reason == ""
-    assert abs(decision.lag_seconds) <= 0.034 and decision.margin > 0.15
+    assert (decision.speaker, decision.reason) == (place, "")
+    assert abs(decision.lag_seconds) <= 0.034
+    assert decision.margin > 0.15
     assert decision.scores[place] == max(decision.scores)
 
 
@@ -74,7 +75,8 @@ def test_short_spans_and_faces_that_go_are_not_judged() -> None:
     half = Signals(speaker.seconds[:60], speaker.darkness[:60])
     assert decide([half], sound(SPEAKER), 0.0, SECONDS).reason == "unseen"
     decision = decide([half, speaker], sound(SPEAKER), 0.0, SECONDS)
-    assert decision.speaker == 1 and np.isnan(decision.scores[0]) and decision.margin == float("inf")
+    assert (decision.speaker, decision.margin) == (1, float("inf"))
+    assert np.isnan(decision.scores[0])
     empty = Signals(np.zeros(0), np.zeros(0, np.float32))
     assert decide([empty], sound(SPEAKER), 0.0, SECONDS).reason == "unseen"
 
@@ -109,7 +111,7 @@ def test_settings_are_checked(values: dict[str, float], message: str) -> None:
 
 
 def points(centre: tuple[float, float], pupils: float, turn: float) -> np.ndarray:
-    """68 points of which eyes and corners of the mouth are true: the pupils lie above a mouth at `centre`, turned by `turn` rad."""
+    """68 points of which eyes and corners of the mouth are true: pupils above a mouth at `centre`, turned by `turn` rad."""
     level = np.zeros((68, 2))
     level[36:42], level[42:48] = (-pupils / 2, -pupils), (pupils / 2, -pupils)
     level[48], level[54] = (-pupils / 2, 0), (pupils / 2, 0)
@@ -129,9 +131,7 @@ def mouth_image(centre: tuple[float, float], pupils: float, turn: float, height:
 @pytest.mark.parametrize("turn", [0.0, 0.4, -0.4])
 @pytest.mark.parametrize("pupils", [30.0, 90.0])
 def test_a_mouth_is_cut_out_level_and_at_one_size(turn: float, pupils: float) -> None:
-    patch = mouth_patch(
-        mouth_image((150, 110), pupils, turn, pupils / 8), points((150, 110), pupils, turn)
-    ).astype(float)
+    patch = mouth_patch(mouth_image((150, 110), pupils, turn, pupils / 8), points((150, 110), pupils, turn)).astype(float)
     assert patch.shape == PATCH[::-1]
     level = mouth_patch(mouth_image((150, 110), 60, 0.0, 60 / 8), points((150, 110), 60, 0.0)).astype(float)
     assert np.abs(patch - level).mean() < 6
