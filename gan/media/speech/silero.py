@@ -20,6 +20,9 @@ from gan.media.speech.base import DEFAULT_SPANS, EXTRA, SpanSettings, Speech
 
 CONTEXT = 64  # samples before a frame that the model sees with it
 FRAMES_AT_ONCE = 1024  # 33 s: memory does not grow with the sound
+# The net hears speech begin and end that many frames late. On toy voices under music 5 dB below, answers moved back by two frames
+# find 97 % of the speech instead of 94 and keep 17 % of the pauses instead of 19.
+LATE = 2
 UNITS = 128  # of the recurrent layer
 
 
@@ -45,7 +48,8 @@ class Silero(Speech):
         start, stop = probability >= self.threshold, probability < max(self.threshold - 0.15, 0.01)
         # Between the two thresholds a frame is what the last clear one was.
         clear = np.maximum.accumulate(np.where(start | stop, np.arange(len(probability)), -1))
-        return np.where(clear >= 0, start[clear], False)
+        found = np.where(clear >= 0, start[clear], False)
+        return np.concatenate([found[LATE:], np.repeat(found[-1:], min(LATE, len(found)))])
 
     @torch.no_grad()
     def probability(self, waveform: np.ndarray) -> np.ndarray:
