@@ -163,6 +163,8 @@ def _spans(truth: Truth, scene: dict[str, object]) -> list[tuple[float, float]]:
 
 def _auc(positive: np.ndarray, negative: np.ndarray) -> str:
     """With the 95 % interval of Hanley and McNeil (1982)."""
+    if not (len(positive) and len(negative)):
+        return f"nan of {len(positive)} + {len(negative)}"
     area = float((positive[:, None] > negative).mean() + (positive[:, None] == negative).mean() / 2)
     first, second = area / (2 - area), 2 * area**2 / (1 + area)
     m, n = len(positive), len(negative)
