@@ -32,7 +32,7 @@ WINDOWS_AT_ONCE = 4096
 class SpeakingSettings:
     """When a face is said to speak. Chosen on scenes of the toy world; benchmarks/who_speaks.py tries them on others.
 
-    least_seconds: shorter spans are not judged.
+    least_seconds: shorter spans are not judged; the other values were chosen on spans of 2 s and a little more.
     score: the least that mouth and sound go together, 1 at most.
     margin: by which the best face's score exceeds the next one's, at least.
     lag_seconds: the most that sound and mouth may be out of step where they agree best.
@@ -41,7 +41,7 @@ class SpeakingSettings:
     Raises ValueError for a negative value, and for a lag that is not sought.
     """
 
-    least_seconds: float = 1.0
+    least_seconds: float = 2.0
     score: float = 0.5
     margin: float = 0.15
     lag_seconds: float = 0.05
