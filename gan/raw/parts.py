@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gan.data.pictures import read_picture
 from gan.raw.item import Item
 from gan.raw.store import Row, Shard
 

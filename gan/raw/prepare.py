@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+import yaml
 
 from gan.build import find
 from gan.data.prepare import new_corpus_path

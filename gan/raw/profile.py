@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +14,7 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
-from gan.config import nearest, typed
+from gan.config import at_least, nearest, typed
 from gan.recipes import overridden, read_yaml
 
 # Raised whenever the same media and settings give other parts than before: all is then read anew.

@@ -76,7 +76,10 @@ def read_films(path: str | Path) -> dict[tuple[str, str], str]:
 
 @dataclass(frozen=True)
 class Crossing:
-    """What a division shares across its parts. films: of films, those in several splits; people: groups who are, or may be, one."""
+    """What a division shares across its parts.
+
+    films: those of `of` that are in several splits. people: groups in several splits who are, or may be, one person.
+    """
 
     films: Sequence[str]
     of: int

@@ -1,7 +1,7 @@
 """A list of people, films and recordings that must not be used, against what a source listed.
 
-One name, id, film or key a line; `#` begins a comment. Of a line with commas that matches nothing as a whole, its cells are tried, so
-that a table will do.
+One name, id, film or key a line; `#` begins a comment. Of a line with commas that matches nothing as a whole, its cells are tried,
+so that a table will do.
 """
 
 from __future__ import annotations
@@ -76,16 +76,17 @@ def match(
                     break
         if entry not in matched:
             unmatched.append(entry)
-    return Removal(*map(frozenset, gone), matched, tuple(unmatched))
+    return Removal(frozenset(gone[0]), frozenset(gone[1]), frozenset(gone[2]), matched, tuple(unmatched))
 
 
-def removed_from(listing: Listing, path: str | Path) -> tuple[Listing, Removal]:
+def removed_from(listing: Listing, path: str | Path) -> Listing:
     """The listing without them, which says in its notes what matched, what did not, and who may be the same person and stays."""
     films = {item.film for item in listing.items} - {""}
-    nameless = {item.speaker: {} for item in listing.items if item.speaker}
+    nameless: dict[str, Mapping[str, str]] = {item.speaker: {} for item in listing.items if item.speaker}
     removal = match(read_removed(path), {**nameless, **listing.people}, films, (item.key for item in listing.items))
     notes = [
-        f"{path}: {len(removal.matched)} entries removed {len(removal.people)} people, {len(removal.films)} films, {len(removal.keys)} recordings."
+        f"{path}: {len(removal.matched)} entries removed {len(removal.people)} people, "
+        f"{len(removal.films)} films, {len(removal.keys)} recordings."
     ]
     if removal.unmatched:
         notes.append(f"{path}: {len(removal.unmatched)} entries match nothing here: {printable(some(removal.unmatched, 10))}.")
@@ -101,7 +102,7 @@ def removed_from(listing: Listing, path: str | Path) -> tuple[Listing, Removal]:
         if item.speaker not in removal.people and item.film not in removal.films and item.key not in removal.keys
     ]
     people = {name: facts for name, facts in listing.people.items() if name not in removal.people}
-    return replace(listing, items=items, people=people, same=same, notes=[*listing.notes, *notes]), removal
+    return replace(listing, items=items, people=people, same=same, notes=[*listing.notes, *notes])
 
 
 def _whole(row: Row) -> str:

@@ -1,6 +1,7 @@
 """Tables and lists of others -> rows of stripped cells, whatever their separator, quotes and blanks.
 
-A line is a row: names and numbers hold no line breaks, and so a quote that is never closed costs one row, not the rest of the file.
+A line is a row: names and numbers hold no line breaks, and so a quote that is never closed costs one row, not the rest of the
+file.
 """
 
 from __future__ import annotations

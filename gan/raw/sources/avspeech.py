@@ -1,8 +1,8 @@
 """AVSpeech: a list of segments of films, and those of the films that somebody downloaded.
 
-A row is: film, start and end in seconds, and where the speaker's face is at the start, as fractions of the picture. Nobody is named.
-Those who downloaded it named their files in several ways; one walk over the folder finds them all. A file that was cut from its film
-has a clock of its own, and its first frame is what x and y belong to.
+A row is: film, start and end in seconds, and where the speaker's face is at the start, as fractions of the picture. Nobody is
+named. Those who downloaded it named their files in several ways; one walk over the folder finds them all. A file that was cut from
+its film has a clock of its own, and its first frame is what x and y belong to.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ class AVSpeech(Source):
             raise ValueError(f"{args.table}: the list has no good row of film, start, end, x, y.{first}")
         if not items:
             raise ValueError(
-                f"{args.media}: holds no film of {args.table}. Looked for: {', '.join(missing)}, or the film's name with another ending."
+                f"{args.media}: holds no film of {args.table}. "
+                f"Looked for: {', '.join(missing)}, or the film's name with another ending."
             )
         gone = rows - len(items) - later - sum("is listed already" in why for _, why in bad)
         if gone:

@@ -33,7 +33,7 @@ class Videos(Source):
             "--speaker",
             choices=SPEAKER,
             default="folder",
-            help="who speaks: whom the first folder names, or nobody is named and people are found in each film (default: folder)",
+            help="who speaks: whom the first folder names, or nobody is named, and faces will tell (default: folder)",
         )
         add_outside_argument(parser)
 

@@ -1,8 +1,8 @@
 """VoxCeleb 1 and 2, or both in one folder, with the faces that others collected for the same people.
 
-Every habit of laying it out ends in <id>/<film>/<utterance>.<ending>, and that is all that is looked for: wav, aac, mp4, raw_wav, dev
-and test may stand before it. A wav, an m4a and a film crop of one utterance are one item. A film is keyed by its YouTube id alone:
-some films show several of these people, and some are in both sets.
+Every habit of laying it out ends in <id>/<film>/<utterance>.<ending>, and that is all that is looked for: wav, aac, mp4, raw_wav,
+dev and test may stand before it. A wav, an m4a and a film crop of one utterance are one item. A film is keyed by its YouTube id
+alone: some films show several of these people, and some are in both sets.
 
 Faces are joined by name, or by VGGFace2 id through a column of the table, never by the number in the id: VGGFace2's n000012 and
 VoxCeleb2's id00012 are different people more often than not.
@@ -102,7 +102,10 @@ class VoxCeleb(Source):
             if speaker in people and (speaker in pictures or speaker in filmed)
         ]
         if not items:
-            raise ValueError(_nobody(args, voices, people, pictures))
+            raise ValueError(
+                f"{args.root}: none of the {len(voices)} people with sound ({some(sorted(voices))}) has both a row in the tables "
+                f"and a face. Rows: {len(voices.keys() & people.keys())}; faces: {len(voices.keys() & pictures.keys())}."
+            )
         _say_who_is_left_out(people, voices, pictures, filmed, bad, notes)
         for speaker, paths in pictures.items():
             if speaker in voices:
@@ -256,14 +259,15 @@ def _pictures(
         parts = folder.parts or (Path(args.faces).name,)
         numbered = next((part for part in reversed(parts) if VGGFACE2_ID.fullmatch(part)), None)
         if numbered:
-            speakers, person = by_number.get(numbered, []), numbered
+            who = numbered
+            speakers = by_number.get(numbered, [])
         else:
             # The person's own folder, or one above it (<name>/<film>/...).
-            person = next((part for part in reversed(parts) if fold(part) in by_name), parts[-1])
-            speakers = _of_set(by_name.get(fold(person), []), parts, people, person)
-            seen_by_name = seen_by_name or person
+            who = next((part for part in reversed(parts) if fold(part) in by_name), parts[-1])
+            speakers = _of_set(by_name.get(fold(who), []), parts, people, who)
+            seen_by_name = seen_by_name or who
         if not speakers:
-            unknown[person] = unknown.get(person, 0) + len(paths)
+            unknown[who] = unknown.get(who, 0) + len(paths)
         for speaker in speakers:
             found[speaker] += paths
     if seen_by_name:
@@ -275,7 +279,8 @@ def _pictures(
             )
     if not found:
         raise ValueError(
-            f"{args.faces}: no folder of pictures belongs to a person of the tables. There: {some(sorted(map(printable, unknown))) or 'none'}. "
+            f"{args.faces}: no folder of pictures belongs to a person of the tables. "
+            f"There: {some(sorted(map(printable, unknown))) or 'none'}. "
             f"Tables: {some(sorted(person.name or person.vggface2 or speaker for speaker, person in people.items()))}."
         )
     if unknown:
@@ -309,7 +314,8 @@ def _say_who_is_left_out(
     if without_folder:
         seen = [speaker for speaker in without_folder if speaker in pictures]
         notes.append(
-            f"Rows of the tables without a folder of sound: {len(without_folder)} ({some(without_folder)}); {len(seen)} of them have faces."
+            f"Rows of the tables without a folder of sound: {len(without_folder)} ({some(without_folder)}); "
+            f"{len(seen)} of them have faces."
         )
     mute = sorted(pictures.keys() - voices.keys())
     bad += [
@@ -335,7 +341,7 @@ def _joined(
             notes.append(f"One person, or two (twins, a band)? {who} ({films}). They are never in different splits.")
     if any(speaker != kept for speaker, kept in one.items()):
         items = [replace(item, speaker=one[item.speaker]) if item.speaker in one else item for item in items]
-    attributes = {}
+    attributes: dict[str, dict[str, str]] = {}
     for speaker in there:
         person, kept = people[speaker], one.get(speaker, speaker)
         if kept != speaker:
