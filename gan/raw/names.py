@@ -13,7 +13,7 @@ from functools import lru_cache
 
 IGNORED = "_-.,'\N{RIGHT SINGLE QUOTATION MARK}"
 _SEPARATORS = re.compile(r"[\s_\-,.]+")
-LIKE = 0.7  # of two given names, difflib's ratio: Katie and Katy, Rick and Ricky
+LIKE = 0.65  # of two given names, difflib's ratio: Katie and Katy, Rick and Ricky
 
 
 def keep(name: str) -> str:

@@ -31,7 +31,7 @@ def published(name: str, listing: Listing) -> dict[str, str]:
     for item in listing.items:
         parts.setdefault(item.speaker, item.part)
     split_of = {
-        "voice2face": lambda speaker, facts: by_letter(facts.get("name", "")),
+        "voice2face": lambda speaker, facts: by_letter(facts.get("full_name", "")),
         "sf2f": lambda speaker, facts: by_row(int(facts["row"])) if "row" in facts else "",
         "voxceleb": lambda speaker, facts: PARTS.get(parts.get(speaker, ""), ""),
     }[name]

@@ -1,7 +1,7 @@
 """A list of people, films and recordings that must not be used, against what a source listed.
 
-One name, id, film or key a line; `#` begins a comment. Of a line with commas that matches nothing as a whole, its cells are tried,
-so that a table will do.
+One name, id, film or key a line; `#` begins a comment. Of a line with commas that matches nothing as a whole, its cells are
+tried, so that a table will do.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def read_removed(path: str | Path) -> list[str]:
 def match(
     entries: Iterable[str], people: Mapping[str, Mapping[str, str]], films: Iterable[str], keys: Iterable[str] = ()
 ) -> Removal:
-    """people: speaker -> attributes, of which `name` and `also` (other ids and names of the same person) are compared too."""
+    """people: speaker -> attributes, of which `full_name` and `also` (other ids and names of the same person) are compared too."""
     by_id: dict[str, set[str]] = defaultdict(set)
     by_name: dict[str, set[str]] = defaultdict(set)
     for speaker, facts in people.items():
-        for name in (speaker, facts.get("name", ""), *facts.get("also", "").split("; ")):
+        for name in (speaker, facts.get("full_name", ""), *facts.get("also", "").split("; ")):
             if name:
                 by_id[keep(name).casefold()].add(speaker)
                 by_name[fold(name)].add(speaker)

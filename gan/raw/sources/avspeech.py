@@ -1,8 +1,8 @@
 """AVSpeech: a list of segments of films, and those of the films that somebody downloaded.
 
 A row is: film, start and end in seconds, and where the speaker's face is at the start, as fractions of the picture. Nobody is
-named. Those who downloaded it named their files in several ways; one walk over the folder finds them all. A file that was cut from
-its film has a clock of its own, and its first frame is what x and y belong to.
+named. Those who downloaded it named their files in several ways; one walk over the folder finds them all. A file that was cut
+from its film has a clock of its own, and its first frame is what x and y belong to.
 """
 
 from __future__ import annotations

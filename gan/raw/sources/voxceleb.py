@@ -348,7 +348,7 @@ def _joined(
             before = attributes[kept]
             before["also"] = "; ".join(filter(None, (before.get("also", ""), speaker, person.name)))
             continue
-        facts = {"name": person.name, "sex": person.sex, "table": Path(person.table).name, "row": str(person.row)}
+        facts = {"full_name": person.name, "sex": person.sex, "table": Path(person.table).name, "row": str(person.row)}
         attributes[speaker] = {key: value for key, value in facts.items() if value}
     same = sorted(
         {

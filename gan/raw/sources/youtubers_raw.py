@@ -1,7 +1,7 @@
 """Presenters' films as Wav2Pix's makers downloaded them: a list of people, and <root>/<Name>/{video,audio}.
 
-A film without sound and its sound lie in two folders. They are paired by name: the same name, the same YouTube id in it, the
-same number at its end. By position only where both folders hold equally many and no name says otherwise, since one failed download
+A film without sound and its sound lie in two folders. They are paired by name: the same name, the same YouTube id in it,
+the same number at its end. By position only where both folders hold equally many and no name says otherwise, since one failed download
 would shift all pairs after it.
 """
 
@@ -74,7 +74,7 @@ def _people(path: str, bad: list[tuple[str, str]]) -> dict[str, dict[str, str]]:
             bad.append((f"{path}, line {row.line}", f"{printable(name)} is listed already" if name else "no name"))
             continue
         gender = row.cells[sex].lower()[:1] if sex is not None else ""
-        people[name] = {"name": name} | ({"sex": gender} if gender in ("m", "f") else {})
+        people[name] = {"sex": gender} if gender in ("m", "f") else {}
     return people
 
 
