@@ -6,6 +6,7 @@ tried, so that a table will do.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,9 +16,9 @@ from pathlib import Path
 from gan.raw.item import Listing
 from gan.raw.names import fold, keep
 from gan.raw.sources.base import printable, some
-from gan.raw.tables import Row, read_lines
+from gan.raw.tables import read_lines
 
-_CELLS = re.compile(r"[\t;,]")
+_COMMENT = re.compile(r"(^|\s)#.*")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def read_removed(path: str | Path) -> list[str]:
         if row.fault:
             # Somebody may be meant by it: nothing may be prepared as if nobody were.
             raise ValueError(f"{path}: line {row.line}: {row.fault}.")
-        entry = re.sub(r"(^|\s)#.*", "", _whole(row)).strip()
+        entry = _COMMENT.sub("", row.cells[0]).strip()
         if entry:
             entries.append(entry)
     if not entries:
@@ -62,7 +63,7 @@ def match(
     matched: dict[str, tuple[str, ...]] = {}
     unmatched = []
     for entry in entries:
-        for text in (entry, *(cell.strip().strip('"') for cell in _CELLS.split(entry) if _CELLS.search(entry))):
+        for text in (entry, *_cells(entry)):
             found = (
                 by_id.get(keep(text).casefold(), set()) | (by_name.get(fold(text), set()) if text else set()),
                 {text} & known_films,
@@ -105,5 +106,11 @@ def removed_from(listing: Listing, path: str | Path) -> Listing:
     return replace(listing, items=items, people=people, same=same, notes=[*listing.notes, *notes])
 
 
-def _whole(row: Row) -> str:
-    return row.cells[0] if row.cells else ""
+def _cells(entry: str) -> list[str]:
+    """Its cells, if it is a row of a table."""
+    separator = "\t" if "\t" in entry else ";" if ";" in entry else ","
+    try:
+        cells = next(csv.reader([entry], delimiter=separator, skipinitialspace=True))
+    except csv.Error:
+        cells = entry.split(separator)
+    return [cell.strip() for cell in cells if cell.strip()]

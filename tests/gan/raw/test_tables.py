@@ -33,7 +33,17 @@ def test_separators_blanks_quotes_and_marks(tmp_path: Path, text: str) -> None:
 
 
 def test_bad_rows_are_listed_by_line_and_cost_no_other(tmp_path: Path) -> None:
-    lines = [b"ID,Name", b"1,Ada", b'2,"never closed', b"3,\xff", b"4,a\0b", b"5", b"6," + b"x" * 5000, b"7," + b"," * 10**6, b"8,Bo"]
+    lines = [
+        b"ID,Name",
+        b"1,Ada",
+        b'2,"never closed',
+        b"3,\xff",
+        b"4,a\0b",
+        b"5",
+        b"6," + b"x" * 5000,
+        b"7," + b"," * 10**6,
+        b"8,Bo",
+    ]
     found = read_table(table(tmp_path, b"\n".join(lines)))
     assert [row.cells[0] for row in found.rows] == ["1", "8"]
     assert [line for line, _ in found.bad] == [3, 4, 5, 6, 7, 8]
@@ -74,7 +84,10 @@ def test_a_column_that_lacks_names_those_found(tmp_path: Path) -> None:
 
 
 @examples(200)
-@given(content=st.one_of(st.text(), st.text('a",;\t \n\r\0é'), st.lists(st.text("ab,\t")).map("\n".join)).map(str.encode) | st.binary())
+@given(
+    content=st.one_of(st.text(), st.text('a",;\t \n\r\0é'), st.lists(st.text("ab,\t")).map("\n".join)).map(str.encode)
+    | st.binary()
+)
 def test_any_content_is_rows_or_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = table(tmp_path_factory.getbasetemp(), content)
     for row in read_lines(path):

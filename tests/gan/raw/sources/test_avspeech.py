@@ -12,7 +12,8 @@ ROWS = [("-AAAAaaaa_1", 30.03, 33.3), ("-aaaaaaaa_1", 3.0, 9.5), ("BBBBbbbb222",
 
 def rows(form: str = "{film},{start:g},{end:g},{x},{y}\n") -> str:
     return "".join(
-        form.format(number=number, film=film, start=start, end=end, x=0.25, y=0.5) for number, (film, start, end) in enumerate(ROWS)
+        form.format(number=number, film=film, start=start, end=end, x=0.25, y=0.5)
+        for number, (film, start, end) in enumerate(ROWS)
     )
 
 
@@ -59,7 +60,11 @@ def test_cut_files_have_their_own_clock(tmp_path: Path, form: str, sound: str | 
 def test_a_file_of_the_film_s_name_is_its_first_segment_where_said(tmp_path: Path) -> None:
     touch(tmp_path, *(f"media/{film}.mp4" for film, *_ in ROWS))
     found = listed(AVSpeech(), write(tmp_path / "list.csv", rows()), "--media", tmp_path / "media", "--clock", "segment")
-    assert [item.key for item in found.items] == ["-AAAAaaaa_1/30.030-33.300", "-aaaaaaaa_1/3.000-9.500", "BBBBbbbb222/100.100-104.104"]
+    assert [item.key for item in found.items] == [
+        "-AAAAaaaa_1/30.030-33.300",
+        "-aaaaaaaa_1/3.000-9.500",
+        "BBBBbbbb222/100.100-104.104",
+    ]
     assert {item.start for item in found.items} == {0.0}
     assert found.notes == ["Segments that were never kept, as one was saved a film: 1 of 4."]
 

@@ -160,7 +160,9 @@ def test_published_divisions(tmp_path: Path) -> None:
     touch(tmp_path / "vox", f"wav/id00103/{FILMS[0]}/00009.wav")
     faces_by_name(tmp_path / "faces")
     found = listed(VoxCeleb(), tmp_path / "vox", "--faces", tmp_path / "faces", "--meta", *tables(tmp_path)["named"])
-    assert published("voice2face", found) == dict.fromkeys(["id00101", "id00102", "id00103"], "train") | {"id00104": "unseen_speaker"}
+    assert published("voice2face", found) == dict.fromkeys(["id00101", "id00102", "id00103"], "train") | {
+        "id00104": "unseen_speaker"
+    }
     assert set(published("sf2f", found).values()) == {"train"}
     official = published("voxceleb", found)
     assert [speaker for speaker, split in official.items() if split != "train"] == ["id00103"]
