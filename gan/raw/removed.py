@@ -50,7 +50,7 @@ def read_removed(path: str | Path) -> list[str]:
 def match(
     entries: Iterable[str], people: Mapping[str, Mapping[str, str]], films: Iterable[str], keys: Iterable[str] = ()
 ) -> Removal:
-    """people: speaker -> attributes, of which `full_name` and `also` (other ids and names of the same person) are compared too."""
+    """people: speaker -> attributes, of which `full_name` and `also` (other ids and names of theirs) are compared too."""
     by_id: dict[str, set[str]] = defaultdict(set)
     by_name: dict[str, set[str]] = defaultdict(set)
     for speaker, facts in people.items():

@@ -1,8 +1,8 @@
 """Presenters' films as Wav2Pix's makers downloaded them: a list of people, and <root>/<Name>/{video,audio}.
 
-A film without sound and its sound lie in two folders. They are paired by name: the same name, the same YouTube id in it,
-the same number at its end. By position only where both folders hold equally many and no name says otherwise, since one failed download
-would shift all pairs after it.
+A film without sound and its sound lie in two folders. They are paired by name: the same name, the same YouTube id in it, the
+same number at its end. By position only where both folders hold equally many and no name says otherwise, since one failed
+download would shift all pairs after it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.raw.tables import LONGEST_LINE, MOST_COLUMNS, read_lines, read_table
+from gan.raw.tables import LONGEST_LINE, MOST_COLUMNS, Table, read_lines, read_table
 from tests.properties import examples
 
 
@@ -75,7 +75,7 @@ def test_whole_files_that_are_refused(tmp_path: Path, text: str | bytes, said: s
 
 
 def test_a_column_that_lacks_names_those_found(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has no column VGGFace2 ID. Found: ID, Name"):
+    with pytest.raises(ValueError, match=r"has no column VGGFace2 ID. Found: ID, Name"):
         read_table(table(tmp_path, "ID,Name\n1,Ada\n")).column("VGGFace2 ID")
     with pytest.raises(ValueError, match="no such file"):
         read_table(tmp_path / "none.csv")
@@ -93,10 +93,16 @@ def test_any_content_is_rows_or_one_line(tmp_path_factory: pytest.TempPathFactor
     for row in read_lines(path):
         assert row.fault or row.cells
         assert "\n" not in row.fault
-    try:
-        found = read_table(path)
-    except ValueError as error:
-        assert "\n" not in str(error)
+    found = table_or_reason(path)
+    if isinstance(found, str):
+        assert "\n" not in found
     else:
         assert all(len(row.cells) == len(found.columns) for row in found.rows)
         assert all(cell == cell.strip() for row in found.rows for cell in row.cells)
+
+
+def table_or_reason(path: Path) -> Table | str:
+    try:
+        return read_table(path)
+    except ValueError as error:
+        return str(error)

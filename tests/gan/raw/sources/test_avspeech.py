@@ -30,7 +30,8 @@ def rows(form: str = "{film},{start:g},{end:g},{x},{y}\n") -> str:
 def test_forms_of_the_list(tmp_path: Path, text: str) -> None:
     touch(tmp_path, *(f"media/{film}.mp4" for film, *_ in ROWS))
     found = listed(AVSpeech(), write(tmp_path / "list.csv", text), "--media", tmp_path / "media")
-    assert not found.bad and not found.notes
+    assert not found.bad
+    assert not found.notes
     assert {(item.film, item.start, item.end, item.centre) for item in found.items} == {
         (film, start, end, (0.25, 0.5)) for film, start, end in ROWS
     }
@@ -50,7 +51,8 @@ def test_cut_files_have_their_own_clock(tmp_path: Path, form: str, sound: str | 
     for film, start, end in ROWS:
         touch(tmp_path / "media", *(each.format(film=film, start=start, end=end) for each in (form, sound) if each))
     found = listed(AVSpeech(), write(tmp_path / "list.csv", rows()), "--media", tmp_path / "media")
-    assert len(found.items) == 4 and not found.notes
+    assert len(found.items) == 4
+    assert not found.notes
     assert {(item.start, item.end, item.centre) for item in found.items} == {(0.0, None, (0.25, 0.5))}
     assert all(item.media.name.startswith(item.film) for item in found.items)
     assert all((item.sound is not None) == bool(sound) for item in found.items)
@@ -73,10 +75,11 @@ def test_missing_films_are_a_number(tmp_path: Path) -> None:
     touch(tmp_path, f"media/{ROWS[0][0]}.webm", "media/ZZZZzzzz999.mp4", "media/notes.txt")
     more = "".join(f"CCCCcccc{number:03},1,5,.5,.5\n" for number in range(500))
     found = listed(AVSpeech(), write(tmp_path / "list.csv", rows() + more), "--media", tmp_path / "media")
-    assert len(found.items) == 1 and not found.bad
+    assert len(found.items) == 1
+    assert not found.bad
     assert found.notes[0].startswith("Segments without a file: 503 of 504, of 502 films. Looked for: -aaaaaaaa_1_3")
     assert found.notes[1] == "Films that the list does not name: 1 (ZZZZzzzz999)."
-    with pytest.raises(ValueError, match="holds no film of .*Looked for: -AAAAaaaa_1_30.03"):
+    with pytest.raises(ValueError, match=r"holds no film of .*Looked for: -AAAAaaaa_1_30.03"):
         listed(AVSpeech(), tmp_path / "list.csv", "--media", empty(tmp_path))
 
 
@@ -97,5 +100,5 @@ def test_rows_that_are_wrong_are_listed_by_line(tmp_path: Path) -> None:
         "Segments without a file: 3 of 5, of 2 films. Looked for: -aaaaaaaa_1_3.000000-9.500000.mp4, "
         "BBBBbbbb222_100.100000-104.104000.mp4, BBBBbbbb222_110.000000-114.500000.mp4."
     ]
-    with pytest.raises(ValueError, match="no good row.*line 1"):
+    with pytest.raises(ValueError, match=r"no good row.*line 1"):
         listed(AVSpeech(), write(tmp_path / "bad.csv", f"{film},9,5,.5,.5\n"), "--media", tmp_path / "media")

@@ -67,7 +67,8 @@ def test_a_name_that_is_no_text_is_listed(tmp_path: Path) -> None:
     with open(bytes(tmp_path / "Ada") + b"/\xff.mp4", "w"):
         pass
     found = listed(Videos(), tmp_path)
-    assert len(found.items) == 1 and len(found.bad) == 1
+    assert len(found.items) == 1
+    assert len(found.bad) == 1
     assert found.bad[0][0].endswith("\\udcff.mp4")
 
 

@@ -71,10 +71,13 @@ def test_every_form_of_the_tables_joins_names_alike(tmp_path: Path, form: str) -
     assert not any("ationality" in key for facts in found.people.values() for key in facts)
     heard = [item for item in found.items if item.film]
     seen = [item for item in found.items if not item.film]
-    assert [item.key for item in heard] == sorted(f"{who[0]}/{film}/0000{n}" for who, film in zip(PEOPLE, FILMS) for n in (0, 1))
+    assert [item.key for item in heard] == sorted(
+        f"{who[0]}/{film}/0000{n}" for who, film in zip(PEOPLE, FILMS, strict=True) for n in (0, 1)
+    )
     assert {item.film for item in heard} == set(FILMS)
     assert [item.part for item in heard] == ["dev"] * 4 + ["test"] * 2 + ["dev"] * 2
-    assert len(seen) == 4 and all("masked_faces" in str(item.media) for item in seen)
+    assert len(seen) == 4
+    assert all("masked_faces" in str(item.media) for item in seen)
 
 
 @pytest.mark.parametrize("form", ["named", "full", "official"])
@@ -107,11 +110,11 @@ def test_what_is_refused_at_once(tmp_path: Path) -> None:
     forms = tables(tmp_path)
     utterances(tmp_path / "vox")
     faces_by_name(tmp_path / "faces")
-    with pytest.raises(ValueError, match="needs full_vox2_meta.csv"):
+    with pytest.raises(ValueError, match=r"needs full_vox2_meta.csv"):
         listed(VoxCeleb(), tmp_path / "vox", "--faces", tmp_path / "faces", "--meta", *forms["official"])
     with pytest.raises(ValueError, match="Add --faces"):
         listed(VoxCeleb(), tmp_path / "vox", "--meta", *forms["named"])
-    with pytest.raises(ValueError, match="has no column VoxCeleb1 ID or VoxCeleb2 ID. Found: Name, Other"):
+    with pytest.raises(ValueError, match=r"has no column VoxCeleb1 ID or VoxCeleb2 ID. Found: Name, Other"):
         listed(VoxCeleb(), tmp_path / "vox", "--meta", write(tmp_path / "t.csv", "Name,Other\na,b\n"))
     touch(tmp_path / "mels", "vox1/id00101/id00101_AAAAaaaa-_1_00001.pickle")
     with pytest.raises(ValueError, match="holds stored features"):
@@ -120,7 +123,7 @@ def test_what_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no file is laid out as"):
         listed(VoxCeleb(), tmp_path / "else", "--meta", *forms["named"])
     touch(tmp_path / "strange", "Nobody_Known/0.jpg")
-    with pytest.raises(ValueError, match="belongs to a person of the tables. There: Nobody_Known"):
+    with pytest.raises(ValueError, match=r"belongs to a person of the tables. There: Nobody_Known"):
         listed(VoxCeleb(), tmp_path / "vox", "--faces", tmp_path / "strange", "--meta", *forms["named"])
 
 
@@ -167,7 +170,9 @@ def test_published_divisions(tmp_path: Path) -> None:
     official = published("voxceleb", found)
     assert [speaker for speaker, split in official.items() if split != "train"] == ["id00103"]
     crossed = crossing(found.items, by_person(official), [("id00101", "id00103"), ("id00101", "id00102")])
-    assert crossed.films == [FILMS[0]] and crossed.of == 4 and crossed.people == [("id00101", "id00103")]
+    assert crossed.films == [FILMS[0]]
+    assert crossed.of == 4
+    assert crossed.people == [("id00101", "id00103")]
     with pytest.raises(ValueError, match="Allowed: voice2face"):
         published("other", found)
     films = read_films(write(tmp_path / "iden.txt", f"1 id00101/{FILMS[0]}/00001.wav\n3 id00101/{FILMS[1]}/00001.wav\n"))

@@ -50,7 +50,8 @@ def test_pairs_by_name_by_id_and_by_number(tmp_path: Path) -> None:
         "video_3.mp4": "audio_03.m4a",
         "video_2.mp4": "audio_02.m4a",
     }
-    assert not bad and not notes
+    assert not bad
+    assert not notes
 
 
 def test_a_failed_download_shifts_nothing(tmp_path: Path) -> None:
@@ -61,12 +62,15 @@ def test_a_failed_download_shifts_nothing(tmp_path: Path) -> None:
 
 def test_by_position_only_where_nothing_contradicts(tmp_path: Path) -> None:
     found, bad, notes = pairs(tmp_path / "1", ["first.mp4", "second.mp4"], ["p.m4a", "q.m4a"])
-    assert found == {"first.mp4": "p.m4a", "second.mp4": "q.m4a"} and not bad
+    assert found == {"first.mp4": "p.m4a", "second.mp4": "q.m4a"}
+    assert not bad
     assert "by position" in notes[0]
     found, bad, _ = pairs(tmp_path / "2", ["a1.mp4", "a2.mp4"], ["b2.m4a", "b3.m4a"])
-    assert found == {"a2.mp4": "b2.m4a"} and bad == ["a1.mp4", "b3.m4a"]
+    assert found == {"a2.mp4": "b2.m4a"}
+    assert bad == ["a1.mp4", "b3.m4a"]
     found, bad, _ = pairs(tmp_path / "3", ["a.mp4", "b.mp4"], ["x.m4a", "y.m4a", "z.m4a"])
-    assert not found and len(bad) == 5
+    assert not found
+    assert len(bad) == 5
 
 
 def test_a_film_without_a_folder_of_sound_is_heard_itself(tmp_path: Path) -> None:
@@ -79,5 +83,5 @@ def test_what_is_refused(tmp_path: Path) -> None:
         listed(YoutubersRaw(), write(tmp_path / "list.csv", LIST), "--media", tmp_path / "media")
     with pytest.raises(ValueError, match="no folder is laid out as"):
         listed(YoutubersRaw(), tmp_path / "list.csv", "--media", tmp_path / "flat")
-    with pytest.raises(ValueError, match="has no column Name. Found: A, B"):
+    with pytest.raises(ValueError, match=r"has no column Name. Found: A, B"):
         listed(YoutubersRaw(), write(tmp_path / "list.csv", "A,B\nx,y\n"), "--media", tmp_path / "media")
