@@ -160,12 +160,12 @@ def _read_ids(table: Table, people: dict[str, Person], bad: list[tuple[str, str]
     sex, part = position("Gender", "Gender_y", "Gender_x", "Sex"), position("Set")
     here: set[str] = set()
     good = 0
-    for at, row in enumerate(table.rows):
+    for row in table.rows:
 
         def cell(column: int | None, row: Row = row) -> str:
             return row.cells[column] if column is not None else ""
 
-        found = Person(keep(cell(name)), cell(vggface2), cell(sex).lower()[:1], cell(part).lower(), str(table.path), at)
+        found = Person(keep(cell(name)), cell(vggface2), cell(sex).lower()[:1], cell(part).lower(), str(table.path), row.line - 2)
         speaker, fault = cell(number), ""
         before = people.get(speaker)
         if not ID.fullmatch(speaker):

@@ -83,7 +83,7 @@ def test_a_column_that_lacks_names_those_found(tmp_path: Path) -> None:
         read_table(tmp_path)
 
 
-@examples(200)
+@examples(40)
 @given(
     content=st.one_of(st.text(), st.text('a",;\t \n\r\0é'), st.lists(st.text("ab,\t")).map("\n".join)).map(str.encode)
     | st.binary()

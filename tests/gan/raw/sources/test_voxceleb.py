@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gan.raw.published import by_person, crossing, published, read_films
-from gan.raw.sources.voxceleb import VoxCeleb
+from gan.raw.item import Item, Listing
+from gan.raw.published import by_part, by_person, by_row, crossing, published, read_films
+from gan.raw.sources.voxceleb import VoxCeleb, read_people
 from tests.gan.raw.media import listed, touch, write
 
 # Invented, with every trap: marks, a comma, a dot at the end, an apostrophe, a sign.
@@ -179,3 +180,21 @@ def test_published_divisions(tmp_path: Path) -> None:
     assert films == {("id00101", FILMS[0]): "train", ("id00101", FILMS[1]): "unseen_speech"}
     with pytest.raises(ValueError, match="line 1: not 1, 2 or 3"):
         read_films(write(tmp_path / "iden.txt", "9 id00101/x\n"))
+
+
+def test_a_row_of_a_table_keeps_its_number_where_others_are_wrong(tmp_path: Path) -> None:
+    rows = [f"id{number:05},Ada_{number},dev" for number in range(20)]
+    rows[3] = "broken"
+    people = read_people([write(tmp_path / "t.csv", "VoxCeleb2 ID,Name,Set\n" + "\n".join(rows))], [])
+    splits = {speaker: by_row(person.row) for speaker, person in people.items()}
+    assert [speaker for speaker, split in splits.items() if split == "unseen_speaker"] == ["id00008", "id00018"]
+    assert [speaker for speaker, split in splits.items() if split == "val_speaker"] == ["id00009", "id00019"]
+
+
+def test_a_person_of_two_ids_in_both_official_parts_is_held_out_and_counted() -> None:
+    items = [Item("a/f/1", Path("a"), "f", "a", part="dev"), Item("b/g/1", Path("b"), "g", "a", part="test")]
+    listing = Listing(items, {"a": {}})
+    assert published("voxceleb", listing) == {"a": "unseen_speaker"}
+    crossed = crossing(items, by_part, [])
+    assert crossed.people == [("a",)]
+    assert "shares 0 of 2 films (0.0%) across its parts, and 1 people" in str(crossed)
