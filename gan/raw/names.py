@@ -8,11 +8,11 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 
 IGNORED = "_-.,'\N{RIGHT SINGLE QUOTATION MARK}"
 _SEPARATORS = re.compile(r"[\s_\-,.]+")
+GENERATIONS = {"jr", "sr", "ii", "iii", "iv"}
 LIKE = 0.65  # of two given names, difflib's ratio: Katie and Katy, Rick and Ricky
 
 
@@ -49,12 +49,15 @@ def same_name(a: str, b: str) -> bool:
     first, second = words(a), words(b)
     if sorted(first) == sorted(second) or "".join(sorted(first)) == "".join(sorted(second)):
         return True
+    if GENERATIONS & (set(first) ^ set(second)):  # a father and his son
+        return False
+    first, second = ([word for word in each if word not in GENERATIONS] for each in (first, second))
     if min(len(first), len(second)) < 2:
         return False
     if set(first) <= set(second) or set(second) <= set(first):
         return True
-    given = _join(first[:-1]), _join(second[:-1])
-    return first[-1] == second[-1] and difflib.SequenceMatcher(None, *given).ratio() >= LIKE
+    given = difflib.SequenceMatcher(None, "".join(first[:-1]), "".join(second[:-1])).ratio()
+    return first[-1] == second[-1] and given >= LIKE
 
 
 def like_name(a: str, b: str) -> bool:
@@ -62,10 +65,6 @@ def like_name(a: str, b: str) -> bool:
     if same_name(a, b):
         return True
     return bool({word for word in words(a) if len(word) > 2} & set(words(b)))
-
-
-def _join(parts: Sequence[str]) -> str:
-    return "".join(parts)
 
 
 def _without_marks(name: str) -> str:

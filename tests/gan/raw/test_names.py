@@ -44,7 +44,10 @@ def test_one_name_spelt_in_two_ways(a: str, b: str) -> None:
     assert same_name(a, b)
 
 
-def test_twins_are_only_like() -> None:
+def test_twins_and_sons_are_only_like() -> None:
+    assert not same_name("Otto_Quill_Jr.", "Otto_Quill")
+    assert like_name("Otto_Quill_Jr.", "Otto_Quill")
+    assert not same_name("Anders_Quill_Jr.", "Tyrell_Quill_Jr.")
     assert not same_name("Anders_Holtvoss", "Tyrell_Holtvoss")
     assert like_name("Anders_Holtvoss", "Tyrell_Holtvoss")
     assert not like_name("Anders_Holtvoss", "Mira_Tarn")
