@@ -81,9 +81,7 @@ def filmed(path: Path, recordings: list[tuple[str, str, str, str]]) -> Corpus:
 
 
 def test_a_film_is_the_same_whoever_speaks_in_it(tmp_path: Path) -> None:
-    trained = filmed(
-        tmp_path / "trained", [("ana", "1", "train", "f1"), ("bob", "2", "train", "f2"), ("cy", "c", "train", "")]
-    )
+    trained = filmed(tmp_path / "trained", [("ana", "1", "train", "f1"), ("bob", "2", "train", "f2"), ("cy", "c", "train", "")])
     scored = filmed(
         tmp_path / "scored",
         [
