@@ -226,7 +226,7 @@ def main(args: argparse.Namespace) -> int:
     )
     if bystanders:
         print(
-            f"{bystanders} recordings that stay are cut from films in which somebody was removed, who may be heard or seen there. "
+            f"{bystanders} recordings that stay are cut from films in which somebody was removed: heard or seen there, perhaps. "
             "Name the film to remove them, too."
         )
     if args.out:
