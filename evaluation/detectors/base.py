@@ -1,11 +1,11 @@
-"""The contract of a face detector: uint8 pictures in, found or not out."""
+"""The contract of a face detector: uint8 pictures in, found or not out; and where, in a whole frame."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
@@ -49,6 +49,16 @@ class Detector(ABC):
     def detect(self, images: np.ndarray) -> np.ndarray:
         """The detections themselves, uncached, in this process. uint8 (B, H, W, 3) -> bool (B,)."""
 
+    def locate(self, image: np.ndarray) -> np.ndarray:
+        """Where the faces of one picture of any size are, uncached.
+
+        image: uint8 (H, W, 3). Returns float32 (n, 5), strongest first: left, top, right, bottom in px, and the score. A box is
+        drawn as dlib's HOG detector draws it: square, from the brows to the chin, about 2.4 pupil distances wide; it may reach
+        out of the picture. Scores of two detectors are not comparable.
+        Raises ValueError where a detector says only whether there is a face.
+        """
+        raise ValueError(f"detector: {self.name} says whether there is a face, not where. Allowed: one that has `locate`.")
+
     @contextmanager
     def _detecting(self) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
         """`detect`, spread over worker processes where more than one is asked for. They start with the first picture."""
@@ -72,6 +82,12 @@ def check_processes(processes: int | None) -> int | None:
     if processes is not None and processes < 1:
         raise ValueError(f"processes: {processes}; 1 or more, or null for one a core.")
     return processes
+
+
+def boxes_of(rows: Sequence[Sequence[float]]) -> np.ndarray:
+    """Rows of left, top, right, bottom, score -> float32 (n, 5), strongest first."""
+    boxes = np.array(rows, dtype=np.float32).reshape(-1, 5)
+    return boxes[np.argsort(-boxes[:, 4], kind="stable")]
 
 
 def _keep(detector: Detector) -> None:

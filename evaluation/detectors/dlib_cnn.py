@@ -9,8 +9,8 @@ import dlib
 import numpy as np
 
 from evaluation.cache import file_checksum
-from evaluation.detectors.base import Detector, check_processes
-from evaluation.detectors.dlib_hog import check_upsampling, dlib_version
+from evaluation.detectors.base import Detector, boxes_of, check_processes
+from evaluation.detectors.dlib_hog import check_upsampling, dlib_version, edges
 from evaluation.extractors.dlib import find_weights
 
 FILE = "mmod_human_face_detector.dat"
@@ -42,11 +42,13 @@ class DlibCnn(Detector):
         )
 
     def detect(self, images: np.ndarray) -> np.ndarray:
-        if min(images.shape[1:3]) << self.upsampling < SMALLEST:
-            return np.zeros(len(images), dtype=bool)
-        net = _net(self.weights)
-        found = [net(np.ascontiguousarray(image), self.upsampling) for image in images]
-        return np.array([any(one.confidence > self.threshold for one in face) for face in found], dtype=bool)
+        return np.array([len(self.locate(image)) > 0 for image in images], dtype=bool)
+
+    def locate(self, image: np.ndarray) -> np.ndarray:
+        if min(image.shape[:2]) << self.upsampling < SMALLEST:
+            return boxes_of([])
+        found = _net(self.weights)(np.ascontiguousarray(image), self.upsampling)
+        return boxes_of([(*edges(one.rect), one.confidence) for one in found if one.confidence > self.threshold])
 
 
 @functools.cache

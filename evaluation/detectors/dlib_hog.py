@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import dlib
 import numpy as np
 
-from evaluation.detectors.base import Detector, check_processes
+from evaluation.detectors.base import Detector, boxes_of, check_processes
 
 
 class DlibHog(Detector):
@@ -30,8 +31,17 @@ class DlibHog(Detector):
         self.detector = dlib.get_frontal_face_detector()
 
     def detect(self, images: np.ndarray) -> np.ndarray:
-        images = np.ascontiguousarray(images)  # dlib reads others wrongly, without a word
-        return np.array([len(self.detector.run(image, self.upsampling, self.threshold)[0]) > 0 for image in images], dtype=bool)
+        return np.array([len(self.locate(image)) > 0 for image in images], dtype=bool)
+
+    def locate(self, image: np.ndarray) -> np.ndarray:
+        image = np.ascontiguousarray(image)  # dlib reads others wrongly, without a word
+        found, scores, _ = self.detector.run(image, self.upsampling, self.threshold)
+        return boxes_of([(*edges(box), score) for box, score in zip(found, scores, strict=True)])
+
+
+def edges(box: Any) -> tuple[int, int, int, int]:
+    """A dlib rectangle, whose right and bottom are the last pixels in it -> left, top, right, bottom of its edges."""
+    return box.left(), box.top(), box.right() + 1, box.bottom() + 1
 
 
 def check_upsampling(upsampling: int) -> int:

@@ -12,7 +12,11 @@ import numpy as np
 import torch
 
 from evaluation.cache import file_checksum
-from evaluation.detectors.base import Detector
+from evaluation.detectors.base import Detector, boxes_of
+
+# dlib's square in MTCNN's box: its side, and how far down its middle is, in heights of the box. Measured on the toy world,
+# where they vary by 0.09 and 0.03.
+SIDE, MIDDLE = 0.76, 0.56
 
 
 class Mtcnn(Detector):
@@ -46,6 +50,23 @@ class Mtcnn(Detector):
             return np.zeros(len(images), dtype=bool)
         boxes, _ = self.net.detect(images)
         return np.array([found is not None for found in boxes], dtype=bool)
+
+    def locate(self, image: np.ndarray) -> np.ndarray:
+        if min(image.shape[:2]) < self.min_face_size:
+            return boxes_of([])
+        boxes, scores = self.net.detect(np.ascontiguousarray(image))
+        return (
+            boxes_of([])
+            if boxes is None
+            else boxes_of([(*square(*box), score) for box, score in zip(boxes, scores, strict=True)])
+        )
+
+
+def square(left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
+    """MTCNN's box, which reaches from the hair to the chin, as HOG's."""
+    side = SIDE * (bottom - top)
+    x, y = (left + right) / 2, top + MIDDLE * (bottom - top)
+    return x - side / 2, y - side / 2, x + side / 2, y + side / 2
 
 
 def _checksum() -> str:

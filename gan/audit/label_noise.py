@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from evaluation.extractors.base import Embedder
@@ -18,6 +20,42 @@ FAR, LOW, NEARER = 6.0, 3.0, 2.0
 # Of pictures nearly alike the deviation is almost nothing, and every shadow would be a stranger.
 LEAST_DEVIATION = 0.003
 BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How like its own people a face is, and other people, as cosines to means; arrays (N,) of the faces that were judged.
+
+    similarity: to the mean of its own's other faces. nearest, nearest_is: to the nearest other mean, and whose that is.
+    strange: is it none of its own? median, deviation: of the similarities, the second robust.
+    """
+
+    similarity: np.ndarray
+    nearest: np.ndarray
+    nearest_is: np.ndarray
+    strange: np.ndarray
+    median: float
+    deviation: float
+
+
+def likeness(embedded: np.ndarray, own: np.ndarray, judged: np.ndarray) -> Likeness:
+    """embedded: unit vectors (M, E). own: whose each is, numbers from 0 on, (M,). judged: rows to judge, (N,), of people with
+    FEWEST_FACES or more."""
+    sums, _ = sums_of(embedded, own, int(own.max()) + 1)
+    means = unit(sums)
+    similarity, nearest, nearest_is = (np.zeros(len(judged)) for _ in range(3))
+    for start in range(0, len(judged), BLOCK):
+        rows, part = judged[start : start + BLOCK], slice(start, start + BLOCK)
+        similarity[part] = (unit(sums[own[rows]] - embedded[rows]) * embedded[rows]).sum(axis=1)
+        to_others = embedded[rows] @ means.T
+        to_others[np.arange(len(rows)), own[rows]] = -1
+        nearest[part], nearest_is[part] = to_others.max(axis=1), to_others.argmax(axis=1)
+    median = float(np.median(similarity))
+    deviation = max(1.4826 * float(np.median(np.abs(similarity - median))), LEAST_DEVIATION)
+    strange = (similarity < median - FAR * deviation) | (
+        (similarity < median - LOW * deviation) & (nearest > similarity + NEARER * deviation)
+    )
+    return Likeness(similarity, nearest, nearest_is, strange, median, deviation)
 
 
 def check(corpus: Corpus) -> Finding:
@@ -43,23 +81,11 @@ def check(corpus: Corpus) -> Finding:
             for rows in np.array_split(np.arange(len(own)), -(-len(own) // BLOCK))
         ]
     )
-    sums, _ = sums_of(embedded, own, len(speakers))
-    means = unit(sums)
-    similarity, nearest, nearest_is = (np.zeros(len(judged)) for _ in range(3))
-    for start in range(0, len(judged), BLOCK):
-        rows, part = judged[start : start + BLOCK], slice(start, start + BLOCK)
-        similarity[part] = (unit(sums[own[rows]] - embedded[rows]) * embedded[rows]).sum(axis=1)
-        to_others = embedded[rows] @ means.T
-        to_others[np.arange(len(rows)), own[rows]] = -1
-        nearest[part], nearest_is[part] = to_others.max(axis=1), to_others.argmax(axis=1)
-    median = np.median(similarity)
-    deviation = max(1.4826 * float(np.median(np.abs(similarity - median))), LEAST_DEVIATION)
-    strange = (similarity < median - FAR * deviation) | (
-        (similarity < median - LOW * deviation) & (nearest > similarity + NEARER * deviation)
-    )
+    found = likeness(embedded, own, judged)
+    similarity, nearest, median, deviation = found.similarity, found.nearest, found.median, found.deviation
     items = []
-    for at in np.flatnonzero(strange)[np.argsort(similarity[strange])]:
-        other = names.speaker(int(speakers[int(nearest_is[at])]))
+    for at in np.flatnonzero(found.strange)[np.argsort(similarity[found.strange])]:
+        other = names.speaker(int(speakers[int(found.nearest_is[at])]))
         items.append(
             names.face(
                 int(judged[at]),

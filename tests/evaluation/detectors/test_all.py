@@ -85,6 +85,59 @@ def test_thresholds_change_label_and_finds():
     assert Mtcnn(thresholds=[0.6, 0.7, 0.9]).label != Mtcnn().label
 
 
+@pytest.fixture(scope="module")
+def frame():
+    """Two faces in a wide frame, and the middles of their faces in px."""
+    rng = np.random.default_rng(3)
+    picture = np.full((360, 640, 3), 96, dtype=np.uint8)
+    picture[60:260, 40:240] = render_face(draw_speaker(0, 1), draw_picture(rng), 200)
+    picture[140:300, 420:580] = render_face(draw_speaker(0, 2), draw_picture(rng), 160)
+    return picture, np.array([(140, 60 + 0.62 * 200), (500, 140 + 0.62 * 160)])
+
+
+@pytest.mark.slow
+@pytest.mark.floor
+@pytest.mark.parametrize("name", sorted(set(DETECTORS) - {"mediapipe"}))
+def test_faces_are_located_in_a_frame_as_hog_draws_them(name, detector, frame):
+    picture, middles = frame
+    boxes = detector[name].locate(picture)
+    assert boxes.shape == (2, 5)
+    assert boxes.dtype == np.float32
+    assert (np.diff(boxes[:, 4]) <= 0).all()
+    boxes = boxes[np.argsort(boxes[:, 0])]
+    sides = boxes[:, 2:4] - boxes[:, :2]
+    assert np.allclose(sides[:, 0], sides[:, 1], atol=1.01)
+    assert sides[:, 0] / (200, 160) == pytest.approx(0.62, rel=0.25)
+    assert np.abs((boxes[:, :2] + boxes[:, 2:4]) / 2 - middles).max() < 30
+
+
+@pytest.mark.floor
+@pytest.mark.slow
+def test_mediapipe_locates_a_face(detector, faces):
+    if "mediapipe" not in DETECTORS:
+        pytest.skip("no mediapipe that carries its models")
+    wanted, found = detector["dlib_hog"].locate(faces[0]), detector["mediapipe"].locate(faces[0])
+    assert found.shape == (1, 5)
+    assert np.abs(found[0, :4] - wanted[0, :4]).max() < 0.15 * len(faces[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DETECTORS)
+def test_detect_is_whether_anything_is_located(name, detector, faces):
+    images = np.concatenate([faces[:2], np.zeros_like(faces[:1])])
+    assert detector[name].detect(images).tolist() == [len(detector[name].locate(image)) > 0 for image in images]
+
+
+@pytest.mark.parametrize("name", ["dlib_hog", "mtcnn"])
+def test_a_view_of_a_frame_is_read_as_its_copy(name, detector, faces):
+    view = np.stack([faces[0], faces[0]], axis=2)[:, :, 1]
+    assert not view.flags.c_contiguous
+    assert np.array_equal(detector[name].locate(view), detector[name].locate(faces[0]))
+    mirrored = detector[name].locate(faces[0][:, ::-1])
+    assert mirrored.shape == (1, 5)
+    assert len(faces[0]) - mirrored[0, [2, 0]] == pytest.approx(detector[name].locate(faces[0])[0, [0, 2]], abs=12)
+
+
 class Lit(Detector):
     """Finds a face where the middle pixel is bright; says in which process it looked."""
 
@@ -97,6 +150,11 @@ class Lit(Detector):
         for image in images:
             (self.folder / f"{os.getpid()}-{image[0, 0, 0]}").touch()
         return images[:, 2, 2, 0] > 127
+
+
+def test_a_detector_that_only_detects_says_so(tmp_path):
+    with pytest.raises(ValueError, match="lit says whether there is a face, not where"):
+        Lit(1, tmp_path).locate(np.zeros((8, 8, 3), dtype=np.uint8))
 
 
 @pytest.mark.slow

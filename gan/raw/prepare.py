@@ -1,0 +1,65 @@
+"""voxface prepare SOURCE, for raw media: list, read, then people, splits and corpus. The same command goes on with what was stopped."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from gan.build import find
+from gan.data.prepare import new_corpus_path
+from gan.raw.assemble import assemble
+from gan.raw.profile import load_profile, profile_names
+from gan.raw.run import held, read_all
+from gan.raw.sources.base import Source
+from gan.raw.work import Work
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that all sources of raw media share."""
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="keys of the profile, e.g. looking.per_second=2")
+    parser.add_argument("--out", metavar="PATH", help="the corpus folder to write (default: corpora/<source name>)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the corpus that is there already")
+    parser.add_argument("--work", metavar="DIR", help="the folder of work, from which a stopped preparation goes on (default: <out>.work)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that read media (default: 1)")
+    parser.add_argument("--launcher", metavar="FILE", help="a YAML that says how jobs are started, such as {name: slurm, parallel: 64}")
+    parser.add_argument(
+        "--profile", default="plain", metavar="NAME", help=f"every threshold: {', '.join(profile_names())}, or a YAML file (default: plain)"
+    )
+    parser.add_argument("--removed", metavar="FILE", help="people, films or recordings that must not be used, one a line")
+    parser.add_argument("--licence", required=True, help="the terms of this data, kept in the corpus")
+    parser.add_argument("--consent", required=True, help="what these people agreed to, kept in the corpus")
+    parser.add_argument("--face-sizes", nargs="+", type=int, default=[64, 128], metavar="PX", help="sizes of stored faces (default: 64 128)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be read, and read nothing")
+    parser.add_argument("--retry", action="store_true", help="try those again that failed before")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Prepare, print the report. Exit code 1 if anything that was listed is not in the corpus for a fault of its own, else 0."""
+    source = find(Source, args.source.replace("-", "_"), "source")()
+    profile = load_profile(args.profile, args.overrides)
+    out = Path(args.out) if args.out else Path("corpora") / source.default_name(args)
+    folder = Path(args.work) if args.work else out.with_name(f"{out.name}.work")
+    launcher = _launcher(args)
+    listing = source.list(args)
+    if args.removed:
+        listing = removed_from(listing, Path(args.removed))
+    if not listing.items:
+        first = f" First: {listing.bad[0][0]}: {listing.bad[0][1]}" if listing.bad else ""
+        raise ValueError(f"{args.source}: nothing to read was found.{first}")
+    if args.dry_run:
+        print(overview(listing))
+        return 1 if listing.bad else 0
+    about = dict(
+        name=out.name, source=source.about_corpus(args), licence=args.licence, consent=args.consent, face_sizes=args.face_sizes
+    )
+    with new_corpus_path(out, args.overwrite) as target, held(folder):
+        work = Work.make(folder, args.source, listing, profile, about)
+        read_all(work, launcher, args.retry)
+        report = assemble(work, target)
+    print(report)
+    print(f"Wrote {out}")
+    return 1 if report.left_out else 0

@@ -1,0 +1,177 @@
+"""The folder in which a corpus is being prepared. Any process can read from it how far the work is.
+
+    WORK/
+        work.json            version, source, number of shards, what the corpus will say of itself
+        items.jsonl          what the source listed, a line an item
+        people.json          attributes, people under several names, notes, what was not listed
+        profile.yaml         every setting
+        shards/<stages>/     00012.jsonl and 00012.bin (gan/raw/store.py); <stages> stands for the settings that they hang on
+        lease.json           who is at it
+        answers/             what people said of the faces (gan/raw/review.py)
+        left_out.csv  faces/ what became of what, for people to look at
+
+An item belongs to the shard that the name of its film draws, so that a listing may grow and everything found before is found again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gan.files import write_atomically
+from gan.raw.item import Item, Listing
+from gan.raw.profile import Profile, load_profile
+from gan.raw.store import Row, Writer
+
+VERSION = 1
+ITEMS_A_SHARD, MOST_SHARDS = 64, 4096
+
+
+@dataclass(frozen=True)
+class Work:
+    """A folder of work, opened. about: the content of work.json."""
+
+    path: Path
+    about: Mapping[str, Any]
+
+    @classmethod
+    def make(cls, path: Path, source: str, listing: Listing, profile: Profile, corpus: Mapping[str, Any]) -> Work:
+        """The folder with this listing and profile, made now or taken up again.
+
+        corpus: name, source, licence, consent, ...: what the corpus will say of itself.
+        Raises ValueError if the folder is of another source or of another version, or holds anything else.
+        """
+        number = min(MOST_SHARDS, max(1, len(listing.items) // ITEMS_A_SHARD))
+        if path.exists() and any(path.iterdir()):
+            before = cls.open(path).about
+            if before["source"] != source:
+                raise ValueError(f"{path}: holds work on {before['source']}, not on {source}. Name another folder with --work.")
+            number = before["num_shards"]
+        path.mkdir(parents=True, exist_ok=True)
+        about = dict(version=VERSION, source=source, num_shards=number, corpus=dict(corpus))
+        lines = "".join(json.dumps(_to_row(item), ensure_ascii=False) + "\n" for item in listing.items)
+        people = dict(people=listing.people, same=listing.same, bad=listing.bad, notes=listing.notes)
+        write_atomically(path / "items.jsonl", lines.encode("utf-8", "surrogateescape"))
+        write_atomically(path / "people.json", json.dumps(people, ensure_ascii=False).encode("utf-8", "surrogateescape"))
+        write_atomically(path / "profile.yaml", profile.to_yaml().encode())
+        write_atomically(path / "work.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
+        return cls(path, about)
+
+    @classmethod
+    def open(cls, path: Path) -> Work:
+        """Raises ValueError if it is no folder of work that this version reads."""
+        try:
+            about = json.loads((path / "work.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise ValueError(f"{path}: has no work.json. Name a folder that voxface prepare SOURCE --work made.") from None
+        except ValueError:
+            raise ValueError(f"{path / 'work.json'}: not valid JSON. Prepare into another folder.") from None
+        if about.get("version") != VERSION:
+            raise ValueError(
+                f"{path}: work of version {about.get('version')}; this voxface goes on with version {VERSION}. "
+                "Name another folder with --work."
+            )
+        return cls(path, about)
+
+    @property
+    def profile(self) -> Profile:
+        return load_profile(self.path / "profile.yaml")
+
+    @property
+    def lease(self) -> Path:
+        return self.path / "lease.json"
+
+    @property
+    def answers(self) -> Path:
+        return self.path / "answers"
+
+    def listing(self) -> Listing:
+        """What the source listed."""
+        with open(self.path / "items.jsonl", encoding="utf-8", errors="surrogateescape") as file:
+            items = [_from_row(json.loads(line)) for line in file]
+        people = json.loads((self.path / "people.json").read_text(encoding="utf-8", errors="surrogateescape"))
+        return Listing(
+            items,
+            people["people"],
+            [tuple(names) for names in people["same"]],
+            [tuple(entry) for entry in people["bad"]],
+            people["notes"],
+        )
+
+    def shard_of(self, item: Item) -> int:
+        """The number of the shard that an item belongs to, the same for all of a film."""
+        name = (item.film or item.key).encode("utf-8", "surrogateescape")
+        return int.from_bytes(hashlib.sha256(name).digest()[:8]) % int(self.about["num_shards"])
+
+    def by_shard(self, items: list[Item]) -> dict[int, list[Item]]:
+        shards: dict[int, list[Item]] = {}
+        for item in items:
+            shards.setdefault(self.shard_of(item), []).append(item)
+        return shards
+
+    def shard(self, number: int) -> Path:
+        """Its path without ending, below the folder of the present settings."""
+        return self.path / "shards" / self.profile_key / f"{number:05d}"
+
+    @property
+    def profile_key(self) -> str:
+        return self.profile.stages_key
+
+
+def size_of(item: Item) -> list[int]:
+    """Sizes in bytes of the files of an item, by which a file that was exchanged is known. Raises OSError where one is missing."""
+    return [path.stat().st_size for path in (item.media, item.sound) if path is not None]
+
+
+def ended(rows: Iterable[Row]) -> dict[str, Row]:
+    """Of the rows of a shard, the last with which each item ended: done or failed."""
+    over: dict[str, Row] = {}
+    for row in rows:
+        if "again" in row:
+            over.pop(row["item"], None)
+        elif "part" not in row:
+            over[row["item"]] = row
+    return over
+
+
+def forget_failed(folder: Path) -> None:
+    """Have the items tried again that failed. Nobody else may write into this folder of shards."""
+    for path in sorted(folder.glob("*.jsonl")):
+        if failed := [item for item, row in ended(_ends(path)).items() if "failed" in row]:
+            with Writer(path.with_suffix("")) as writer:
+                for item in failed:
+                    writer.append({"item": item, "again": True})
+
+
+def counts(folder: Path) -> tuple[int, Counter[str], float]:
+    """Items done, items failed by kind, and seconds of media read, from the journals of a folder of shards, unchecked."""
+    over = [row for path in sorted(folder.glob("*.jsonl")) for row in ended(_ends(path)).values()]
+    done = [row for row in over if "failed" not in row]
+    return len(done), Counter(row["kind"] for row in over if "failed" in row), sum(row["seconds"] for row in done)
+
+
+def _ends(path: Path) -> Iterator[Row]:
+    """The rows with which items end, without a look at their arrays."""
+    with open(path, "rb") as file:
+        for line in file:
+            if b'"part"' not in line:
+                try:
+                    yield json.loads(line)
+                except ValueError:  # being written now
+                    return
+
+
+def _to_row(item: Item) -> dict[str, Any]:
+    row = {name: value for name, value in asdict(item).items() if value not in (None, "")}
+    return row | {name: str(row[name]) for name in ("media", "sound") if name in row}
+
+
+def _from_row(row: dict[str, Any]) -> Item:
+    paths = {name: Path(row[name]) for name in ("media", "sound") if name in row}
+    centre = {"centre": tuple(row["centre"])} if "centre" in row else {}
+    return Item(**{"film": ""} | row | paths | centre)
