@@ -1,10 +1,8 @@
 """voxface prepare remove: a corpus without the people, films or recordings of a removal list.
 
-The list holds a name a line; empty lines and those that begin with # are passed over. A line names
-
-    a person      spelled as in speakers.csv, or otherwise but for accents, case and signs; or by a column that ends in id or name
-    a film        exactly, as in the column media of recordings.csv: every recording cut from it goes, whoever speaks
-    a recording   exactly, as in the column source; as PERSON/RECORDING where several people have one of that name
+The list is read and compared as a preparation's --removed is (gan/raw/removed.py): people by name or id, films by the column
+media of recordings.csv, recordings by the column source, or as PERSON/RECORDING where several people have one of that name. A
+film goes with every recording cut from it, whoever speaks.
 
 The corpus is written anew from what stays, so nothing of what goes is left in any of its files.
 """
@@ -13,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,102 +25,79 @@ from gan.data.corpus import SPLITS, Corpus
 from gan.data.prepare import new_corpus_path
 from gan.data.writer import CorpusWriter
 from gan.files import cache_folder
-from gan.raw import names
+from gan.raw.removed import match, read_removed
+from gan.raw.sources.base import printable
 
-IDENTIFYING = re.compile(r"(id|name)$", re.IGNORECASE)  # columns of speakers.csv by which a person may be named, too
 REPLACEMENT = "[removed]"
 SHORTEST = 3  # letters of a name that is looked for inside other text
 
 
 @dataclass(frozen=True)
-class Removal:
-    """What a list takes out of a corpus.
+class Leaving:
+    """What goes.
 
-    people: names of those who go. films: that go whole. recordings: numbers of all that go. unmatched: (line, name, reason).
+    people: by name. films: that go whole. recordings: numbers of all that go. unmatched: (entry, why nothing is meant by it).
     """
 
     people: frozenset[str]
     films: frozenset[str]
     recordings: frozenset[int]
-    unmatched: tuple[tuple[int, str, str], ...]
+    unmatched: tuple[tuple[str, str], ...]
 
 
-def read_list(path: Path) -> list[tuple[int, str]]:
-    """Lines with their numbers. Raises ValueError if the file cannot be read as text, or names nothing."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read ({str(error).splitlines()[0]}). Give a text file in UTF-8.") from None
-    named = [(number, names.keep(line)) for number, line in enumerate(lines, 1)]
-    named = [(number, name) for number, name in named if name and not name.startswith("#")]
-    if not named:
-        raise ValueError(f"{path}: names nobody. Write a person, film or recording on each line.")
-    return named
-
-
-def find(corpus: Corpus, wanted: list[tuple[int, str]]) -> Removal:
-    """What the lines name in a corpus. A person who loses every recording goes, too."""
-    people: dict[str, set[str]] = {}
-    for row in corpus.speakers:
-        people.setdefault(names.fold(row["speaker"]), set()).add(row["speaker"])
-        for column, value in row.items():
-            if column not in ("speaker", "split") and value and IDENTIFYING.search(column):
-                people.setdefault(names.fold(value), set()).add(row["speaker"])
-    of_film: dict[str, set[int]] = {}
-    of_source: dict[str, set[int]] = {}
-    of_person: dict[str, set[int]] = {}
-    for number, row in enumerate(corpus.recordings):
-        speaker, source = row["speaker"], names.keep(row["source"])
-        of_person.setdefault(speaker, set()).add(number)
-        if row.get("media"):
-            of_film.setdefault(names.keep(row["media"]), set()).add(number)
-        for name in (source, f"{names.keep(speaker)}/{source}"):
-            of_source.setdefault(name, set()).add(number)
-    gone, films, recordings = set[str](), set[str](), set[int]()
+def find(corpus: Corpus, entries: Sequence[str]) -> Leaving:
+    """What the entries of a removal list mean in a corpus. A person who loses every recording goes, too."""
+    sources: dict[str, set[str]] = {}
+    for row in corpus.recordings:
+        sources.setdefault(row["source"], set()).add(row["speaker"])
+    keys = [source for source, people in sources.items() if len(people) == 1]
+    keys += [_full(row) for row in corpus.recordings]
+    films = {row["media"] for row in corpus.recordings if row.get("media")}
+    found = match(entries, {row["speaker"]: row for row in corpus.speakers}, films, keys)
+    recordings = {
+        number
+        for number, row in enumerate(corpus.recordings)
+        if row["speaker"] in found.people or row.get("media") in found.films or {_full(row), row["source"]} & found.keys
+    }
+    staying = {row["speaker"] for number, row in enumerate(corpus.recordings) if number not in recordings}
+    gone = found.people | {corpus.recordings[number]["speaker"] for number in recordings} - staying
     unmatched = []
-    for line, name in wanted:
-        found = people.get(names.fold(name), set())
-        gone |= found
-        pieces = of_source.get(name, set())
-        owners = {corpus.recordings[number]["speaker"] for number in pieces}
-        if name in of_film:
-            films.add(name)
-            recordings |= of_film[name]
-        elif len(owners) > 1 and not found:
-            unmatched.append((line, name, f"{len(owners)} people have a recording of that name: write PERSON/RECORDING"))
-        elif len(owners) == 1:
-            recordings |= pieces
-        elif not found:
-            unmatched.append((line, name, "nobody, no film and no recording of that name"))
-    for speaker, theirs in of_person.items():
-        if speaker in gone:
-            recordings |= theirs
-        elif theirs <= recordings:
-            gone.add(speaker)
-    return Removal(frozenset(gone), frozenset(films), frozenset(recordings), tuple(unmatched))
+    for entry in found.unmatched:
+        owners = len(sources.get(entry, ()))
+        why = (
+            f"{owners} people have a recording of that name: write PERSON/RECORDING"
+            if owners
+            else "is nobody, no film and no recording"
+        )
+        unmatched.append((entry, why))
+    return Leaving(frozenset(gone), found.films, frozenset(recordings), tuple(unmatched))
 
 
-def rewrite(corpus: Corpus, removal: Removal, out: Path, overwrite: bool) -> Corpus:
+def _full(row: Mapping[str, str]) -> str:
+    return f"{row['speaker']}/{row['source']}"
+
+
+def rewrite(corpus: Corpus, leaving: Leaving, out: Path, overwrite: bool) -> Corpus:
     """Write what stays to `out`. Raises ValueError if fewer than two people stay, or if the corpus is damaged."""
-    staying = [number for number, row in enumerate(corpus.speakers) if row["speaker"] not in removal.people]
+    staying = [number for number, row in enumerate(corpus.speakers) if row["speaker"] not in leaving.people]
     if len(staying) < 2:
         raise ValueError(f"{corpus.path}: {len(staying)} people would stay, two are wanted. Delete the folder instead.")
     corpus.verify()  # else damage would be given a checksum of its own
     info = corpus.info
     about = {key: info[key] for key in ("name", "source", "licence", "consent")}
-    text = _without(about | {"extra": info["extra"]}, _gone_names(corpus, removal))
+    text = _without(about | {"extra": info["extra"]}, _gone_names(corpus, leaving))
     before = info["extra"].get("removed", {})
-    count = {"people": len(removal.people), "recordings": len(removal.recordings)}
+    count = {"people": len(leaving.people), "recordings": len(leaving.recordings)}
     text["extra"]["removed"] = {key: number + before.get(key, 0) for key, number in count.items()}
     with (
         new_corpus_path(out, overwrite) as target,
         CorpusWriter(target, **text | {"name": info["name"]}, face_sizes=info["face_sizes"], face_box=info["face_box"]) as writer,
     ):
-        _copy(corpus, removal, staying, writer)
+        _copy(corpus, leaving, staying, writer)
     return Corpus(out)
 
 
-def _copy(corpus: Corpus, removal: Removal, staying: list[int], writer: CorpusWriter) -> None:
+def _copy(corpus: Corpus, leaving: Leaving, staying: list[int], writer: CorpusWriter) -> None:
     speakers: dict[int, int] = {}
     for number in staying:
         row = dict(corpus.speakers[number])
@@ -135,7 +110,7 @@ def _copy(corpus: Corpus, removal: Removal, staying: list[int], writer: CorpusWr
     recordings = {
         number: writer.add_recording(speakers[owners[number]], row["source"], row["split"], row.get("media", ""))
         for number, row in enumerate(corpus.recordings)
-        if number not in removal.recordings
+        if number not in leaving.recordings
     }
     faces: dict[int, int] = {}
     for face in Progress(range(len(corpus.faces)), "Copying faces", unit="face", leave=False):
@@ -152,23 +127,18 @@ def _facts(table: np.ndarray | None, row: int) -> dict[str, float] | None:
     return None if table is None else dict(zip(table.dtype.names or (), table[row].tolist(), strict=True))
 
 
-def _gone_names(corpus: Corpus, removal: Removal) -> set[str]:
+def _gone_names(corpus: Corpus, leaving: Leaving) -> set[str]:
     """Names of what goes that nothing has that stays."""
 
     def named(number: int) -> Iterator[str]:
         row = corpus.recordings[number]
         yield from (row["source"], row.get("media", ""))
 
-    gone = {name for number in removal.recordings for name in named(number)}
-    stay = {name for number in range(len(corpus.recordings)) if number not in removal.recordings for name in named(number)}
-    ids = {
-        value
-        for row in corpus.speakers
-        if row["speaker"] in removal.people
-        for column, value in row.items()
-        if column != "split" and IDENTIFYING.search(column)
-    }
-    return (gone - stay | removal.people | removal.films | ids) - {""}
+    gone = {name for number in leaving.recordings for name in named(number)}
+    stay = {name for number in range(len(corpus.recordings)) if number not in leaving.recordings for name in named(number)}
+    theirs = [row for row in corpus.speakers if row["speaker"] in leaving.people]
+    ids = {name for row in theirs for name in (row.get("name") or "", *(row.get("also") or "").split("; "))}
+    return (gone - stay | leaving.people | leaving.films | ids) - {""}
 
 
 def _without(content: Any, gone: Collection[str]) -> Any:
@@ -186,10 +156,10 @@ def _without(content: Any, gone: Collection[str]) -> Any:
     return scrubbed(content)
 
 
-def _bystanders(corpus: Corpus, removal: Removal) -> int:
+def _bystanders(corpus: Corpus, leaving: Leaving) -> int:
     """Recordings that stay, of films in which somebody was removed."""
-    touched = {corpus.recordings[number].get("media") for number in removal.recordings} - {"", None}
-    return sum(row.get("media") in touched for number, row in enumerate(corpus.recordings) if number not in removal.recordings)
+    touched = {corpus.recordings[number].get("media") for number in leaving.recordings} - {"", None}
+    return sum(row.get("media") in touched for number, row in enumerate(corpus.recordings) if number not in leaving.recordings)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -208,19 +178,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Rewrite, print what went, and the new corpus' verdict. Exit code 1 if lines matched nothing, else 0."""
     corpus = Corpus(args.corpus.resolve())
-    removal = find(corpus, read_list(args.list))
-    for line, name, reason in removal.unmatched:
-        print(f"{args.list}, line {line}: {name}: {reason}.")
-    if not removal.recordings and not removal.people:
+    leaving = find(corpus, read_removed(args.list))
+    for entry, why in leaving.unmatched:
+        print(f"{args.list}: {printable(entry)}: {why}.")
+    if not leaving.recordings and not leaving.people:
         print(f"{args.corpus}: nothing was removed.")
         return 1
-    bystanders = _bystanders(corpus, removal)
+    bystanders = _bystanders(corpus, leaving)
     out = args.out or corpus.path
     if args.out and args.out.resolve() == corpus.path:
         raise ValueError(f"--out: {args.out} is the corpus itself. Leave --out away to replace it.")
-    new = rewrite(corpus, removal, out, overwrite=args.out is None)
+    new = rewrite(corpus, leaving, out, overwrite=args.out is None)
     print(
-        f"Removed {len(removal.people)} people and {len(removal.recordings)} recordings: "
+        f"Removed {len(leaving.people)} people and {len(leaving.recordings)} recordings: "
         f"{len(corpus.clips) - len(new.clips)} clips, {len(corpus.faces) - len(new.faces)} faces. Wrote {out}, "
         f"{len(new.speakers)} people, checksum {new.checksum}."
     )
@@ -244,4 +214,4 @@ def main(args: argparse.Namespace) -> int:
     findings = examine(new, quick=True)
     keep(new, findings)
     print(f"Audit: {verdict(findings)}")
-    return 1 if removal.unmatched else 0
+    return 1 if leaving.unmatched else 0

@@ -10,6 +10,7 @@ import pytest
 
 from gan.data import writer as module
 from gan.data.corpus import Corpus
+from gan.data.prepare import new_corpus_path
 from gan.data.writer import CorpusWriter
 
 ABOUT = dict(name="small", source="a test", licence="CC0-1.0", consent="none needed", face_sizes=(8, 16))
@@ -135,3 +136,19 @@ def test_two_writers_of_one_corpus(tmp_path: Path) -> None:
             pass
         first.add_recording(first.add_speaker("s", "train"), "r", "train")
     assert len(Corpus(tmp_path / "c").speakers) == 1
+
+
+def test_a_corpus_that_is_replaced_is_gone_on_with_too(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    Calls(path, clips=2).write("old")
+    old = Corpus(path).checksum
+    with pytest.raises(AssertionError), new_corpus_path(path, overwrite=True, resume=True) as target:
+        interrupted(target, "key")
+        raise AssertionError("as if killed")
+    assert Corpus(path).checksum == old
+    assert list(tmp_path.glob("*/finished.json"))
+    with new_corpus_path(path, overwrite=True, resume=True) as target:
+        Calls(target).write("key")
+    Calls(tmp_path / "whole").write("key")
+    assert Corpus(path).checksum == Corpus(tmp_path / "whole").checksum != old
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["c", "whole"]
