@@ -85,8 +85,8 @@ def rewrite(corpus: Corpus, leaving: Leaving, out: Path, overwrite: bool) -> Cor
     corpus.verify()  # else damage would be given a checksum of its own
     info = corpus.info
     about = {key: info[key] for key in ("name", "source", "licence", "consent")}
-    text = _without(about | {"extra": info["extra"]}, _gone_names(corpus, leaving))
-    before = info["extra"].get("removed", {})
+    text = _without(about | {"extra": info.get("extra", {})}, _gone_names(corpus, leaving))
+    before = info.get("extra", {}).get("removed", {})
     count = {"people": len(leaving.people), "recordings": len(leaving.recordings)}
     text["extra"]["removed"] = {key: number + before.get(key, 0) for key, number in count.items()}
     with (
