@@ -84,3 +84,8 @@ class Names:
 
     def _of(self, row: np.void) -> tuple[str, str, str]:
         return SPLITS[row["split"]], self.speaker(int(row["speaker"])), self._corpus.recordings[int(row["recording"])]["source"]
+
+
+def plain(text: str) -> str:
+    """In one line, and without what Markdown would read as a table or a tag."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan.audit import balance, label_noise, shared_audio, shared_faces, shared_recordings, speech, undetected
-from gan.audit.base import Finding, Item, Names
+from gan.audit import balance, label_noise, prepared, shared_audio, shared_faces, shared_recordings, speech, undetected
+from gan.audit.base import Finding, Item, Names, plain
 from gan.audit.verdict import AUDIT_VERSION, keep, verdict
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
@@ -22,7 +22,9 @@ from gan.sheets import CELL, draw_album
 # Checks that put every face through a net: what --quick leaves out.
 SLOW = {"no_face": undetected.check, "label_noise": label_noise.check}
 WORST = 5  # items of a check in the report; items.csv has all
-REPORT, ITEMS, SHEET = "report.md", "items.csv", "suspicious_faces.png"
+REPORT, ITEMS, SHEET, KEPT = "report.md", "items.csv", "suspicious_faces.png", "kept_faces.png"
+# A sheet that a preparation from films may leave beside the arrays of a corpus: what it dropped, by reason. It is shown as it is.
+DROPPED = "dropped_faces.png"
 COLUMNS = ("check", "split", "speaker", "recording", "clip", "face", "other", "value", "unit")
 
 
@@ -55,28 +57,35 @@ def audit(name: str, out: Path | None = None, quick: bool = False) -> int:
     out.mkdir(parents=True, exist_ok=True)
     findings = examine(corpus, quick)
     keep(corpus, findings)
-    report = markdown(corpus, findings)
-    write_atomically(out / REPORT, report.encode())
-    write_atomically(out / ITEMS, items_csv(findings))
-    written = [out / REPORT, out / ITEMS]
-    if (sheet := draw_sheet(corpus, findings)) is None:
-        (out / SHEET).unlink(missing_ok=True)  # an earlier audit's
-    else:
-        write_atomically(out / SHEET, png(sheet, MARK))
-        written.append(out / SHEET)
+    pictures: dict[str, bytes | None] = {}
+    for title, sheet in ((KEPT, prepared.draw_kept(corpus)), (SHEET, draw_sheet(corpus, findings))):
+        pictures[title] = None if sheet is None else png(sheet, MARK)
+    dropped = corpus.path / DROPPED
+    pictures[DROPPED] = dropped.read_bytes() if dropped.is_file() else None
+    report = markdown(corpus, findings, [title for title, content in pictures.items() if content and title != SHEET])
+    for title, content in (pictures | {REPORT: report.encode(), ITEMS: items_csv(findings)}).items():
+        if content is None:
+            (out / title).unlink(missing_ok=True)  # an earlier audit's
+        else:
+            write_atomically(out / title, content)
+    written = [out / title for title in (REPORT, ITEMS, KEPT, DROPPED, SHEET) if (out / title).is_file()]
     print(report)
     print(*written, sep="\n")
     return int(any(finding.failed for finding in findings))
 
 
-def markdown(corpus: Corpus, findings: Sequence[Finding]) -> str:
-    """The verdict, a table of the checks, and what each found."""
+def markdown(corpus: Corpus, findings: Sequence[Finding], sheets: Sequence[str] = ()) -> str:
+    """The verdict, a table of the checks, what each found, and what the preparation knew.
+
+    sheets: pictures of what was kept and dropped, beside the report, to be looked at first.
+    """
     names = Names(corpus)
     lines = [
         f"**{verdict(findings)}**",
         "",
-        f"Corpus {_plain(corpus.name)}, checksum {corpus.checksum[:12]}: {len(corpus.speakers)} speakers, "
+        f"Corpus {plain(corpus.name)}, checksum {corpus.checksum[:12]}: {len(corpus.speakers)} speakers, "
         f"{len(corpus.clips)} clips, {len(corpus.faces)} faces. Audit version {AUDIT_VERSION}.",
+        *(["", f"Look first at {' and '.join(sheets)}, beside this report."] if sheets else []),
         "",
         "| check | result | found | of |",
         "|---|---|---:|---:|",
@@ -97,13 +106,15 @@ def markdown(corpus: Corpus, findings: Sequence[Finding]) -> str:
         if not finding.items and not finding.notes:
             continue
         lines += ["", f"## {finding.check}: {finding.question}", ""]
-        lines += [f"- {_plain(note)}" for note in finding.notes]
+        lines += [f"- {plain(note)}" for note in finding.notes]
         if finding.items:
             rest = f", the worst of {len(finding.items)}" if len(finding.items) > WORST else ""
             lines += [*([""] if finding.notes else []), f"Value in {finding.unit}{rest}:", ""]
         for item in finding.items[:WORST]:
             other = f": {item.other}" if item.other else ""
-            lines.append(f"- {item.value:.4g}, {_plain(names.told(item))}{_plain(other)}")
+            lines.append(f"- {item.value:.4g}, {plain(names.told(item))}{plain(other)}")
+    if known := prepared.tables(corpus):
+        lines += ["", *known]
     return "\n".join(lines) + "\n"
 
 
@@ -117,11 +128,6 @@ def items_csv(findings: Sequence[Finding]) -> bytes:
             row = {name: getattr(item, name) for name in COLUMNS if hasattr(item, name)}
             table.writerow(row | {"check": finding.check, "unit": finding.unit, "value": f"{item.value:.6g}"})
     return text.getvalue().encode()
-
-
-def _plain(text: str) -> str:
-    """In one line, and without what Markdown would read as a table or a tag."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 # -- the sheet --------------------------------------------------------------------------------------------------------

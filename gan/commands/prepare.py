@@ -10,12 +10,14 @@ ABOUT = "raw media -> a corpus folder that training memory-maps"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from gan.data.prepare import folder, toy, youtubers
+    from gan.raw import remove
 
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
     for name, module, about in (
         ("toy", toy, "the synthetic world: speakers whose faces and voices are drawn from a seed"),
         ("youtubers", youtubers, "Wav2Pix's layout: numbered pairs of a face and a clip, one folder a person"),
         ("folder", folder, "your own data: one folder a speaker, or a CSV naming speaker, recording, file"),
+        ("remove", remove, "a corpus without the people, films or recordings of a removal list"),
     ):
         source = sources.add_parser(
             name, help=about, description=about[0].upper() + about[1:] + ".", formatter_class=argparse.RawDescriptionHelpFormatter

@@ -25,10 +25,11 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def new_corpus_path(path: str | Path, overwrite: bool) -> Iterator[Path]:
+def new_corpus_path(path: str | Path, overwrite: bool, resume: bool = False) -> Iterator[Path]:
     """The path to write a corpus to, so that it ends up at `path`.
 
     With overwrite, the corpus that is there stays untouched until the new one is whole; then they change places.
+    resume: the path is the same at every call, so that a CorpusWriter that was killed there can be gone on with.
     Raises ValueError if something is there and may not, or should not, be replaced.
     """
     path = Path(path)
@@ -40,6 +41,9 @@ def new_corpus_path(path: str | Path, overwrite: bool) -> Iterator[Path]:
     if path.is_symlink() or not (path / "corpus.json").is_file():
         raise ValueError(f"{path}: is not a corpus folder, so --overwrite leaves it alone. Name another with --out.")
     new, old = (path.with_name(f".{path.name}.{os.getpid()}.{kind}") for kind in ("new", "old"))
+    if resume:
+        new = path.with_name(f".{path.name}.new")
+        shutil.rmtree(new, ignore_errors=True)  # whole, but a kill came before they changed places
     try:
         yield new
         os.replace(path, old)
