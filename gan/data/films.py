@@ -126,12 +126,27 @@ class Film:
 
     def sound(self, start: float | None = None, end: float | None = None) -> Sound:
         """What is heard from start to end, channels averaged. Empty if there is nothing."""
+        waveform, rate_hz, _, first, holes = self.coded_sound(start, end)
+        return Sound(np.clip(resample(waveform, rate_hz), -1, 1), first, holes, list(self.notes))
+
+    def coded_sound(
+        self, start: float | None = None, end: float | None = None, channel: int | None = None
+    ) -> tuple[np.ndarray, int, np.ndarray, float, list[tuple[float, float]]]:
+        """As sound, at the rate of the file: float32 (S,), its rate, (2, channels) sums of samples and of their squares, start, holes.
+
+        channel: that one instead of the mean of all.
+        """
+        sums = np.zeros((2, 1))
         blocks: list[np.ndarray] = []
         holes: list[tuple[float, float]] = []
         rate_hz, first, count = SAMPLE_RATE_HZ, 0.0, 0
         if self._sound is not None:
             for frame, seconds in self._decoded(self._sound, None if start is None else start - WARM_UP_SECONDS):
-                block, here = _mono(frame), seconds
+                channels, here = _channels(frame), seconds
+                with np.errstate(invalid="ignore", over="ignore"):  # what is infinite is refused later
+                    more = np.stack([channels.sum(axis=1, dtype=np.float64), np.square(channels, dtype=np.float64).sum(axis=1)])
+                sums = sums + more if sums.shape in (more.shape, (2, 1)) else sums
+                block = channels.mean(axis=0, dtype=np.float32) if channel is None else channels[min(channel, len(channels) - 1)]
                 if start is not None and here < start:
                     cut = min(len(block), round((start - here) * frame.sample_rate))
                     block, here = block[cut:], here + cut / frame.sample_rate
@@ -159,7 +174,7 @@ class Film:
                 count += len(block)
                 self.reached_sound = max(self.reached_sound, first + count / rate_hz - self._start)
         waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-        return Sound(np.clip(resample(waveform, rate_hz), -1, 1), first, holes, list(self.notes))
+        return waveform, rate_hz, sums, first, holes
 
     def _open(self) -> Any:
         try:
@@ -262,15 +277,15 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
             failures += 1
 
 
-def _mono(frame: Any) -> np.ndarray:
-    """float32 (S,): channels averaged, whole numbers scaled to [-1, 1]."""
+def _channels(frame: Any) -> np.ndarray:
+    """float32 (channels, S), whole numbers scaled to [-1, 1]."""
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, len(frame.layout.channels)).T
     if samples.dtype.kind == "u":
-        return ((samples.astype(np.float32) - 128) / 128).mean(axis=0, dtype=np.float32)
+        return np.asarray((samples.astype(np.float32) - 128) / 128, np.float32)
     scale = 1.0 if samples.dtype.kind == "f" else -float(np.iinfo(samples.dtype).min)
-    return np.asarray(samples.mean(axis=0, dtype=np.float64) / scale, np.float32)
+    return np.asarray(samples / scale, np.float32)
 
 
 def _really(path: Path) -> str:
