@@ -1,8 +1,8 @@
 """Films for tests: pictures and sound, each with its time, written in the usual containers with PyAV.
 
-    write_film(path, pictures, rate=30, waveform=sound)          .mp4, .mkv, .webm, .ts, .avi, ...: codecs by the ending
-    write_film(path, pictures, times=[0, 0.05, 0.2, ...])         variable rate
-    write_film(path, waveform=sound, sound_hz=16_000)             sound alone: .m4a, .mka, ...
+write_film(path, pictures, rate=30, waveform=sound)          .mp4, .mkv, .webm, .ts, .avi, ...: codecs by the ending
+write_film(path, pictures, times=[0, 0.05, 0.2, ...])         variable rate
+write_film(path, waveform=sound, sound_hz=16_000)             sound alone: .m4a, .mka, ...
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Sound files -> waveforms. Everything behind this file is mono, and 16 kHz unless it says otherwise.
 
 Files are read with libsndfile (soundfile), which carries its own wav, flac, ogg, opus and mp3 decoders: no system FFmpeg is
-needed. m4a, mp4, mkv, ... are read with PyAV (gan/data/films.py), where it is installed. Resampling is scipy's polyphase filter, whose cost stays small at odd pairs of rates too.
+needed. m4a, mp4, mkv, ... are read with PyAV (gan/data/films.py), where it is installed. Resampling is scipy's polyphase
+filter, whose cost stays small at odd pairs of rates too.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Frame:
 
 
 class Sound:
-    """waveform: float32 (S,) in [-1, 1], 16 kHz; sample i is at start + i / 16000 s. holes: (start, end) s without data: zeros."""
+    """waveform: float32 (S,) in [-1, 1], 16 kHz; sample i is at start + i / 16000 s. holes: (start, end) of zeros."""
 
     def __init__(self, waveform: np.ndarray, start: float, holes: list[tuple[float, float]], notes: list[str]) -> None:
         self.waveform, self.start, self.holes, self.notes = waveform, start, holes, notes
@@ -132,7 +132,7 @@ class Film:
     def coded_sound(
         self, start: float | None = None, end: float | None = None, channel: int | None = None
     ) -> tuple[np.ndarray, int, np.ndarray, float, list[tuple[float, float]]]:
-        """As sound, at the rate of the file: float32 (S,), its rate, (2, channels) sums of samples and of their squares, start, holes.
+        """As sound, at the file's rate: float32 (S,), rate, (2, channels) sums of samples and of squares, start, holes.
 
         channel: that one instead of the mean of all.
         """
