@@ -148,3 +148,12 @@ def test_a_leading_dash_and_accents_in_a_name(tmp_path, monkeypatch):
     with Film("-é.mp4") as film:
         assert len(list(film.frames())) == 5
         assert not film.has_sound
+
+
+def test_a_transport_stream_whose_sound_starts_below_zero(tmp_path):
+    """AAC's first 1,024 samples lie before 0, where MPEG's clock wraps to 2^33."""
+    write_film(tmp_path / "a.ts", flash(), waveform=click(), container={"max_delay": "0", "avoid_negative_ts": "disabled"})
+    with Film(tmp_path / "a.ts") as film:
+        assert abs(film.sound().start + 1024 / 48_000) < 1e-4
+        assert next(film.frames()).seconds == 0
+        assert abs(out_of_step(film)) <= 0.001
