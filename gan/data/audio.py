@@ -1,7 +1,8 @@
 """Sound files -> waveforms. Everything behind this file is mono, and 16 kHz unless it says otherwise.
 
 Files are read with libsndfile (soundfile), which carries its own wav, flac, ogg, opus and mp3 decoders: no system FFmpeg is
-needed. Resampling is scipy's polyphase filter, whose cost stays small at odd pairs of rates too.
+needed. m4a, mp4, mkv, ... are read with PyAV (gan/data/films.py), where it is installed. Resampling is scipy's polyphase
+filter, whose cost stays small at odd pairs of rates too.
 """
 
 from __future__ import annotations
@@ -84,6 +85,13 @@ def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int,
 
     channel: that one instead of the mean of all. Read in blocks, so that long files of many channels stay small in memory.
     """
+    from gan.data.films import FILMS, PACKED_SOUND, Film  # which imports this file
+
+    if path.suffix.lower() in (*PACKED_SOUND, *FILMS):
+        with Film(path) as film:
+            if not film.has_sound:
+                raise ValueError(f"{path}: a film without a sound track.")
+            return film.coded_sound(channel=channel)[:3]
     blocks = []
     try:
         with soundfile.SoundFile(path) as file:
