@@ -1,9 +1,9 @@
 """What people said of pictures: one file of answers a reviewer, in one folder.
 
-A line is an answer: JSON with `reviewer`, `person`, `picture` (its key), `verdict`, `step`, `time` (UTC), `version`. What was answered
-by one key press has one step number. A line with verdict `undo` takes its step back; one with `done` says that the person was
-looked at. Of several verdicts on a picture the last counts. A line is on the disk before the page shows it. A last line that was cut
-(power failure, full disk) is no answer.
+A line is an answer: JSON with `reviewer`, `person`, `picture` (its key), `verdict`, `step`, `time` (UTC), `version`. What one key
+press answered has one step number. A line with verdict `undo` takes its step back; one with `done` says that the person was looked
+at. Of several verdicts on a picture the last counts. A line is on the disk before the page shows it. A last line that was cut (power
+failure, full disk) is no answer.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ class Answers:
 def read_answers(folder: Path) -> dict[str, str]:
     """Picture key -> keep, drop or wrong, of all reviewers together. Empty if nobody has answered.
 
-    Where reviewers disagree the stricter verdict counts: wrong before drop, drop before keep. A face that one of two people doubts
-    costs more in a corpus than a good face that is missing. `report` lists these pictures.
+    Where reviewers disagree the stricter verdict counts: wrong before drop, drop before keep. A face that one of two people
+    doubts costs more in a corpus than a good face that is missing. `report` lists these pictures.
     """
     together: dict[str, str] = {}
     for answers in _all(folder):

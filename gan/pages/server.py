@@ -1,8 +1,8 @@
 """Pages for a browser on this machine, and for nobody else.
 
 Only 127.0.0.1 is listened on. Other pages in the same browser are kept out by Host (a foreign name that resolves to this machine)
-and by Origin (a form or script of theirs that posts here). Other users of this machine are kept out by a key: it is in the printed
-address, and a cookie after the first visit. A page runs only scripts and styles that are files in gan/pages/static.
+and by Origin (a form or script of theirs that posts here). Other users of this machine are kept out by a key: it is in the
+printed address, and a cookie after the first visit. A page runs only scripts and styles that are files in gan/pages/static.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 BODY_LIMIT = 64 * 1024  # bytes that a browser may send at once
 HEADERS = {
-    "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",

@@ -49,13 +49,13 @@ function show(reply) {
   showProgress();
   if (!same) {
     showPerson();
-    window.scrollTo(0, 0);
     if (!state.person) element("name").focus();
   }
   if (state.person) {
     showVerdicts();
     select(Math.min(state.selected, state.person.pictures.length - 1));
   }
+  if (!same) window.scrollTo(0, 0);
 }
 
 function showProgress() {
@@ -135,7 +135,7 @@ function showVerdicts() {
     button.dataset.verdict = verdict || "";
     button.querySelector(".badge").textContent = verdict ? WORDS[verdict] : "";
     const said = verdict ? WORDS[verdict] : chosen ? "chosen" : `left out: ${reason}`;
-    button.setAttribute("aria-label", `Picture ${number + 1}, ${said}`);
+    button.setAttribute("aria-label", `Picture ${number + 1} of ${person.pictures.length}, ${said}`);
   });
   element("name").dataset.done = person.done ? "yes" : "";
 }
@@ -152,7 +152,7 @@ function select(number) {
     button.classList.toggle("marked", other === number);
   });
   if (document.activeElement !== all[number]) all[number].focus();
-  element("selection").textContent = `Marked: ${all[number].getAttribute("aria-label")}, of ${all.length}`;
+  element("selection").textContent = `Marked: ${all[number].getAttribute("aria-label")}`;
 }
 
 // The picture above or below: of the next row that way, the nearest one.
