@@ -1,6 +1,6 @@
 """Pages in a real browser: a server beside the test, and Debian's Chromium, without a window.
 
-    from tests.browser import browser, tab, served  # noqa: F401
+    from tests.browser import browser, tab  # in a conftest.py; tests import served
 
 Under the pages' policy `wait_for_function` is refused, as any script from a string is: wait with expect(locator).
 """

@@ -1,9 +1,9 @@
 """What people said of pictures: one file of answers a reviewer, in one folder.
 
 A line is an answer: JSON with `reviewer`, `person`, `picture` (its key), `verdict`, `step`, `time` (UTC), `version`. What one key
-press answered has one step number. A line with verdict `undo` takes its step back; one with `done` says that the person was looked
-at. Of several verdicts on a picture the last counts. A line is on the disk before the page shows it. A last line that was cut (power
-failure, full disk) is no answer.
+press answered has one step number. A line with verdict `undo` takes its step back; one with `done` says that the person was
+looked at. Of several verdicts on a picture the last counts. A line is on the disk before the page shows it. A last line that was
+cut (power failure, full disk) is no answer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The review of prepared people by a person: one of them a screen, their pictures and sounds, keys for verdicts.
 
-The page is static/review.html and review.js. It asks and answers in JSON; people and pictures go by number, so that no name is part
-of an address. Answers lie in files (gan/pages/answers.py): the page can be closed, reloaded and opened again at any time.
+The page is static/review.html and review.js. It asks and answers in JSON. People and pictures go by number, so no name is part of
+an address. Answers lie in files (gan/pages/answers.py): the page can be closed, reloaded and opened again at any time.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def review(people: People, folder: Path, reviewer: str, port: int = 0, announce:
     """Serve the review until Ctrl-C. Answers are added to folder/REVIEWER.jsonl; gan.pages.answers.read_answers gives them.
 
     announce: gets each line for the reviewer: where the page is; at start and end what was answered, and how reviewers agree.
-    Raises ValueError without starlette and uvicorn, without people, for a reviewer's name that names no file, for a file that does
-    not hold answers, for a port that cannot be had, and while another process reviews under the same name.
+    Raises ValueError without starlette and uvicorn, without people, for a reviewer's name that names no file, for a file that
+    does not hold answers, for a port that cannot be had, and while another process reviews under the same name.
     """
     check_installed("review")
     answers = Answers(folder, reviewer)

@@ -55,7 +55,11 @@ function show(reply) {
     showVerdicts();
     select(Math.min(state.selected, state.person.pictures.length - 1));
   }
-  if (!same) window.scrollTo(0, 0);
+  if (!same) {
+    // Whoever has done one person knows the help, which fills a narrow window.
+    const known = state.done > 0 && window.matchMedia("(max-width: 40rem)").matches;
+    (known ? element("name") : document.body).scrollIntoView();
+  }
 }
 
 function showProgress() {

@@ -74,7 +74,7 @@ def test_what_the_disk_did_not_take_does_not_count(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("name", ["", "Anna", "a/b", "../a", "a b", "-a", "a" * 33, "a\n"])
 def test_a_name_that_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match="^reviewer: "):
+    with pytest.raises(ValueError, match=r"^reviewer: "):
         Answers(tmp_path, name)
 
 

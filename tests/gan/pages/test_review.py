@@ -210,9 +210,9 @@ def test_the_command_prints_who_answered_at_start_and_end(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("stopped")
 def test_what_the_command_refuses(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="^review: there is nobody to look at"):
+    with pytest.raises(ValueError, match=r"^review: there is nobody to look at"):
         review(Invented([]), tmp_path, "anna")
-    with pytest.raises(ValueError, match="^reviewer: "):
+    with pytest.raises(ValueError, match=r"^reviewer: "):
         review(Invented(["Ann"]), tmp_path, "Anna B.")
     lease = Lease.take(tmp_path / ".anna.lease")
     assert lease is not None

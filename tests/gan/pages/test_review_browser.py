@@ -13,11 +13,11 @@ from playwright.sync_api import expect
 
 from gan.pages.answers import Answers, read_answers
 from gan.pages.review import review_app
-from tests.browser import browser, served, tab  # noqa: F401
+from tests.browser import served
 from tests.gan.pages.people import Invented
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 FIVE = ["Ann", "Ben", "<script>alert(1)</script>", "Dan", "Eve"]
@@ -98,15 +98,38 @@ def test_by_mouse_and_by_ear(tab: Page, tmp_path: Path) -> None:
     assert read_answers(tmp_path) == {"Ann/1": "keep", "Ann/2": "drop", "Ann/3": "keep"}
 
 
-def test_what_cannot_be_read_or_saved_is_said(tab: Page, tmp_path: Path) -> None:
+def test_keys_that_mean_something_else_answer_nothing(tab: Page, tmp_path: Path) -> None:
     with served(review_app(Invented(["Ann"]), Answers(tmp_path, "anna"))) as address:
         tab.goto(address)
         expect(tab.locator("h1")).to_have_text("Ann")
-        tab.route("**/next", lambda route: route.fulfill(status=200, json={}) and None)
-        tab.unroute("**/next")
-        tab.keyboard.press("Control+d")  # the browser's own key is no verdict
-        tab.keyboard.press("Shift+N")
-        tab.keyboard.press("ArrowRight")
-        expect(tab.get_by_role("status")).to_contain_text("Picture 2 of 4")
+        for key in ("Control+d", "Alt+w", "Shift+N", "Shift+K", "x", "9", "ArrowUp", "ArrowRight"):
+            tab.keyboard.press(key)
+        expect(tab.get_by_role("status")).to_have_text("Marked: Picture 2 of 4, chosen")
         expect(tab.locator("#error")).to_be_hidden()
     assert not (tmp_path / "anna.jsonl").exists()
+
+
+def test_what_cannot_be_read_or_saved_is_said(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    class Broken(Invented):
+        def png(self, key: str) -> bytes:
+            raise ValueError("no picture")
+
+    with browser.new_context() as context:
+        page = context.new_page()
+        error = page.get_by_role("alert")
+        with served(review_app(Broken(["Ann", "Ben"]), Answers(tmp_path, "anna"))) as address:
+            page.goto(address)
+            expect(page.get_by_text("This picture cannot be read")).to_have_count(4)
+            with monkeypatch.context() as patch:
+                patch.setattr("os.fsync", full)
+                page.keyboard.press("n")
+                expect(error).to_have_text("Not saved: No space left on device. Mend that, then answer again.")
+                expect(page.locator("h1")).to_have_text("Ann")
+            page.keyboard.press("n")
+            expect(page.locator("h1")).to_have_text("Ben")
+            expect(error).to_be_hidden()
+        page.keyboard.press("n")
+        expect(error).to_contain_text("The command that serves this page has ended")

@@ -132,7 +132,7 @@ def test_it_listens_on_this_machine_only_and_a_taken_port_is_refused() -> None:
         with pytest.raises(ValueError, match=rf"^port: {port} cannot be had \(.*\)\. Give another"):
             make_server(Starlette(), port)
         assert server.config.access_log is False
-    with pytest.raises(ValueError, match="^port: 70000 cannot be had"):
+    with pytest.raises(ValueError, match=r"^port: 70000 cannot be had"):
         make_server(Starlette(), 70000)
 
 
