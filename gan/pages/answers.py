@@ -1,9 +1,9 @@
 """What people said of pictures: one file of answers a reviewer, in one folder.
 
 A line is an answer: JSON with `reviewer`, `person`, `picture` (its key), `verdict`, `step`, `time` (UTC), `version`. What one key
-press answered has one step number. A line with verdict `undo` takes its step back; one with `done` says that the person was
-looked at. Of several verdicts on a picture the last counts. A line is on the disk before the page shows it. A last line that was
-cut (power failure, full disk) is no answer.
+press answered has one step number. A line with verdict `undo` takes the last step back, and says its number, which is given again.
+A line with `done` says that the person was looked at. Of several verdicts on a picture the last counts. A line is on the disk
+before the page shows it. A last line that was cut (power failure, full disk) is no answer.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ class Answers:
             raise ValueError(f"reviewer: {reviewer!r} is no name for a file. Give 1 to 32 of a-z, 0-9, _ and -, such as anna.")
         self.reviewer, self.path = reviewer, folder / f"{reviewer}{ENDING}"
         self._steps: dict[int, _Step] = {}
-        self._last_step = 0
         self._written = False
         if self.path.exists():
             for line in _read(self.path):
@@ -63,7 +62,7 @@ class Answers:
         assert set(verdicts.values()) <= set(VERDICTS)
         rows = [(picture, verdict) for picture, verdict in verdicts.items()]
         if rows or done:
-            self._write(person, [*rows, ("", "done")] if done else rows, self._last_step + 1)
+            self._write(person, [*rows, ("", "done")] if done else rows, max(self._steps, default=0) + 1)
 
     def undo(self) -> tuple[str, list[str]] | None:
         """Take the last step back that is not taken back yet. Returns its person and pictures; None if nothing is left."""
@@ -112,7 +111,6 @@ class Answers:
 
     def _take(self, line: dict[str, Any]) -> None:
         number = line["step"]
-        self._last_step = max(self._last_step, number)
         if line["verdict"] == "undo":
             self._steps.pop(number, None)
             return

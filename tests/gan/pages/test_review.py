@@ -55,6 +55,12 @@ def test_a_review_from_first_to_last(client: TestClient, tmp_path: Path) -> None
     assert (end["person"], end["done"], end["counts"]) == (None, 3, {"keep": 6, "drop": 4, "wrong": 1})
 
 
+def test_after_the_last_come_those_who_were_passed_over(client: TestClient) -> None:
+    assert sent(client, "/next", person=1)["person"]["name"] == "Cid"
+    assert sent(client, "/next", person=2)["person"]["name"] == "Ann"
+    assert sent(client, "/next", person=1)["person"]["name"] == "Ann"  # done before: nothing is written anew
+
+
 def test_undo_leads_back_to_where_it_was(client: TestClient) -> None:
     sent(client, "/answer", person=0, pictures=[2], verdict="drop")
     sent(client, "/next", person=0)
