@@ -1,6 +1,6 @@
 """Pages in a real browser: a server beside the test, and Debian's Chromium, without a window.
 
-    from tests.browser import browser, tab  # in a conftest.py; tests import served
+    from tests.browser import address_of, browser, tab  # in a conftest.py
 
 Under the pages' policy `wait_for_function` is refused, as any script from a string is: wait with expect(locator).
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -52,8 +52,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
-    """A tab with cookies of its own. Fails if the page logged an error, or asked anybody but its own server for anything."""
+def address_of() -> Iterator[Callable[[ASGIApp], str]]:
+    """As served, until the tab is closed: a server that ends under a page that still loads is an error on that page."""
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(served(app))
+
+
+@pytest.fixture
+def tab(browser: Browser, address_of: Callable[[ASGIApp], str]) -> Iterator[Page]:
+    """A tab with cookies of its own, closed before any server ends.
+
+    Fails if the page logged an error, or asked anybody but its own server for anything.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(20_000)
     page = context.new_page()
@@ -65,4 +75,4 @@ def tab(browser: Browser) -> Iterator[Page]:
         yield page
     finally:
         context.close()
-    assert not wrong
+    assert wrong == []

@@ -1,7 +1,7 @@
 """What people said of pictures: one file of answers a reviewer, in one folder.
 
 A line is an answer: JSON with `reviewer`, `person`, `picture` (its key), `verdict`, `step`, `time` (UTC), `version`. What one key
-press answered has one step number. A line with verdict `undo` takes the last step back, and says its number, which is given again.
+press answered has one step number. A line with verdict `undo` takes the last step back, and names it; the number is given again.
 A line with `done` says that the person was looked at. Of several verdicts on a picture the last counts. A line is on the disk
 before the page shows it. A last line that was cut (power failure, full disk) is no answer.
 """
