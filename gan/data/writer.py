@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +15,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
-from gan.data.corpus import CLIP, FACE, SAMPLE_RATE_HZ, SCHEMA_VERSION, SPEAKER_SPLITS, SPLITS
+from gan.data.corpus import (
+    CLIP,
+    FACE,
+    MELS_SCHEMA_VERSION,
+    SAMPLE_RATE_HZ,
+    SCHEMA_VERSION,
+    SOUND,
+    SPEAKER_SPLITS,
+    SPLITS,
+    stored_mels,
+)
 from gan.data.pictures import resize
 from gan.files import sha256, write_atomically
 
@@ -58,7 +68,8 @@ class CorpusWriter:
     """Write a corpus, or nothing: everything goes to a hidden folder beside path, renamed when the with-block ends well.
 
     face_sizes in px: every face is stored once for each, antialiased from the picture given.
-    face_box: see Corpus. extra: anything JSON can say, kept in corpus.json under "extra".
+    face_box: see Corpus. mels: of a corpus of mels, the section of features that makes such frames.
+    extra: anything JSON can say, kept in corpus.json under "extra".
     Raises ValueError if path exists already.
     """
 
@@ -73,6 +84,7 @@ class CorpusWriter:
         face_sizes: Sequence[int] = (64, 128),
         face_box: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
         extra: dict[str, Any] | None = None,
+        mels: Mapping[str, Any] | None = None,
     ):
         self.path = Path(path)
         if self.path.exists():
@@ -90,6 +102,9 @@ class CorpusWriter:
             face_box=list(face_box),
             extra=extra or {},
         )
+        self._stored = stored_mels(mels) if mels else SOUND
+        if mels:
+            self._info |= dict(mels=dict(mels), schema_version=MELS_SCHEMA_VERSION)
         self._folder = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._speakers: list[dict[str, Any]] = []
         self._recordings: list[tuple[int, int, str]] = []
@@ -130,11 +145,15 @@ class CorpusWriter:
         return len(self._recordings) - 1
 
     def add_clip(self, recording: int, waveform: np.ndarray, face: int | None = None) -> int:
-        """waveform: int16 (S,) mono at 16 kHz. face: the face seen while this was said, if one was."""
-        if waveform.dtype != np.int16 or waveform.ndim != 1 or not len(waveform):
-            raise ValueError(f"clip: {waveform.dtype} {waveform.shape} came, int16 (samples,) is stored.")
+        """waveform: int16 (S,) mono at 16 kHz; of a corpus of mels float32 (F, M). face: the face seen while this was said, if
+        one was.
+        """
+        stored = self._stored
+        if waveform.dtype != stored.dtype or waveform.ndim < 1 or waveform.shape[1:] != stored.row_shape or not len(waveform):
+            wanted = f"float32 (frames, {stored.row_shape[0]})" if stored.row_shape else "int16 (samples,)"
+            raise ValueError(f"clip: {waveform.dtype} {waveform.shape} came, {wanted} is stored.")
         if not self._audio or self._audio[-1].payload_bytes >= SHARD_BYTES:
-            self._audio.append(self._new_array(f"audio-{len(self._audio):05d}.npy", np.dtype("<i2")))
+            self._audio.append(self._new_array(f"{stored.files}-{len(self._audio):05d}.npy", stored.dtype, stored.row_shape))
         shard = self._audio[-1]
         speaker, split, _ = self._recordings[recording]
         self._clips.append(
@@ -166,7 +185,7 @@ class CorpusWriter:
         return _GrowingArray(self._files.enter_context(open(self._folder / name, "wb")), dtype, row_shape)
 
     def _finish(self) -> None:
-        arrays = {f"audio-{number:05d}.npy": audio for number, audio in enumerate(self._audio)}
+        arrays = {f"{self._stored.files}-{number:05d}.npy": audio for number, audio in enumerate(self._audio)}
         arrays |= {
             f"faces-{size}-{number:05d}.npy": array
             for number, by_size in enumerate(self._pixels)
@@ -184,7 +203,15 @@ class CorpusWriter:
                 for number, (speaker, split, name) in enumerate(self._recordings)
             ],
         )
-        content = hashlib.sha256(json.dumps([sorted(self._checksums.items()), self._info["face_box"]]).encode())
+        content = hashlib.sha256(
+            json.dumps(
+                [
+                    sorted(self._checksums.items()),
+                    self._info["face_box"],
+                    *([self._info["mels"]] if self._stored.row_shape else []),
+                ]
+            ).encode()
+        )
         self._info |= dict(
             num_speakers=len(self._speakers),
             num_recordings=len(self._recordings),
