@@ -40,7 +40,7 @@ class Source(NamedTuple):
     """What faces are drawn from, as features read it.
 
     content: waveforms (B, S), mels (B, F, M), or faces (B, 3, H, W) in [0, 1]. number: (B,), how many of its samples or frames
-    are an item's own, or a face's row in the corpus, -1 where unknown. Of segments they are (B, N, S), or (B, N, F, M), and (B, N).
+    are an item's own, or a face's row in the corpus, -1 where unknown. Of segments they are (B, N, ...) and (B, N).
     """
 
     content: Tensor

@@ -8,7 +8,13 @@
     audio-00000.npy      int16 mono samples, clips end to end
     faces-64-00000.npy   uint8 (N, 64, 64, 3) RGB; one such file for each face size
 
-A corpus of mels, made of features that others published, has in place of sound:
+Schema 2 adds what a preparation from films knows; a corpus without any of it is written as schema 1, byte for byte:
+
+    recordings.csv       has a column media: the film that the recording was cut from, "" where there is none
+    clip_facts.npy       one structured row a clip, as in clips.npy: when in the film, how clear the speech, who speaks
+    face_facts.npy       one structured row a face, as in faces.npy: when in the film, and its measures
+
+A corpus of mels, made of features that others published, is of schema 2, too, and has in place of sound:
 
     corpus.json          "mels": how its frames were made, the section of a recipe's features that makes them alike
     mels-00000.npy       float32 (frames, bands), clips end to end; a clip's offset and length in clips.npy are frames
@@ -31,11 +37,11 @@ import numpy as np
 
 from gan.files import sha256
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+SCHEMAS = (1, 2)  # that are read
 SAMPLE_RATE_HZ = 16_000
 INT16_SCALE = np.float32(1 / 32768)  # from stored samples to [-1, 1]
 SPLITS = ("train", "val_speech", "val_speaker", "unseen_speech", "unseen_speaker")
-MELS_SCHEMA_VERSION = 2  # a voxface that reads 1 only cannot know that there may be no sound
 SPEAKER_SPLITS = ("train", "val_speaker", "unseen_speaker")
 NO_SOUND = "holds mel spectrograms that were published without their sound. This needs sound: take a corpus made of recordings."
 READABLE = "Let its owner run chmod -R a+rX on the corpus."
@@ -52,6 +58,38 @@ CLIP = np.dtype(
     ]
 )
 FACE = np.dtype([("speaker", "<u4"), ("recording", "<u4"), ("split", "u1"), ("shard", "<u2"), ("row", "<u4")])
+
+# What may be known of a clip and of a face. Floats are NaN where unknown, tracks are NO_TRACK.
+NO_TRACK = -1
+CLIP_FACTS = np.dtype(
+    [
+        ("start_s", "<f8"),  # on the film's own clock
+        ("end_s", "<f8"),
+        ("speech_share", "<f4"),  # of the clip's length
+        ("speech_to_pause_db", "<f4"),  # level in speech over level in pauses: low under music
+        ("level_db", "<f4"),  # of full scale
+        ("speaking_score", "<f4"),  # how well the mouth that was taken for the speaker's follows the sound
+        ("lag_ms", "<f4"),  # by which the sound comes after the mouth
+        ("track", "<i4"),  # of the speaker's face, counted within the film
+    ]
+)
+FACE_FACTS = np.dtype(
+    [
+        ("seconds", "<f8"),  # on the film's own clock
+        ("pupil_distance_px", "<f4"),  # in the film's picture, as the measures after it: see gan/media/measures.py
+        ("asymmetry", "<f4"),
+        ("jaw", "<f4"),
+        ("pitch", "<f4"),
+        ("mouth_open", "<f4"),
+        ("sharpness", "<f4"),
+        ("level", "<f4"),
+        ("contrast", "<f4"),
+        ("clipped", "<f4"),
+        ("score", "<f4"),  # the detector's
+        ("quality", "<f4"),  # by which a person's pictures were chosen, best first
+        ("track", "<i4"),  # counted within the film
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +120,7 @@ class Corpus:
 
     clips, faces: structured arrays (dtypes CLIP and FACE above).
     stored: what is kept of what is heard. mels: of a corpus of mels, how they were made; else empty.
+    clip_facts, face_facts: structured arrays (dtypes CLIP_FACTS and FACE_FACTS), row for row with those; None where not known.
     face_box: fractions (left, top, right, bottom) of a picture inside which the face itself lies.
     Raises ValueError if the folder is not a corpus, is of another schema version, or is cut short.
     """
@@ -99,10 +138,10 @@ class Corpus:
             raise ValueError(f"{self.path / 'corpus.json'}: may not be read (permission denied). {READABLE}") from None
         except ValueError as error:
             raise ValueError(f"{self.path / 'corpus.json'}: not valid JSON ({error}). Prepare the corpus again.") from None
-        if self.info.get("schema_version") not in (SCHEMA_VERSION, MELS_SCHEMA_VERSION):
+        if self.info.get("schema_version") not in SCHEMAS:
             raise ValueError(
                 f"{self.path}: corpus schema version {self.info.get('schema_version')}, this voxface reads "
-                f"versions {SCHEMA_VERSION} and {MELS_SCHEMA_VERSION}. Prepare the corpus again."
+                f"versions {' and '.join(map(str, SCHEMAS))}. Prepare the corpus again."
             )
         self.name: str = self.info["name"]
         self.checksum: str = self.info["checksum"]
@@ -118,6 +157,8 @@ class Corpus:
         self.face_box: tuple[float, float, float, float] = tuple(self.info["face_box"])
         self.clips: np.ndarray = self._open("clips.npy")
         self.faces: np.ndarray = self._open("faces.npy")
+        self.clip_facts: np.ndarray | None = self._facts("clip_facts.npy", self.clips)
+        self.face_facts: np.ndarray | None = self._facts("face_facts.npy", self.faces)
         self._heard = [self._open(f"{self.stored.files}-{shard:05d}.npy") for shard in range(self.info["audio_shards"])]
         self._pixels = {
             size: [self._open(f"faces-{size}-{shard:05d}.npy") for shard in range(self.info["face_shards"])]
@@ -136,6 +177,14 @@ class Corpus:
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{path}: cut short or damaged ({str(error).splitlines()[0]}). Prepare the corpus again.") from None
 
+    def _facts(self, name: str, index: np.ndarray) -> np.ndarray | None:
+        if name not in self.info.get("files", ()):
+            return None
+        facts = self._open(name)
+        if len(facts) != len(index):
+            raise ValueError(f"{self.path / name}: {len(facts)} rows, the index has {len(index)}. Prepare the corpus again.")
+        return facts
+
     @cached_property
     def speakers(self) -> list[dict[str, str]]:
         """The rows of speakers.csv, in speaker number order."""
@@ -143,7 +192,10 @@ class Corpus:
 
     @cached_property
     def recordings(self) -> list[dict[str, str]]:
-        """The rows of recordings.csv, in recording number order; `source` is what a recording was called there."""
+        """The rows of recordings.csv, in recording number order; `source` is what a recording was called there.
+
+        `media`, where the corpus knows films, is the film that it was cut from.
+        """
         return self._read_csv("recordings.csv")
 
     def _read_csv(self, name: str) -> list[dict[str, str]]:

@@ -2,13 +2,14 @@
 and what was not, between two nothing does.
 
 Speakers and recordings go by their names, all that two corpora have in common: a person under two names is not found, and two
-people called "1" are taken for one.
+people called "1" are taken for one. A recording whose film both corpora know goes by that film, whoever speaks in it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Overlap:
         """Why scores on a held-out split are no scores of what was not heard; "" if they are."""
         if self.split == "train":
             return ""
-        if self.split in SPEAKER_SPLITS:
+        if self.split in SPEAKER_SPLITS and self.shared_speakers:
             return _share(self.shared_speakers, self.speakers, "speakers", self.split, "were trained on")
         return _share(self.shared_recordings, self.recordings, "recordings", self.split, "were trained on")
 
@@ -50,12 +51,22 @@ def _share(count: int, total: int, things: str, split: str, what: str) -> str:
 def overlap(trained: Corpus, scored: Corpus, split: str) -> Overlap:
     """What `split` of `scored` shares with the training split of `trained`."""
     heard, asked = _recordings(trained, "train"), _recordings(scored, split)
-    heard_speakers, asked_speakers = ({speaker for speaker, _ in found} for found in (heard, asked))
-    return Overlap(split, len(asked_speakers), len(asked_speakers & heard_speakers), len(asked), len(asked & heard))
+    heard_speakers, asked_speakers = ({each.speaker for each in found} for found in (heard, asked))
+    films = {each.media for each in heard if each.media}
+    names, filmless = {each[:2] for each in heard}, {each[:2] for each in heard if not each.media}
+    # Of two recordings whose films are known the names say nothing: every film may have a "00001".
+    shared = sum(each.media in films or each[:2] in (filmless if each.media else names) for each in asked)
+    return Overlap(split, len(asked_speakers), len(asked_speakers & heard_speakers), len(asked), shared)
 
 
-def _recordings(corpus: Corpus, split: str) -> set[tuple[str, str]]:
-    """Speaker and source of every recording of which a split has a clip or a face."""
+class _Recording(NamedTuple):
+    speaker: str
+    source: str
+    media: str  # "" where no film is known
+
+
+def _recordings(corpus: Corpus, split: str) -> set[_Recording]:
+    """Every recording of which a split has a clip or a face."""
     used = [index["recording"][corpus.in_split(index, split)] for index in (corpus.clips, corpus.faces)]
     rows = [corpus.recordings[at] for at in np.unique(np.concatenate(used)).tolist()]
-    return {(row["speaker"], row["source"]) for row in rows}
+    return {_Recording(row["speaker"], row["source"], row.get("media", "")) for row in rows}

@@ -1,6 +1,7 @@
 """A small corpus without a fault, made of the toy world, and room to plant faults in it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ class Planted:
     """A corpus being written: four training speakers of four recordings, two held-out ones of three.
 
     names, clips, faces: by (speaker, recording), both counted from 0, what will be stored; faults are planted there.
+    films, clip_facts, face_facts: by the same, what a preparation from films knows; nothing at first.
     clip_numbers, face_numbers: where it went, once written.
     """
 
@@ -26,6 +28,10 @@ class Planted:
         self.names: dict[tuple[int, int], str] = {}
         self.clips: dict[tuple[int, int], np.ndarray] = {}
         self.faces: dict[tuple[int, int], np.ndarray] = {}
+        self.films: dict[tuple[int, int], str] = {}
+        self.clip_facts: dict[tuple[int, int], dict[str, float]] = {}
+        self.face_facts: dict[tuple[int, int], dict[str, float]] = {}
+        self.extra: dict[str, Any] = {}
         self.clip_numbers: dict[tuple[int, int], int] = {}
         self.face_numbers: dict[tuple[int, int], int] = {}
         for number, theirs in enumerate((0, 1, 2, 3, 12, 16)):
@@ -43,14 +49,16 @@ class Planted:
 
     def write(self, path: Path) -> Corpus:
         box = self._source.face_box
-        with CorpusWriter(path, **ABOUT, face_box=box) as writer:  # type: ignore[arg-type]
+        with CorpusWriter(path, **ABOUT, face_box=box, extra=self.extra) as writer:  # type: ignore[arg-type]
             for number, (name, split) in enumerate(self.speakers):
                 row = writer.add_speaker(name, split)
                 for recording in range(self.num_recordings(number)):
                     key = number, recording
-                    stored = writer.add_recording(row, self.names[key], self.split(*key))
+                    stored = writer.add_recording(row, self.names[key], self.split(*key), self.films.get(key, ""))
                     if key in self.faces:
-                        self.face_numbers[key] = writer.add_face(stored, self.faces[key])
+                        self.face_numbers[key] = writer.add_face(stored, self.faces[key], self.face_facts.get(key))
                     if key in self.clips:
-                        self.clip_numbers[key] = writer.add_clip(stored, self.clips[key], self.face_numbers.get(key))
+                        self.clip_numbers[key] = writer.add_clip(
+                            stored, self.clips[key], self.face_numbers.get(key), self.clip_facts.get(key)
+                        )
         return Corpus(path)

@@ -41,3 +41,20 @@ def test_a_clip_whose_face_is_of_another_split(planted: Planted, tmp_path: Path)
     corpus.clips["face"][clip] = planted.face_numbers[1, 0]
     (item,) = check(corpus).items
     assert (item.clip, item.split, item.other) == (clip, "val_speech", "its face is in train")
+
+
+def test_a_film_in_two_splits_whoever_speaks_in_it(planted: Planted, tmp_path: Path) -> None:
+    planted.films = {(0, 0): "f1", (0, 1): "f1", (4, 1): "f1", (1, 2): "f2", (1, 3): "f3"}
+    (item,) = check(planted.write(tmp_path / "c")).items
+    assert (item.split, item.speaker, item.recording, item.other) == (
+        "val_speaker",
+        "s4",
+        "talk1",
+        "the same film f1 in train, of s0",
+    )
+
+
+def test_equal_names_in_different_films_are_no_leak(planted: Planted, tmp_path: Path) -> None:
+    planted.names[2, 3] = "talk0"
+    planted.films = {(2, 0): "f1", (2, 3): "f2"}
+    assert not check(planted.write(tmp_path / "c")).items

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -64,6 +65,64 @@ def test_equal_content_has_equal_checksums(tmp_path: Path) -> None:
     write(tmp_path / "other", (5, 9, 3))
     checksums = [Corpus(tmp_path / name).checksum for name in ("a", "b", "other")]
     assert checksums[0] == checksums[1] != checksums[2]
+
+
+def test_without_films_nothing_is_other_than_before(tmp_path: Path) -> None:
+    """Pinned: the very bytes that a writer of schema 1 alone wrote."""
+    write(tmp_path / "c")
+    corpus = Corpus(tmp_path / "c")
+    assert corpus.info["schema_version"] == 1
+    assert corpus.clip_facts is None
+    assert corpus.face_facts is None
+    contents = b"".join(path.read_bytes() for path in sorted((tmp_path / "c").iterdir()))
+    assert hashlib.sha256(contents).hexdigest() == "fce53dbaa39861cc734f774f505ea7fe73a09b948620359683007289291667b2"
+
+
+def test_films_and_facts_are_kept(tmp_path: Path) -> None:
+    with CorpusWriter(tmp_path / "c", **ABOUT) as writer:
+        recordings = [
+            writer.add_recording(writer.add_speaker(name, "train"), name, "train", film)
+            for name, film in (("ana", "f1"), ("bob", "f1"), ("cy", ""))
+        ]
+        for recording, facts in zip(recordings, ({"start_s": 36_000.04, "track": 3}, None, {"lag_ms": -40.0}), strict=True):
+            writer.add_clip(recording, np.ones(4, np.int16), facts=facts)
+        writer.add_face(recordings[0], picture(0))
+    corpus = Corpus(tmp_path / "c")
+    corpus.verify()
+    assert corpus.info["schema_version"] == 2
+    assert [row["media"] for row in corpus.recordings] == ["f1", "f1", ""]
+    assert corpus.clip_facts is not None
+    assert corpus.clip_facts["start_s"][0] == 36_000.04
+    assert list(corpus.clip_facts["track"]) == [3, -1, -1]
+    assert np.array_equal(np.isnan(corpus.clip_facts["lag_ms"]), [True, True, False])
+    assert corpus.face_facts is None
+
+
+def test_an_unknown_fact_is_refused(tmp_path: Path) -> None:
+    with CorpusWriter(tmp_path / "c", **ABOUT) as writer:
+        recording = writer.add_recording(writer.add_speaker("s", "train"), "r", "train")
+        with pytest.raises(ValueError, match=r"face facts: beauty came\. Allowed: seconds, pupil_distance_px"):
+            writer.add_face(recording, picture(0), {"beauty": 1.0})
+
+
+@pytest.mark.parametrize("name", ["clip_facts.npy", "face_facts.npy"])
+def test_facts_of_another_length_are_refused(name: str, tmp_path: Path) -> None:
+    with CorpusWriter(tmp_path / "c", **ABOUT) as writer:
+        recording = writer.add_recording(writer.add_speaker("s", "train"), "r", "train")
+        writer.add_clip(recording, np.ones(4, np.int16), facts={"track": 1})
+        writer.add_face(recording, picture(0), {"track": 1})
+    path = tmp_path / "c" / name
+    np.save(path, np.repeat(np.load(path), 2))
+    with pytest.raises(ValueError, match=rf"{name}: 2 rows, the index has 1"):
+        Corpus(tmp_path / "c")
+
+
+def test_pictures_of_every_size_are_stored_as_they_are(tmp_path: Path) -> None:
+    pictures = {16: picture(1, 16), 40: picture(2, 40)}
+    with CorpusWriter(tmp_path / "c", **ABOUT, face_sizes=(16, 40)) as writer:
+        writer.add_face(writer.add_recording(writer.add_speaker("s", "train"), "r", "train"), pictures)
+    for size, stored in pictures.items():
+        assert np.array_equal(Corpus(tmp_path / "c").pixels([0], size)[0], stored)
 
 
 def test_a_failed_preparation_leaves_nothing(tmp_path: Path) -> None:

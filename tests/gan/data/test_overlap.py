@@ -69,3 +69,33 @@ def test_a_corpus_shares_nothing_with_its_own_held_out_splits(split: str, tiny: 
     found = overlap(tiny, tiny, split)
     assert found.speakers > 0
     assert (found.leak, found.strangers) == ("", "")
+
+
+def filmed(path: Path, recordings: list[tuple[str, str, str, str]]) -> Corpus:
+    """recordings: speaker, source, split, film; a clip each."""
+    with CorpusWriter(path, name=path.name, source="noise", licence="none", consent="none", face_sizes=(8,)) as writer:
+        for speaker, source, split, media in recordings:
+            number = writer.add_speaker(speaker, split if split.endswith("speaker") else "train")
+            writer.add_clip(writer.add_recording(number, source, split, media), np.ones(10, np.int16))
+    return Corpus(path)
+
+
+def test_a_film_is_the_same_whoever_speaks_in_it(tmp_path: Path) -> None:
+    trained = filmed(
+        tmp_path / "trained", [("ana", "1", "train", "f1"), ("bob", "2", "train", "f2"), ("cy", "c", "train", "")]
+    )
+    scored = filmed(
+        tmp_path / "scored",
+        [
+            ("dan", "7", "unseen_speaker", "f1"),  # a stranger, in a film that was trained on
+            ("eva", "8", "unseen_speaker", "f8"),
+            ("ana", "1", "unseen_speech", "f9"),  # of that name, from another film
+            ("bob", "x", "unseen_speech", "f2"),
+            ("cy", "c", "unseen_speech", "f7"),  # its film was not known then
+            ("bob", "2", "unseen_speech", ""),  # nor is it here
+        ],
+    )
+    people, speech = (overlap(trained, scored, split) for split in ("unseen_speaker", "unseen_speech"))
+    assert (people.shared_speakers, people.shared_recordings) == (0, 1)
+    assert people.leak == "1 of 2 recordings of unseen_speaker were trained on"
+    assert (speech.recordings, speech.shared_recordings) == (4, 3)
