@@ -226,8 +226,8 @@ class CorpusWriter:
     def add_clip(
         self, recording: int, waveform: np.ndarray, face: int | None = None, facts: Mapping[str, float] | None = None
     ) -> int:
-        """waveform: int16 (S,) mono at 16 kHz; of a corpus of mels float32 (F, M). face: the face seen while this was said, if one
-        was.
+        """waveform: int16 (S,) mono at 16 kHz; of a corpus of mels float32 (F, M). face: the face seen while this was said,
+        if one was.
 
         facts: what is known of it, by names of CLIP_FACTS.
         """
