@@ -215,7 +215,8 @@ def prepare_mels(
             pictures = read_faces(faces, left_out)
             known = sorted({each.person for each in utterances} & pictures.keys())
             left_out += [
-                (name, "no picture", "its mels are left out") for name in sorted({each.person for each in utterances} - set(known))
+                (name, "no picture", "its mels are left out")
+                for name in sorted({each.person for each in utterances} - set(known))
             ]
             left_out += [(name, "no mels", "its pictures are left out") for name in sorted(pictures.keys() - set(known))]
             if len(known) < 2:
