@@ -7,8 +7,8 @@ Two kinds are known, each by what its files hold:
     voice2face   an array of floats (frames, 64), .npy or pickled: log-mel frames, each band normalised over the recording
                  <id>/<film>/<utterance>.npy or <id>/<film>_<utterance>.npy
 
-The pictures lie in another folder, one subfolder a person. This is none of gan/raw/sources: there is no media to hear and see, and
-no item to read in stages. Recordings, splits and writing are shared with them.
+The pictures lie in another folder, one subfolder a person. This is none of gan/raw/sources: there is no media to hear and see,
+and no item to read in stages. Recordings, splits and writing are shared with them.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def prepare_mels(
             ) as writer:
                 write(writer, recordings, people, {})
     notes = [
-        f"{kind}'s mels: recipes train on them whose features are {MADE[kind]['name']}. There is no sound: encoders of waveforms, "
+        f"{kind}'s mels: recipes train on them whose features are {MADE[kind]['name']}. There is no sound: waveform encoders, "
         "voxface audit's checks of sound and voxface experiment need a corpus made of recordings."
     ]
     return report(recordings, people, notes, left_out)
