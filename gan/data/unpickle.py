@@ -1,7 +1,7 @@
 """Arrays that others pickled, read without running anything that is theirs: in a process of its own, with limits.
 
 A pickle is a program that may call any function it names. Here it may name only what rebuilds NumPy's arrays, and even those
-names stand for classes of ours that keep what they are given: no code of NumPy runs on what a stranger wrote before it was checked.
+names stand for classes of ours that keep what they are given: NumPy runs on nothing that was not checked.
 """
 
 from __future__ import annotations
