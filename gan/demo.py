@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluation.tables.table import markdown
 from gan.data.corpora import open_corpus
-from gan.data.corpus import INT16_SCALE, Corpus
+from gan.data.corpus import Corpus
 from gan.data.pictures import write_face
 from gan.recipes import load
 from gan.run import Run
@@ -60,7 +60,7 @@ def faces(run: Run, corpus: Corpus) -> np.ndarray:
     clips = corpus.in_split(corpus.clips, "unseen_speech")
     speakers, first = np.unique(corpus.clips["speaker"][clips], return_index=True)
     chosen = clips[first[np.linspace(0, len(speakers) - 1, NUM_SPEAKERS).astype(int)]]
-    drawn = run.draw([corpus.waveform(clip) * INT16_SCALE for clip in chosen], NUM_SPEAKERS)
+    drawn = run.draw([corpus.speech(clip) for clip in chosen], NUM_SPEAKERS)
     return np.asarray(draw_pairs(corpus.pixels(corpus.clips["face"][chosen], drawn.shape[1]), drawn))
 
 

@@ -22,7 +22,7 @@ from gan.data.corpus import SAMPLE_RATE_HZ, Corpus
 from gan.data.dataset import Batch
 from gan.data.faces import from_pixel_space, to_uint8
 from gan.data.pictures import resize
-from gan.features.base import Features
+from gan.features.base import Features, check_hears, frames_of
 from gan.losses.base import Loss, Losses
 
 NO_DECODER = "it has no decoder and draws no faces; it trains an encoder, which other runs take over with train.init_from."
@@ -39,8 +39,8 @@ class Drawing(NamedTuple):
 class Source(NamedTuple):
     """What faces are drawn from, as features read it.
 
-    content: waveforms (B, S), or faces (B, 3, H, W) in [0, 1]. number: (B,), how many of a waveform's samples are its own, or a
-    face's row in the corpus, -1 where unknown. Of segments they are (B, N, S) and (B, N).
+    content: waveforms (B, S), mels (B, F, M), or faces (B, 3, H, W) in [0, 1]. number: (B,), how many of its samples or frames
+    are an item's own, or a face's row in the corpus, -1 where unknown. Of segments they are (B, N, ...) and (B, N).
     """
 
     content: Tensor
@@ -81,7 +81,7 @@ class Generator(nn.Module):
 
     def embed(self, source: Source) -> Tensor:
         """(B, E). Segments are embedded each and fused; those of no samples are not there."""
-        if source.content.ndim != 3:
+        if source.number.ndim == 1:
             return self._embed(*source)
         assert self.fuser is not None
         valid = source.number > 0
@@ -102,7 +102,7 @@ class Generator(nn.Module):
         )
 
     def fit(self, items: Sequence[np.ndarray]) -> Source:
-        """float32 (S,) waveforms of any lengths, or uint8 (H, W, 3) faces -> one batch, as `embed` reads it.
+        """float32 (S,) waveforms of any lengths, or (F, M) mels, or uint8 (H, W, 3) faces -> one batch, as `embed` reads it.
 
         An encoder of one fixed length gets the middle of what is longer, and silence after what is shorter. A fuser gets windows,
         each half a window after the one before (SF2F's inference), as many as fit.
@@ -112,15 +112,14 @@ class Generator(nn.Module):
             return Source(torch.from_numpy(faces).movedim(-1, 1).float() / 255, torch.full((len(items),), -1))
         if self.fuser is None:
             return self._padded(items)
-        hop = self.window_samples // 2
+        length = self.window_samples if items[0].ndim == 1 else frames_of(self.features, self.window_samples)
         windows = [
-            [item[start : start + self.window_samples] for start in range(0, max(len(item) - self.window_samples, 0) + 1, hop)]
-            for item in items
+            [item[start : start + length] for start in range(0, max(len(item) - length, 0) + 1, length // 2)] for item in items
         ]
         waveforms, lengths = self._padded([window for of_item in windows for window in of_item])
         counts = torch.tensor([len(of_item) for of_item in windows])
         there = torch.arange(int(counts.max())) < counts[:, None]
-        segments = Source(torch.zeros(*there.shape, waveforms.shape[1]), torch.zeros(there.shape, dtype=lengths.dtype))
+        segments = Source(torch.zeros(*there.shape, *waveforms.shape[1:]), torch.zeros(there.shape, dtype=lengths.dtype))
         segments.content[there], segments.number[there] = waveforms, lengths
         return segments
 
@@ -129,15 +128,15 @@ class Generator(nn.Module):
         if self.encoder.input_frames is not None:
             longest = self.features.samples(self.encoder.input_frames)
             waveforms = [w[max(0, (len(w) - longest) // 2) :][:longest] for w in waveforms]
-        batch = np.zeros((len(waveforms), longest), np.float32)
+        batch = np.zeros((len(waveforms), longest, *waveforms[0].shape[1:]), np.float32)
         for row, waveform in zip(batch, waveforms, strict=True):
             row[: len(waveform)] = waveform
         return Source(torch.from_numpy(batch), torch.tensor([len(w) for w in waveforms]))
 
     @torch.no_grad()
     def draw(self, items: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
-        """Waveforms, float32 (S,) in [-1, 1] at 16 kHz, or, face to face, uint8 (H, W, 3) faces -> uint8 (B, H, W, 3) faces of
-        the largest size.
+        """Waveforms, float32 (S,) in [-1, 1] at 16 kHz, or mels (F, M), or, face to face, uint8 (H, W, 3) faces -> uint8
+        (B, H, W, 3) faces of the largest size.
 
         Evaluation mode: batch norm on its running statistics. Where the decoder draws noise, seed chooses it.
         """
@@ -254,6 +253,8 @@ def build_model(config: Config, num_identities: int, corpus: Corpus | None = Non
     encoder = build(Encoder, config.encoder, "encoder", num_channels=features.num_channels)
     fuser = build(Fuser, config.fuser, "fuser", embedding_dim=encoder.embedding_dim) if config.fuser else None
     decoder = build(Decoder, config.decoder, "decoder", embedding_dim=encoder.embedding_dim) if config.decoder else None
+    if corpus is not None:
+        check_hears(features, corpus)
     if features.reads == "face" and (decoder is None or fuser is not None):
         raise ValueError(f"features: {config.features['name']} reads one face, to be drawn again: give a decoder and no fuser.")
     discriminators = {

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from gan.audit.base import Finding, Item
-from gan.data.corpus import SAMPLE_RATE_HZ, SPLITS, Corpus
+from gan.data.corpus import SPLITS, Corpus
 
 # A training speaker has no less than the median divided by this, and no more than the median times this.
 LARGEST_RATIO = 5.0
@@ -18,7 +18,7 @@ def check(corpus: Corpus) -> Finding:
     count, splits = len(corpus.speakers), len(SPLITS)
     clips, faces = corpus.clips, corpus.faces
     cell = clips["split"].astype(np.int64) * count + clips["speaker"]
-    seconds = np.bincount(cell, clips["length"], splits * count).reshape(splits, count) / SAMPLE_RATE_HZ
+    seconds = np.bincount(cell, clips["length"], splits * count).reshape(splits, count) / corpus.stored.rate_hz
     cell = faces["split"].astype(np.int64) * count + faces["speaker"]
     pictures = np.bincount(cell, minlength=splits * count).reshape(splits, count)
     items, notes = [], []

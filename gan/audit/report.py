@@ -14,13 +14,15 @@ from gan.audit import balance, label_noise, prepared, shared_audio, shared_faces
 from gan.audit.base import Finding, Item, Names, plain
 from gan.audit.verdict import AUDIT_VERSION, keep, verdict
 from gan.data.corpora import open_corpus
-from gan.data.corpus import Corpus
+from gan.data.corpus import NO_SOUND, Corpus
 from gan.data.pictures import png
 from gan.files import write_atomically
 from gan.sheets import CELL, draw_album
 
 # Checks that put every face through a net: what --quick leaves out.
 SLOW = {"no_face": undetected.check, "label_noise": label_noise.check}
+# Checks that listen: what a corpus of mels cannot be asked.
+HEARING = {shared_audio.check: ("shared_audio",), speech.check: ("silent", "clipped", "speechless")}
 WORST = 5  # items of a check in the report; items.csv has all
 REPORT, ITEMS, SHEET, KEPT = "report.md", "items.csv", "suspicious_faces.png", "kept_faces.png"
 # A sheet that a preparation from films may leave beside the arrays of a corpus: what it dropped, by reason. It is shown as it is.
@@ -30,6 +32,7 @@ COLUMNS = ("check", "split", "speaker", "recording", "clip", "face", "other", "v
 
 def examine(corpus: Corpus, quick: bool = False) -> list[Finding]:
     """Every check, leaks first. quick: without the detectors and the embedder, which take some 10 ms a face."""
+    deaf = NO_SOUND.partition(".")[0] if corpus.mels else ""
     steps: list[Callable[[Corpus], Finding | tuple[Finding, ...]]] = [
         shared_recordings.check,
         shared_audio.check,
@@ -39,6 +42,9 @@ def examine(corpus: Corpus, quick: bool = False) -> list[Finding]:
     ]
     findings: list[Finding] = []
     for step in steps:
+        if deaf and step in HEARING:
+            findings += [Finding(name, "", leak=False, things="clips", unit="", skipped=deaf) for name in HEARING[step]]
+            continue
         found = step(corpus)
         findings += [found] if isinstance(found, Finding) else found
     for name, check in SLOW.items():

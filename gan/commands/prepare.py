@@ -10,13 +10,14 @@ ABOUT = "raw media -> a corpus folder that training memory-maps"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from gan.data.prepare import folder, toy, youtubers
-    from gan.raw import remove
+    from gan.raw import mels, remove
 
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
     for name, module, about in (
         ("toy", toy, "the synthetic world: speakers whose faces and voices are drawn from a seed"),
         ("youtubers", youtubers, "Wav2Pix's layout: numbered pairs of a face and a clip, one folder a person"),
         ("folder", folder, "your own data: one folder a speaker, or a CSV naming speaker, recording, file"),
+        ("mels", mels, "mel spectrograms that SF2F or voice2face published without their sound"),
         ("remove", remove, "a corpus without the people, films or recordings of a removal list"),
     ):
         source = sources.add_parser(

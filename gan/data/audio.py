@@ -118,7 +118,7 @@ def to_int16(waveform: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(np.asarray(waveform, np.float64) / INT16_SCALE), -32768, 32767).astype(np.int16)
 
 
-def middle(waveform: np.ndarray, seconds: float) -> np.ndarray:
-    """The middle of a waveform, at most that long."""
-    count = math.ceil(seconds * SAMPLE_RATE_HZ)
+def middle(waveform: np.ndarray, seconds: float, rate_hz: float = SAMPLE_RATE_HZ) -> np.ndarray:
+    """The middle of a waveform, or of frames (F, ...), at most that long. rate_hz: samples or frames a second."""
+    count = math.ceil(seconds * rate_hz)
     return waveform[max(0, (len(waveform) - count) // 2) :][:count]

@@ -14,6 +14,11 @@ Schema 2 adds what a preparation from films knows; a corpus without any of it is
     clip_facts.npy       one structured row a clip, as in clips.npy: when in the film, how clear the speech, who speaks
     face_facts.npy       one structured row a face, as in faces.npy: when in the film, and its measures
 
+A corpus of mels, made of features that others published, is of schema 2, too, and has in place of sound:
+
+    corpus.json          "mels": how its frames were made, the section of a recipe's features that makes them alike
+    mels-00000.npy       float32 (frames, bands), clips end to end; a clip's offset and length in clips.npy are frames
+
 Indexes are binary because a table of a million rows opens in milliseconds so, and in seconds as text.
 """
 
@@ -22,7 +27,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +43,7 @@ SAMPLE_RATE_HZ = 16_000
 INT16_SCALE = np.float32(1 / 32768)  # from stored samples to [-1, 1]
 SPLITS = ("train", "val_speech", "val_speaker", "unseen_speech", "unseen_speaker")
 SPEAKER_SPLITS = ("train", "val_speaker", "unseen_speaker")
+NO_SOUND = "holds mel spectrograms that were published without their sound. This needs sound: take a corpus made of recordings."
 READABLE = "Let its owner run chmod -R a+rX on the corpus."
 
 CLIP = np.dtype(
@@ -85,10 +92,34 @@ FACE_FACTS = np.dtype(
 )
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What a corpus keeps of what is heard: rows along time.
+
+    files: what their names begin with. dtype and row_shape of a row. rate_hz: rows a second. scale: from rows to what features
+    read, waveforms in [-1, 1] or mel frames as they came.
+    """
+
+    files: str
+    dtype: np.dtype
+    row_shape: tuple[int, ...]
+    rate_hz: float
+    scale: np.float32
+
+
+SOUND = Stored("audio", np.dtype("<i2"), (), SAMPLE_RATE_HZ, INT16_SCALE)
+
+
+def stored_mels(made: Mapping[str, Any]) -> Stored:
+    """made: the section of features that makes such frames, with num_mels and hop_ms."""
+    return Stored("mels", np.dtype("<f4"), (int(made["num_mels"]),), 1000 / float(made["hop_ms"]), np.float32(1))
+
+
 class Corpus:
     """A prepared corpus, read-only. Opening it reads the indexes; audio and faces stay memory-mapped.
 
     clips, faces: structured arrays (dtypes CLIP and FACE above).
+    stored: what is kept of what is heard. mels: of a corpus of mels, how they were made; else empty.
     clip_facts, face_facts: structured arrays (dtypes CLIP_FACTS and FACE_FACTS), row for row with those; None where not known.
     face_box: fractions (left, top, right, bottom) of a picture inside which the face itself lies.
     Raises ValueError if the folder is not a corpus, is of another schema version, or is cut short.
@@ -120,13 +151,15 @@ class Corpus:
                 f"{self.path}: sample_rate_hz of corpus.json is {self.sample_rate_hz}, but features read "
                 f"{SAMPLE_RATE_HZ} Hz. Prepare it again."
             )
+        self.mels: dict[str, Any] = self.info.get("mels", {})
+        self.stored = stored_mels(self.mels) if self.mels else SOUND
         self.face_sizes: tuple[int, ...] = tuple(self.info["face_sizes"])
         self.face_box: tuple[float, float, float, float] = tuple(self.info["face_box"])
         self.clips: np.ndarray = self._open("clips.npy")
         self.faces: np.ndarray = self._open("faces.npy")
         self.clip_facts: np.ndarray | None = self._facts("clip_facts.npy", self.clips)
         self.face_facts: np.ndarray | None = self._facts("face_facts.npy", self.faces)
-        self._audio = [self._open(f"audio-{shard:05d}.npy") for shard in range(self.info["audio_shards"])]
+        self._heard = [self._open(f"{self.stored.files}-{shard:05d}.npy") for shard in range(self.info["audio_shards"])]
         self._pixels = {
             size: [self._open(f"faces-{size}-{shard:05d}.npy") for shard in range(self.info["face_shards"])]
             for size in self.face_sizes
@@ -170,10 +203,22 @@ class Corpus:
             return list(csv.DictReader(file))
 
     def waveform(self, clip: int) -> np.ndarray:
-        """int16 (S,) samples of a clip, a view of the memory map."""
+        """int16 (S,) samples of a clip, a view of the memory map. Raises ValueError if the corpus has no sound, only mels."""
+        if self.mels:
+            raise ValueError(f"{self.path}: {NO_SOUND}")
+        return self._rows(clip)
+
+    def speech(self, clip: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """What features read of a clip: float32 waveform (S,) in [-1, 1], or mels (F, M).
+
+        start, stop: the cut that is wanted, in samples or frames; beyond the clip's end there is nothing.
+        """
+        return self._rows(clip)[start:stop] * self.stored.scale
+
+    def _rows(self, clip: int) -> np.ndarray:
         row = self.clips[clip]
         start = int(row["offset"])
-        return self._audio[row["shard"]][start : start + int(row["length"])]
+        return self._heard[row["shard"]][start : start + int(row["length"])]
 
     def pixels(self, faces: Sequence[int] | np.ndarray, size: int) -> np.ndarray:
         """uint8 (N, size, size, 3) RGB pictures of the given faces. Raises ValueError for a size not stored."""

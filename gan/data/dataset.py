@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gan.data.corpus import INT16_SCALE, Corpus
+from gan.data.corpus import Corpus
 from gan.data.faces import to_pixel_space
 
 # Keys of the independent random streams. A stream never depends on how much another one was used.
@@ -22,7 +22,8 @@ STREAM_BATCH, STREAM_VOICES, STREAM_FACES = range(3)
 class Batch(NamedTuple):
     """B items; with segments N > 1 the first two have a second axis N, and num_samples is 0 where a speaker has fewer.
 
-    waveform: (B, S) float32 in [-1, 1], zero beyond num_samples; num_samples: (B,) int64.
+    waveform: (B, S) float32 in [-1, 1], zero beyond num_samples; num_samples: (B,) int64. Of a corpus of mels these are frames,
+    (B, F, M), and their number.
     face, mismatched_face: (B, 3, H, W) in the decoder's pixel space; mismatched_face is of another speaker (empty if not asked).
     voice_identity, face_identity: (B,) int64 labels among the training speakers; equal but for independent pairing.
     face_index: (B,) int64, the face's row in the corpus, a key for caches; -1 for a mirrored face, which no cache knows.
@@ -117,7 +118,7 @@ class Batches(Dataset[Batch]):
         self.flip = flip
         part = batch_size // share[1]
         self.own = slice(share[0] * part, (share[0] + 1) * part)
-        self.samples = [round(seconds * corpus.sample_rate_hz) for seconds in clip_seconds]
+        self.samples = [round(seconds * corpus.stored.rate_hz) for seconds in clip_seconds]
         clips, faces = corpus.in_split(corpus.clips, split), corpus.in_split(corpus.faces, split)
         self.clips = BySpeaker(corpus.clips["speaker"][clips], clips)
         self.faces = BySpeaker(corpus.faces["speaker"][faces], faces)
@@ -182,23 +183,22 @@ class Batches(Dataset[Batch]):
         )
 
     def _crop(self, clips: np.ndarray, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """A random crop of each of our clips; clips shorter than it are whole, zeros after. (B, length), (B,)."""
+        """A random crop of each of our clips; clips shorter than it are whole, zeros after. (B, length, ...), (B,)."""
         lengths = self.corpus.clips["length"][clips].astype(np.int64)
         num_samples = np.minimum(lengths, length)
         starts = (random.random(clips.shape) * (lengths - num_samples + 1)).astype(np.int64)
         clips, starts, num_samples = clips[self.own], starts[self.own], num_samples[self.own]
-        out = np.zeros((len(clips), length), np.float32)
+        out = np.zeros((len(clips), length, *self.corpus.stored.row_shape), np.float32)
         for row, clip, start, count in zip(out, clips, starts, num_samples, strict=True):
-            row[:count] = self.corpus.waveform(clip)[start : start + count]
-        out *= INT16_SCALE
+            row[:count] = self.corpus.speech(clip, start, start + count)
         return out, num_samples
 
     def _windows(self, speakers: np.ndarray, length: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Up to self.segments windows of each of our speakers; who has no clip as long as a window gives one clip whole.
 
-        speakers: positions in self.clips. Returns (B, segments, length), (B, segments).
+        speakers: positions in self.clips. Returns (B, segments, length, ...), (B, segments).
         """
-        out = np.zeros((len(speakers[self.own]), self.segments, length), np.float32)
+        out = np.zeros((len(speakers[self.own]), self.segments, length, *self.corpus.stored.row_shape), np.float32)
         num_samples = np.zeros(out.shape[:2], np.int64)
         for item, speaker in enumerate(speakers, -self.own.start):
             clips = random.permutation(self.clips.of(speaker))
@@ -212,10 +212,9 @@ class Batches(Dataset[Batch]):
                 for at in range(start, end - length + 1, length)
             ] or [(clips[0], 0)]
             for segment, (clip, at) in enumerate(cuts[: self.segments]):
-                window = self.corpus.waveform(clip)[at : at + length]
+                window = self.corpus.speech(clip, at, at + length)
                 out[item, segment, : len(window)] = window
                 num_samples[item, segment] = len(window)
-        out *= INT16_SCALE
         return out, num_samples
 
     def _faces_of(self, faces: np.ndarray) -> Tensor:

@@ -29,8 +29,10 @@ from gan.data.corpus import (
     NO_TRACK,
     SAMPLE_RATE_HZ,
     SCHEMA_VERSION,
+    SOUND,
     SPEAKER_SPLITS,
     SPLITS,
+    stored_mels,
 )
 from gan.data.pictures import resize
 from gan.files import sha256, write_atomically
@@ -117,7 +119,8 @@ class CorpusWriter:
     """Write a corpus, or nothing: everything goes to a hidden folder beside path, renamed when the with-block ends well.
 
     face_sizes in px: every face is stored once for each, antialiased from the picture given.
-    face_box: see Corpus. extra: anything JSON can say, kept in corpus.json under "extra".
+    face_box: see Corpus. mels: of a corpus of mels, the section of features that makes such frames.
+    extra: anything JSON can say, kept in corpus.json under "extra".
     resume: what stands for all that will be added, say a hash of the inputs and options. If given, the hidden folder
     (.<name>.partial) outlives a failure or a kill, and a later writer of the same path and key goes on there; with another key it
     starts anew.
@@ -135,6 +138,7 @@ class CorpusWriter:
         face_sizes: Sequence[int] = (64, 128),
         face_box: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
         extra: dict[str, Any] | None = None,
+        mels: Mapping[str, Any] | None = None,
         resume: str = "",
     ):
         self.path = Path(path)
@@ -153,6 +157,9 @@ class CorpusWriter:
             face_box=list(face_box),
             extra=extra or {},
         )
+        self._stored = stored_mels(mels) if mels else SOUND
+        if mels:
+            self._info["mels"] = dict(mels)
         self._resume = resume
         self._work = self.path.with_name(f".{self.path.name}.{'' if resume else f'{os.getpid()}.'}partial")
         self._folder = self._work / "corpus"
@@ -219,18 +226,21 @@ class CorpusWriter:
     def add_clip(
         self, recording: int, waveform: np.ndarray, face: int | None = None, facts: Mapping[str, float] | None = None
     ) -> int:
-        """waveform: int16 (S,) mono at 16 kHz. face: the face seen while this was said, if one was.
+        """waveform: int16 (S,) mono at 16 kHz; of a corpus of mels float32 (F, M). face: the face seen while this was said,
+        if one was.
 
         facts: what is known of it, by names of CLIP_FACTS.
         """
-        if waveform.dtype != np.int16 or waveform.ndim != 1 or not len(waveform):
-            raise ValueError(f"clip: {waveform.dtype} {waveform.shape} came, int16 (samples,) is stored.")
+        stored = self._stored
+        if waveform.dtype != stored.dtype or not waveform.ndim or waveform.shape[1:] != stored.row_shape or not len(waveform):
+            wanted = f"float32 (frames, {stored.row_shape[0]})" if stored.row_shape else "int16 (samples,)"
+            raise ValueError(f"clip: {waveform.dtype} {waveform.shape} came, {wanted} is stored.")
         number = len(self._clips)
         self._clip_facts.add(facts or {})
-        name = f"audio-{max(len(self._audio) - 1, 0):05d}.npy"
+        name = f"{stored.files}-{max(len(self._audio) - 1, 0):05d}.npy"
         if name not in self._open:
-            name = f"audio-{len(self._audio):05d}.npy"
-            self._audio.append(self._new_array(name, np.dtype("<i2")))
+            name = f"{stored.files}-{len(self._audio):05d}.npy"
+            self._audio.append(self._new_array(name, stored.dtype, stored.row_shape))
         shard = self._audio[-1]
         speaker, split, *_ = self._recordings[recording]
         self._clips.append(
@@ -323,9 +333,12 @@ class CorpusWriter:
                 for number, (speaker, split, name, media) in enumerate(self._recordings)
             ],
         )
-        content = hashlib.sha256(json.dumps([sorted(self._checksums.items()), self._info["face_box"]]).encode())
+        about = [self._info[key] for key in ("face_box", "mels") if key in self._info]
+        content = hashlib.sha256(json.dumps([sorted(self._checksums.items()), *about]).encode())
         self._info |= dict(
-            schema_version=SCHEMA_VERSION if films or self._clip_facts.known or self._face_facts.known else 1,
+            schema_version=SCHEMA_VERSION
+            if films or "mels" in self._info or self._clip_facts.known or self._face_facts.known
+            else 1,
             num_speakers=len(self._speakers),
             num_recordings=len(self._recordings),
             num_clips=len(self._clips),

@@ -13,7 +13,7 @@ from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Embedder
 from gan.build import build
 from gan.data.audio import SOUND, read_sound
-from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ, Corpus
+from gan.data.corpus import NO_SOUND, SAMPLE_RATE_HZ, Corpus
 from gan.data.dataset import BySpeaker, rng
 from gan.data.media import UNREAD_SOUND, below, unread
 from gan.data.pictures import resize
@@ -46,6 +46,8 @@ class Study:
                 f"{run.path}: this run draws from {run.generator.features.reads}s, not from speech. "
                 "Experiments need a run that hears."
             )
+        if corpus.mels and not audio:
+            raise ValueError(f"data.corpus: {corpus.path} {NO_SOUND} Or name sound files with --audio.")
         self.run, self.corpus, self.split, self.audio, self.limit, self.seed = run, corpus, split, list(audio), limit, seed
         self.size = run.generator.image_sizes[-1]
         self.batch_size = run.config.evaluation.batch_size
@@ -93,7 +95,7 @@ class Study:
             waveforms: list[np.ndarray] = []
             for clip in rng(self.seed, STREAM_CLIPS, speaker).permutation(spoken).tolist():
                 if sum(map(len, waveforms)) < SPEECH_SECONDS * SAMPLE_RATE_HZ:
-                    waveforms.append(corpus.waveform(clip) * INT16_SCALE)
+                    waveforms.append(corpus.speech(clip))
             voices.append(Voice(corpus.speakers[speaker]["speaker"], speaker, waveforms, real))
         return voices
 

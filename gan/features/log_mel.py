@@ -33,6 +33,7 @@ class LogMel(Features):
     mean, std: the published global figures for 40 bands. Frames beyond an item's own end hold digital silence.
     legacy_padding: as published, they hold 0 before standardising (far above silence) and count as valid. An item's embedding
     then depends on how far its batch is padded.
+    Frames of others are those of SF2F's pickles: natural log, not yet standardised.
     """
 
     def __init__(
@@ -49,6 +50,9 @@ class LogMel(Features):
     ):
         super().__init__()
         self.num_channels = num_mels
+        self.made = dict(
+            name="log_mel", num_mels=num_mels, window_ms=window_ms, hop_ms=hop_ms, fft_size=fft_size, pre_emphasis=pre_emphasis
+        )
         self.window, self.hop = window_and_hop(window_ms, hop_ms, fft_size, sample_rate_hz)
         self.fft_size, self.pre_emphasis, self.mean, self.std = fft_size, pre_emphasis, mean, std
         self.legacy_padding = legacy_padding
@@ -67,6 +71,14 @@ class LogMel(Features):
     @torch.autocast("cuda", enabled=False)
     def forward(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
         """As Features.forward; always float32, since bfloat16 cannot tell the bands of quiet speech apart."""
+        log_mel, num_frames = (waveform.float(), num_samples) if waveform.ndim == 3 else self._analyse(waveform, num_samples)
+        if self.legacy_padding:
+            log_mel = log_mel.masked_fill(beyond(num_frames, log_mel.shape[1])[:, :, None], 0.0)
+            num_frames = torch.full_like(num_frames, log_mel.shape[1])
+        return ((log_mel - self.mean) / self.std).transpose(1, 2), num_frames
+
+    def _analyse(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, S), (B,) -> (B, F, num_mels), (B,)."""
         signal = waveform.float() / float(INT16_SCALE)
         emphasised = signal.clone()
         emphasised[:, 1:] -= self.pre_emphasis * signal[:, :-1]
@@ -79,9 +91,4 @@ class LogMel(Features):
         power = (spectrum.real.square() + spectrum.imag.square()) / self.fft_size  # (B, F, fft_size / 2 + 1)
         mel = power @ self.filters.T
         # Zero energy becomes float64's epsilon before the log, as published.
-        log_mel = torch.where(mel > 0, mel, torch.finfo(torch.float64).eps).log()
-        num_frames = self.num_frames(num_samples)
-        if self.legacy_padding:
-            log_mel = log_mel.masked_fill(beyond(num_frames, frames_here)[:, :, None], 0.0)
-            num_frames = torch.full_like(num_frames, frames_here)
-        return ((log_mel - self.mean) / self.std).transpose(1, 2), num_frames
+        return torch.where(mel > 0, mel, torch.finfo(torch.float64).eps).log(), self.num_frames(num_samples)

@@ -41,6 +41,7 @@ class LogMelHamming(Features):
     before they are stored; 0 or null, for training on shorter crops: as they are.
     legacy_pre_emphasis: a frame's first sample is emphasised against the last one of the frame before, as published, instead
     of the sample before it, 0 at the start. (The published state also passes from file to file; here each item starts anew.)
+    Frames of others are voice2face's arrays, normalised already, over the whole recording.
     """
 
     def __init__(
@@ -63,6 +64,18 @@ class LogMelHamming(Features):
         if repeat_to_seconds is not None and repeat_to_seconds < 0:
             raise ValueError(f"repeat_to_seconds {repeat_to_seconds} came, 0 or more is allowed.")
         self.num_channels = num_mels
+        # Not legacy_pre_emphasis, one sample a frame: published frames have it, our recipes have not.
+        self.made = dict(
+            name="log_mel_hamming",
+            num_mels=num_mels,
+            window_ms=window_ms,
+            hop_ms=hop_ms,
+            fft_size=fft_size,
+            low_hz=low_hz,
+            high_hz=high_hz,
+            pre_emphasis=pre_emphasis,
+            floor=floor,
+        )
         self.window, self.hop = window_and_hop(window_ms, hop_ms, fft_size, sample_rate_hz)
         self.fft_size, self.pre_emphasis, self.floor = fft_size, pre_emphasis, floor
         self.least_frames = round((repeat_to_seconds or 0) * 1000 / hop_ms)
@@ -101,6 +114,14 @@ class LogMelHamming(Features):
     @torch.autocast("cuda", enabled=False)
     def forward(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
         """As Features.forward; always float32, since bfloat16 cannot tell the bands of quiet speech apart."""
+        if waveform.ndim == 3:
+            normalised, num_frames = waveform.float().transpose(1, 2), num_samples
+        else:
+            normalised, num_frames = self._analyse(waveform, num_samples)
+        return repeated(normalised, num_frames, self.least_frames) if self.least_frames else (normalised, num_frames)
+
+    def _analyse(self, waveform: Tensor, num_samples: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, S), (B,) -> (B, num_mels, F), (B,)."""
         spectrum = torch.fft.rfft(self._windows(waveform.float() / float(INT16_SCALE), num_samples), n=self.fft_size)
         power = spectrum.real.square() + spectrum.imag.square()  # (B, F, fft_size / 2 + 1)
         log_mel = (power @ self.filters.T).clamp_min(self.floor).log().transpose(1, 2)
@@ -111,5 +132,4 @@ class LogMelHamming(Features):
         each = num_frames[:, None, None]
         centred = (centred - centred.sum(2, keepdim=True) / each).masked_fill(over, 0.0)
         deviation = (centred.square().sum(2, keepdim=True) / each).sqrt()
-        normalised = centred / (deviation + torch.finfo(torch.float32).eps)
-        return repeated(normalised, num_frames, self.least_frames) if self.least_frames else (normalised, num_frames)
+        return centred / (deviation + torch.finfo(torch.float32).eps), num_frames

@@ -19,6 +19,7 @@ from gan.build import build
 from gan.config import Evaluation
 from gan.data.corpora import open_corpus
 from gan.data.corpus import Corpus
+from gan.features.base import check_hears
 from gan.recipes import load, load_protocol, with_overrides
 from gan.run import Run
 from gan.scoring.preview import Shown
@@ -195,6 +196,7 @@ def evaluate_runs(
     for split in chosen:
         corpus.in_split(corpus.clips, split)  # a misspelt one is named now, not after the hours of the one before it
     for run in runs:
+        check_hears(run.generator.features, corpus)
         for line in dict.fromkeys(line for split in chosen for line in _warnings(run, corpus, split)):
             print(line, file=sys.stderr)
     shown = Shown(corpus, settings, chosen)

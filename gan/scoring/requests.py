@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gan.config import Evaluation
-from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ, Corpus
+from gan.data.corpus import Corpus
 from gan.data.dataset import BySpeaker, rng
 
 STREAM_CROPS, STREAM_REFERENCE = 100, 105
@@ -28,7 +28,8 @@ class Condition(NamedTuple):
 class Requests:
     """What a system is asked to draw: one face for each, of speech by `speaker`.
 
-    speaker, clip, run: (N,) int64. waveforms: N float32 (S,) crops in [-1, 1]. target: (N,) the corpus face that is right.
+    speaker, clip, run: (N,) int64. waveforms: N float32 (S,) crops in [-1, 1], or (F, M) of
+    a corpus of mels. target: (N,) the corpus face that is right.
     """
 
     speaker: np.ndarray
@@ -49,7 +50,7 @@ def make_requests(corpus: Corpus, split: str, seconds: float, runs: int, seed: i
     by_clip = BySpeaker(corpus.clips["speaker"][clips], clips)
     by_face = BySpeaker(corpus.faces["speaker"][faces], faces)
     speakers = np.intersect1d(by_clip.speakers, by_face.speakers)
-    count = round(seconds * SAMPLE_RATE_HZ)
+    count = round(seconds * corpus.stored.rate_hz)
     chosen, targets, waveforms = [], [], []
     for run in range(runs):
         random = rng(seed, STREAM_CROPS, run)
@@ -60,9 +61,7 @@ def make_requests(corpus: Corpus, split: str, seconds: float, runs: int, seed: i
         any_face = by_face.draw(np.searchsorted(by_face.speakers, speakers), random.random(len(speakers)))
         chosen.append(drawn)
         targets.append(np.where(aligned >= 0, aligned, any_face))
-        waveforms += [
-            corpus.waveform(clip)[start : start + count] * INT16_SCALE for clip, start in zip(drawn, starts, strict=True)
-        ]
+        waveforms += [corpus.speech(clip, start, start + count) for clip, start in zip(drawn, starts, strict=True)]
     return Requests(
         np.tile(speakers, runs),
         np.concatenate(chosen),

@@ -235,7 +235,7 @@ class Trainer:
         voices = FixedVoices(self.corpus, self.config, self.model.generator)
         if logger is not None and self.step == 0:
             logger.config(self.config)
-            if self.model.generator.reads == "waveform":
+            if voices.audible:
                 logger.voices(voices.items, voices.names)
         self.training_mode()
         first_bad = torch.full((), settings.steps + 1, device=self.device)

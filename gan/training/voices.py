@@ -8,7 +8,7 @@ import numpy as np
 
 from gan.config import Config
 from gan.data.audio import middle
-from gan.data.corpus import INT16_SCALE, Corpus
+from gan.data.corpus import Corpus
 from gan.model import Generator
 from gan.training.logger import Logger
 from gan.training.optimisers import Average
@@ -17,6 +17,7 @@ from gan.training.optimisers import Average
 class FixedVoices:
     """The same few voices (or faces, where the model reads faces) all through training, of held-out recordings if there are some.
 
+    audible: whether there is sound to hear.
     shown: whether there are faces to show: the model draws some, and logging.num_images and the corpus leave it a voice.
     """
 
@@ -28,6 +29,7 @@ class FixedVoices:
         self.corpus, self.seconds = corpus, config.data.clip_seconds[1]
         self.shown = generator.decoder is not None and len(chosen) > 0
         self.reads = generator.reads
+        self.audible = self.reads == "waveform" and not corpus.mels
         of_speaker = [faces[corpus.faces["speaker"][faces] == corpus.clips["speaker"][clip]][0] for clip in chosen]
         self.real = corpus.pixels(of_speaker, max(generator.image_sizes if self.shown else corpus.face_sizes))
         self.items = self._items(chosen.tolist(), of_speaker)
@@ -36,7 +38,7 @@ class FixedVoices:
     def _items(self, clips: Sequence[int], faces: Sequence[int]) -> list[np.ndarray]:
         if self.reads == "face":
             return list(self.corpus.pixels(faces, max(self.corpus.face_sizes)))
-        return [middle(self.corpus.waveform(clip) * INT16_SCALE, self.seconds) for clip in clips]
+        return [middle(self.corpus.speech(clip), self.seconds, self.corpus.stored.rate_hz) for clip in clips]
 
     def faces(self, generator: Generator, average: Average | None) -> dict[str, np.ndarray]:
         drawn = {"image/real": self.real, "image/fake": generator.draw(self.items)}
