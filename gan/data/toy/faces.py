@@ -103,8 +103,39 @@ def draw_picture(rng: Generator, background: str = "white") -> Picture:
 
 def render_face(speaker: Speaker, picture: Picture, size: int = 128) -> Array:
     """uint8 (size, size, 3) RGB portrait."""
-    image = _Portrait(speaker, picture, size).paint()
+    return to_bytes(_Portrait(speaker, picture, size).paint())
+
+
+def paint_over(speaker: Speaker, picture: Picture, backdrop: Array) -> Array:
+    """A person in front of any backdrop, linear light (3, size, size), in place of the picture's own background."""
+    portrait = _Portrait(speaker, picture, backdrop.shape[-1])
+    image = backdrop.copy()
+    portrait.paint_person(image)
+    return image
+
+
+def landmarks(speaker: Speaker, picture: Picture, size: int) -> Array:
+    """Where five points lie in the portrait, in pixels from its left top corner: float32 (5, 2), x and y.
+
+    Pupils, tip of the nose, corners of the mouth; of each pair the one further left in a frontal picture first.
+    """
+    return _Portrait(speaker, picture, size).landmarks()
+
+
+def to_bytes(image: Array) -> Array:
+    """Linear light (3, H, W) -> uint8 (H, W, 3)."""
     return np.rint(np.sqrt(np.clip(image, 0, 1)) * 255).astype(np.uint8).transpose(1, 2, 0).copy()
+
+
+def texture(x: Array, y: Array, backdrop: tuple[float, float, float, float]) -> Array:
+    """A wall of two colours, linear light (3, H, W), at the places x and y in head units: the textured background."""
+    hue, second, where, turn = backdrop
+    warp = _texture(x * 3 + 9 * where, y * 3 + 9 * turn)
+    fade = np.clip(0.5 + 0.4 * (y + (turn - 0.5) * x) + 0.5 * (warp - 0.5), 0, 1)
+    first, last = _ramp(_CLOTHES, hue), _ramp(_CLOTHES, second)
+    grain = 0.5 * _texture(6 * x + 4 * y, 6 * y - 4 * x)
+    grain += 0.5 * _texture(9 * x - 13 * y + 7 * hue, 9 * y + 13 * x)
+    return (first + (last - first) * fade) * (0.6 + 0.8 * grain) + 0.08
 
 
 class _Portrait:
@@ -116,6 +147,7 @@ class _Portrait:
         self.man = 1.0 if speaker.sex == "m" else 0.0
         self.long_hair = speaker.hair_length >= 0.4
         scale = _ZOOM * picture.scale * (1 + 0.07 * speaker.head_size)
+        self.size, self.scale = size, scale
         self.px = 2 / (size * scale)
         axis = (np.arange(size, dtype=np.float32) * 2 + 1) / size - 1
         self.yaw, self.pitch = _turn(picture.yaw), _turn(picture.pitch)
@@ -139,6 +171,9 @@ class _Portrait:
         self.nose_y, self.mouth_y = 0.265 * tall, 0.43 * tall
         self.eye_x = 0.21 + 0.014 * speaker.nose_width
         self.eye_width = 0.104 * (1 + 0.22 * speaker.eye_size + 0.05 * (1 - self.man))
+        self.eye_height = self.eye_width * (
+            0.50 + 0.09 * speaker.eye_size - 0.08 * self.age + 0.03 * picture.brow_raise - 0.03 * picture.smile
+        )
         self.skin = _ramp(_SKIN, speaker.skin_tone)
         pigment = _ramp(_HAIR, speaker.hair_colour)
         self.pigment = pigment + speaker.hair_grey * (_GREY - pigment)
@@ -147,6 +182,11 @@ class _Portrait:
     def paint(self) -> Array:
         """Linear light (3, size, size)."""
         image = self._backdrop()
+        self.paint_person(image)
+        return image
+
+    def paint_person(self, image: Array) -> None:
+        """The person over linear light (3, size, size), in place."""
         self._hair_behind(image)
         self._body(image)
         if not self.long_hair:
@@ -155,7 +195,28 @@ class _Portrait:
         if self.speaker.glasses:
             self._glasses(image)
         self._hair_in_front(image)
-        return image
+
+    def landmarks(self) -> Array:
+        """(5, 2) pixels: see the function of that name."""
+        picture, speaker = self.picture, self.speaker
+        eye_y = 0.02 * picture.gaze_y - 0.01 - 0.12 * self.eye_height
+        mouth = 0.158 * (1 + 0.34 * speaker.mouth_width) * (1 + 0.12 * picture.smile)
+        mouth_y = self.mouth_y - 0.055 * picture.smile
+        face_x = np.array([0.03 * picture.gaze_x - self.eye_x, 0.03 * picture.gaze_x + self.eye_x, 0, -mouth, mouth])
+        face_y = np.array([eye_y, eye_y, self.nose_y - 0.03, mouth_y, mouth_y])
+        relief = self._relief(face_x, face_y)
+        (sin_yaw, cos_yaw), (sin_pitch, cos_pitch) = self.yaw, self.pitch
+        # The inverse of _face_point: the depth depends on the place sought, so go round until both agree.
+        x, y, forward = face_x, face_y, np.full(5, 0.4)
+        for _ in range(12):
+            x = face_x * cos_yaw + forward * sin_yaw
+            y = (face_y + (forward - 0.3) * sin_pitch) / cos_pitch
+            solid = _Solid(x, y, self.width, self.crown, self.jaw_y, self.square, self.narrow)
+            forward = 0.5 * (forward + x * sin_yaw + (solid.z + relief) * cos_yaw)
+        sin, cos = _turn(picture.roll)
+        u = (cos * x - sin * y - 0.3 * sin_yaw) * self.scale + picture.shift_x
+        v = (sin * x + cos * y - 0.1 * sin_pitch) * self.scale + picture.shift_y + _EYE_LEVEL
+        return (np.stack([u, v], 1).astype(np.float32) + 1) * (self.size / 2)
 
     # The head
 
@@ -249,13 +310,10 @@ class _Portrait:
         _over(colour, self.brow_pigment * 0.5, np.clip(cover * grain, 0, 0.9))
 
     def _eyes(self, lit: Array, x: Array, y: Array, light: Array) -> None:
-        picture, width = self.picture, self.eye_width
+        picture, width, height = self.picture, self.eye_width, self.eye_height
         side = np.where(x < 0, np.float32(-1), np.float32(1))
         inner = np.abs(x) - self.eye_x  # from the middle of the eye to the temple
         a = inner / width
-        height = width * (
-            0.50 + 0.09 * self.speaker.eye_size - 0.08 * self.age + 0.03 * picture.brow_raise - 0.03 * picture.smile
-        )
         b = y + 0.07 * inner + 0.01
         arc = 1 - np.square(a)
         above, below = -height * arc - b, b - 0.6 * height * arc
@@ -321,13 +379,7 @@ class _Portrait:
     def _backdrop(self) -> Array:
         image = np.ones((3, *self.x.shape), np.float32)
         if self.picture.background == "textured":
-            hue, second, where, turn = self.picture.backdrop
-            warp = _texture(self.x * 3 + 9 * where, self.y * 3 + 9 * turn)
-            fade = np.clip(0.5 + 0.4 * (self.y + (turn - 0.5) * self.x) + 0.5 * (warp - 0.5), 0, 1)
-            first, last = _ramp(_CLOTHES, hue), _ramp(_CLOTHES, second)
-            grain = 0.5 * _texture(6 * self.x + 4 * self.y, 6 * self.y - 4 * self.x)
-            grain += 0.5 * _texture(9 * self.x - 13 * self.y + 7 * hue, 9 * self.y + 13 * self.x)
-            image[:] = (first + (last - first) * fade) * (0.6 + 0.8 * grain) + 0.08
+            image[:] = texture(self.x, self.y, self.picture.backdrop)
         return image
 
     def _body(self, image: Array) -> None:
