@@ -114,6 +114,13 @@ def paint_over(speaker: Speaker, picture: Picture, backdrop: Array) -> Array:
     return image
 
 
+def cover(speaker: Speaker, picture: Picture, size: int) -> Array:
+    """How much of each pixel is person, not background: float32 (size, size) in [0, 1]."""
+    black = np.zeros((3, size, size), np.float32)
+    through = paint_over(speaker, picture, black + 1) - paint_over(speaker, picture, black)
+    return np.clip(1 - through.mean(0), 0, 1)
+
+
 def landmarks(speaker: Speaker, picture: Picture, size: int) -> Array:
     """Where five points lie in the portrait, in pixels from its left top corner: float32 (5, 2), x and y.
 

@@ -245,7 +245,14 @@ def dubbed(film: Film, other: Film) -> Film:
 
 
 def _scene(
-    kind: str, start: float, end: float, host: Person, guest: Person, size: tuple[int, int], face_px: tuple[float, float], rng: Generator
+    kind: str,
+    start: float,
+    end: float,
+    host: Person,
+    guest: Person,
+    size: tuple[int, int],
+    face_px: tuple[float, float],
+    rng: Generator,
 ) -> Scene:
     wall = tuple(round(float(value), 4) for value in rng.random(4))
     if kind in ("voice_over", "music_alone"):
@@ -387,7 +394,8 @@ class _Set:
             # The mouth moves the corners of the lips by nothing, so shut mouths stand for all.
             shut = replace(picture, mouth_open=0.0)
             if shut not in known:
-                points = landmarks(face.person.speaker, shut, face.size) + (face.left, face.top)
+                corner = np.array([face.left, face.top])
+                points = corner + landmarks(face.person.speaker, shut, face.size)
                 known[shut] = (_box(face, picture), [[round(float(value), 2) for value in point] for point in points])
         shuts = [known[replace(picture, mouth_open=0.0)] for picture in row]
         return {
@@ -501,17 +509,29 @@ def _tune(seconds: float, rng: Generator) -> Array:
     for number in range(math.ceil(seconds / beat)):
         start = round(number * beat * SAMPLE_RATE_HZ)
         if number % 4 == 0:
-            chord = [root * 2 ** (step / 12) for step in (0, 4, 7)] if number % 8 == 0 else [root * 2 ** (step / 12) for step in (5, 9, 12)]
+            chord = (
+                [root * 2 ** (step / 12) for step in (0, 4, 7)]
+                if number % 8 == 0
+                else [root * 2 ** (step / 12) for step in (5, 9, 12)]
+            )
             held = time[: min(samples - start, round(4 * beat * SAMPLE_RATE_HZ))]
             swell = np.clip(held / 0.05, 0, 1) * np.clip((4 * beat - held) / 0.05, 0, 1)
             for hertz in chord:
-                out[start : start + len(held)] += 0.25 * swell * (
-                    np.sin(2 * np.pi * hertz * held) + 0.4 * np.sin(4 * np.pi * hertz * held) + 0.2 * np.sin(6 * np.pi * hertz * held)
+                out[start : start + len(held)] += (
+                    0.25
+                    * swell
+                    * (
+                        np.sin(2 * np.pi * hertz * held)
+                        + 0.4 * np.sin(4 * np.pi * hertz * held)
+                        + 0.2 * np.sin(6 * np.pi * hertz * held)
+                    )
                 )
         rings = time[: min(samples - start, SAMPLE_RATE_HZ)]
         note = 4 * root * 2 ** (scale[int(rng.integers(len(scale)))] / 12)
         for part in range(1, 5):
-            out[start : start + len(rings)] += 0.6 / part**2 * np.exp(-rings * (3 + 2 * part)) * np.sin(2 * np.pi * note * part * rings)
+            out[start : start + len(rings)] += (
+                0.6 / part**2 * np.exp(-rings * (3 + 2 * part)) * np.sin(2 * np.pi * note * part * rings)
+            )
         hit = time[: min(samples - start, SAMPLE_RATE_HZ // 8)]
         out[start : start + len(hit)] += 0.3 * rng.standard_normal(len(hit)) * np.exp(-hit * 60)
     return out / max(math.sqrt(float(np.mean(np.square(out)))), 1e-9)
