@@ -101,7 +101,7 @@ def _films(
 
 
 def tiny_channel(folder: Path, seed: int = 0) -> list[Path]:
-    """Three people with two films of about 7 s each, 320x180 pixels, faces of 90 to 120 px; the paths of the mp4 files.
+    """Three people with two films of about 7 s each, 320x180 pixels, faces of 90 to 100 px; the paths of the mp4 files.
 
     Of each person one film has only its host in it; the other opens on its host and goes on with two people, with the voice
     of somebody else or with a photograph. The second film's frames come at variable times.
@@ -120,7 +120,7 @@ def tiny_channel(folder: Path, seed: int = 0) -> list[Path]:
                 1000 * seed + 10 * number + film,
                 (320, 180),
                 RATES[film],
-                (90.0, 120.0),
+                (90.0, 100.0),
                 (3.0, 3.6),
                 (3.8, 4.2),
             )
@@ -381,8 +381,12 @@ def kept_speech(truth: Truth, spans: Spans) -> dict[str, tuple[float, float]]:
 
     called, speech = inside(spans), inside(truth.speech)
     music = inside((one["start"], one["end"]) for one in truth.music)
-    alone = inside((scene["start"], scene["end"]) for scene in truth.scenes if scene["kind"] == "music_alone" or truth.sound_from)
-    kinds = {"speech": speech, "under": speech & music, "pauses": ~speech & ~(music & alone), "music": ~speech & music & alone}
+    alone = inside(
+        (one["start"], one["end"])
+        for one in truth.music
+        if not any(turn["start"] < one["end"] and turn["end"] > one["start"] for turn in truth.turns)
+    )
+    kinds = {"speech": speech, "under": speech & music, "pauses": ~speech & ~alone, "music": alone}
     return {name: (step * int((called & kind).sum()), step * int(kind.sum())) for name, kind in kinds.items()}
 
 

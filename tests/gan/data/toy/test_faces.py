@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan.data.pictures import resize
-from gan.data.toy.faces import FACE_BOX, draw_picture, render_face
+from gan.data.toy.faces import FACE_BOX, cover, draw_picture, landmarks, paint_over, render_face, to_bytes
 from gan.data.toy.speakers import draw_speaker
 
 
@@ -104,3 +104,43 @@ def test_the_face_box_lies_in_the_picture():
     left, top, right, bottom = FACE_BOX
     assert 0 <= left < 0.5 < right <= 1
     assert 0 <= top < 0.5 < bottom <= 1
+
+
+def test_a_person_before_a_white_wall_is_the_portrait():
+    speaker, white = draw_speaker(0, 1), np.ones((3, 64, 64), np.float32)
+    assert np.array_equal(to_bytes(paint_over(speaker, picture(0), white)), render_face(speaker, picture(0), 64))
+    assert (white == 1).all(), "the wall is left as it was"
+
+
+def test_the_cover_is_person_and_not_background():
+    speaker = draw_speaker(0, 2)
+    covered = cover(speaker, picture(0), 64)
+    wall = np.zeros((3, 64, 64), np.float32)
+    wall[1] = 1
+    painted = paint_over(speaker, picture(0), wall)
+    assert covered.shape == (64, 64)
+    assert covered[0, 0] == 0
+    assert covered[40, 32] == 1
+    assert (painted[:, covered == 0] == wall[:, covered == 0]).all()
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.5, -0.5])
+def test_pupils_are_the_darkest_of_light_eyes(yaw):
+    for number in range(4):
+        light_eyed = replace(draw_speaker(0, number), eye_colour=0.0, glasses=0.0, brows=-1.0)
+        turned = replace(picture(number), yaw=yaw)
+        grey = render_face(light_eyed, turned, 200).mean(2)
+        pupils = landmarks(light_eyed, turned, 200)[:2]
+        assert pupils[0, 0] < pupils[1, 0]
+        for x, y in pupils:
+            about = grey[round(y) - 1 : round(y) + 2, round(x) - 3 : round(x) + 4]
+            assert about.min() < 60
+
+
+def test_landmarks_grow_with_the_picture_and_mirror_with_the_head():
+    speaker = draw_speaker(0, 1)
+    straight = replace(picture(0), yaw=0.3, roll=0.04, shift_x=0.02, gaze_x=0.2)
+    mirrored = replace(straight, yaw=-0.3, roll=-0.04, shift_x=-0.02, gaze_x=-0.2)
+    points, other = landmarks(speaker, straight, 100), landmarks(speaker, mirrored, 100)
+    assert np.allclose(landmarks(speaker, straight, 200), 2 * points, atol=1e-3)
+    assert np.allclose(other[[1, 0, 2, 4, 3]], points * (-1, 1) + (100, 0), atol=0.05)
