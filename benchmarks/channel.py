@@ -42,6 +42,7 @@ from gan.data.toy.films import RATES, TICK, Film, Person, channel, dubbed, plan
 from gan.data.toy.speakers import draw_speaker
 
 SOUND_HZ = 48_000  # of the mp4's sound, as in films from the net
+LEAST_PAUSE = 0.5  # seconds: a shorter rest is part of speaking
 
 Array = np.ndarray
 Spans = Sequence[tuple[float, float]]
@@ -58,8 +59,8 @@ def two_faces(seed: int, people: int, films: int, size: tuple[int, int]) -> Iter
 
 
 def lone_faces(seed: int, people: int, films: int, size: tuple[int, int]) -> Iterator[Film]:
-    """Films with one face a scene: who is seen talks, or listens to the voice of another."""
-    return _films(seed, people, films, size, ("speaker", "listener") * 4)
+    """Films with one face a scene: who is seen talks, or listens to the voice of another: 12 segments of 2 s or more."""
+    return _films(seed, people, films, size, ("speaker", "listener") * 3, seconds=(5.2, 6.4))
 
 
 def tracks(seed: int, people: int, films: int, size: tuple[int, int]) -> Iterator[Film]:
@@ -68,8 +69,11 @@ def tracks(seed: int, people: int, films: int, size: tuple[int, int]) -> Iterato
 
 
 def under_music(seed: int, people: int, films: int, size: tuple[int, int]) -> Iterator[Film]:
-    """Films whose sound counts: speech alone, speech above music, music alone, rests."""
-    return _films(seed, people, films, size, ("speaker", "music", "music_alone", "music", "pause"))
+    """Films whose sound counts: music alone, speech above music, speech alone, all with rests.
+
+    Music alone comes first: what a detector adds after a voice is counted with the rests, where it belongs.
+    """
+    return _films(seed, people, films, size, ("music_alone", "music", "pause", "music", "speaker"), seconds=(5.0, 7.0))
 
 
 def overlaid(seed: int, people: int, films: int, size: tuple[int, int]) -> Iterator[Film]:
@@ -369,7 +373,11 @@ def people_in(truth: Truth, seconds: Iterable[float], boxes: Iterable[Array]) ->
 
 
 def kept_speech(truth: Truth, spans: Spans) -> dict[str, tuple[float, float]]:
-    """Seconds called speech, and seconds in all: of `speech`, of `pauses`, of `music` alone, of speech `under` music."""
+    """Seconds called speech, and seconds in all, of each kind of time.
+
+    speech, speech_under: without and with music; pauses, pauses_under: of half a second or more; rests: shorter ones, with or
+    without music; music: alone, where nobody talks from its start to its end.
+    """
     step = 0.01
     at = np.arange(round(truth.end / step)) * step + step / 2
 
@@ -380,13 +388,20 @@ def kept_speech(truth: Truth, spans: Spans) -> dict[str, tuple[float, float]]:
         return held
 
     called, speech = inside(spans), inside(truth.speech)
-    music = inside((one["start"], one["end"]) for one in truth.music)
-    alone = inside(
-        (one["start"], one["end"])
-        for one in truth.music
-        if not any(turn["start"] < one["end"] and turn["end"] > one["start"] for turn in truth.turns)
-    )
-    kinds = {"speech": speech, "under": speech & music, "pauses": ~speech & ~alone, "music": alone}
+    music = [(one["start"], one["end"]) for one in truth.music]
+    alone = inside((start, end) for start, end in music if not any(a < end and b > start for a, b in truth.speech))
+    under = inside(music) & ~alone
+    edges = [0.0, *itertools.chain.from_iterable(truth.speech), truth.end]
+    gaps = zip(edges[::2], edges[1::2], strict=True)
+    pauses = inside(gap for gap in gaps if gap[1] - gap[0] >= LEAST_PAUSE) & ~alone
+    kinds = {
+        "speech": speech & ~under,
+        "speech_under": speech & under,
+        "pauses": pauses & ~under,
+        "pauses_under": pauses & under,
+        "rests": ~speech & ~pauses & ~alone,
+        "music": alone,
+    }
     return {name: (step * int((called & kind).sum()), step * int(kind.sum())) for name, kind in kinds.items()}
 
 

@@ -296,11 +296,12 @@ def _turns(scene: Scene, host: Person, guest: Person, rng: Generator) -> list[Tu
         first = int(rng.integers(2))
         order = [shown[(first + turn) % 2] for turn in range(number)]
         rest = 0.2
-    elif scene.kind == "listener":
-        order, rest = [guest if shown[0] == host else host], 0.0
     else:
-        rest = float(rng.uniform(1.0, 1.4)) if scene.kind == "pause" else float(rng.uniform(0.5, 0.9))
-        order = [shown[0] if shown else host] * (2 if end - start > rest + 2.0 else 1)
+        heard = shown[0] if shown else host
+        if scene.kind == "listener":
+            heard = guest if heard == host else host
+        rest = min(float(rng.uniform(*((1.0, 2.0) if scene.kind in ("pause", "music") else (0.5, 0.9)))), end - start - 1.4)
+        order = [heard] * (2 if rest >= 0.5 else 1)
     each = (end - start - rest * (len(order) - 1)) / len(order)
     turns = []
     for place, person in enumerate(order):
