@@ -15,8 +15,9 @@ from gan import checkpoint
 from gan.build import refuse_foreign_code
 from gan.checkpoint import Checkpoint, load_part
 from gan.config import Config, from_dict
-from gan.data.audio import HIGHEST_RATE_HZ, LARGEST_AMPLITUDE, LOWEST_RATE_HZ, SAMPLE_RATE_HZ, read_sound, resample
+from gan.data.audio import HIGHEST_RATE_HZ, LARGEST_AMPLITUDE, LOWEST_RATE_HZ, SAMPLE_RATE_HZ, read_sound
 from gan.data.pictures import read_picture
+from gan.data.resampling import resample
 from gan.model import NO_DECODER, Generator, build_model
 
 MOST_CHANNELS = 32  # of a recording; a voice that short is none

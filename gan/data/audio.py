@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
 from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ
+from gan.data.resampling import resample
 
 SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 # Outside of these a header is damaged; inside, resampling to 16 kHz makes a file at most sixteen times longer.
@@ -70,14 +70,6 @@ def read_sound(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[
             f"{path}: samples reach {np.abs(mono).max():g}, but sound lies in [-1, 1]. Scale it, or save it as 16-bit."
         )
     return np.clip(resample(mono, rate_hz, sample_rate_hz), -1, 1), OPPOSITE if opposite else ""
-
-
-def resample(waveform: np.ndarray, rate_hz: int, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
-    """(..., S) from one rate to another; unchanged where they are the same."""
-    if rate_hz == sample_rate_hz:
-        return waveform
-    common = math.gcd(rate_hz, sample_rate_hz)
-    return resample_poly(waveform, sample_rate_hz // common, rate_hz // common, axis=-1).astype(waveform.dtype)
 
 
 def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int, np.ndarray]:

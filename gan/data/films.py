@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from gan.data.audio import resample
 from gan.data.corpus import SAMPLE_RATE_HZ
+from gan.data.resampling import resample
 
 FILMS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv")
 PACKED_SOUND = (".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".m4a", ".m4b", ".mka", ".mp2", ".oga", ".w64", ".wma", ".wv")

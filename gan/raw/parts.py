@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from gan.data.pictures import read_picture
 from gan.raw.item import Item
 from gan.raw.store import Row, Shard
 
@@ -15,9 +14,7 @@ EMBEDDING = 128
 MEASURES = ("pupil_distance_px", "asymmetry", "jaw", "pitch", "mouth_open", "sharpness", "level", "contrast", "clipped")
 
 # A track: its number in the part, its shot's, when it is seen (seconds on the film's clock), in how many looks, and its first box.
-TRACK = np.dtype(
-    [("track", "<i4"), ("shot", "<i4"), ("start", "<f8"), ("end", "<f8"), ("looks", "<i4"), ("box", "<f4", (4,))]
-)
+TRACK = np.dtype([("track", "<i4"), ("shot", "<i4"), ("start", "<f8"), ("end", "<f8"), ("looks", "<i4"), ("box", "<f4", (4,))])
 # A face that was kept of a track: when, where (px of the film's picture), its measures, its embedding, its picture's bytes in `png`.
 FACE = np.dtype(
     [

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-
-import yaml
 
 from gan.build import find
 from gan.data.prepare import new_corpus_path
@@ -20,19 +16,30 @@ from gan.raw.work import Work
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that all sources of raw media share."""
-    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="keys of the profile, e.g. looking.per_second=2")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="keys of the profile, e.g. looking.per_second=2"
+    )
     parser.add_argument("--out", metavar="PATH", help="the corpus folder to write (default: corpora/<source name>)")
     parser.add_argument("--overwrite", action="store_true", help="replace the corpus that is there already")
-    parser.add_argument("--work", metavar="DIR", help="the folder of work, from which a stopped preparation goes on (default: <out>.work)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that read media (default: 1)")
-    parser.add_argument("--launcher", metavar="FILE", help="a YAML that says how jobs are started, such as {name: slurm, parallel: 64}")
     parser.add_argument(
-        "--profile", default="plain", metavar="NAME", help=f"every threshold: {', '.join(profile_names())}, or a YAML file (default: plain)"
+        "--work", metavar="DIR", help="the folder of work, from which a stopped preparation goes on (default: <out>.work)"
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that read media (default: 1)")
+    parser.add_argument(
+        "--launcher", metavar="FILE", help="a YAML that says how jobs are started, such as {name: slurm, parallel: 64}"
+    )
+    parser.add_argument(
+        "--profile",
+        default="plain",
+        metavar="NAME",
+        help=f"every threshold: {', '.join(profile_names())}, or a YAML file (default: plain)",
     )
     parser.add_argument("--removed", metavar="FILE", help="people, films or recordings that must not be used, one a line")
     parser.add_argument("--licence", required=True, help="the terms of this data, kept in the corpus")
     parser.add_argument("--consent", required=True, help="what these people agreed to, kept in the corpus")
-    parser.add_argument("--face-sizes", nargs="+", type=int, default=[64, 128], metavar="PX", help="sizes of stored faces (default: 64 128)")
+    parser.add_argument(
+        "--face-sizes", nargs="+", type=int, default=[64, 128], metavar="PX", help="sizes of stored faces (default: 64 128)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be read, and read nothing")
     parser.add_argument("--retry", action="store_true", help="try those again that failed before")
 

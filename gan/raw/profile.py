@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +12,7 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
-from gan.config import at_least, nearest, typed
+from gan.config import nearest, typed
 from gan.recipes import overridden, read_yaml
 
 # Raised whenever the same media and settings give other parts than before: all is then read anew.
@@ -68,7 +66,9 @@ def load_profile(name: str | Path, overrides: Sequence[str] = ()) -> Profile:
         text = resources.files("configs").joinpath("profiles", f"{name}.yaml").read_text(encoding="utf-8")
     else:
         known = profile_names()
-        raise ValueError(f"--profile: no file and no shipped profile {name}. Have: {', '.join(known)}." + nearest(str(name), known))
+        raise ValueError(
+            f"--profile: no file and no shipped profile {name}. Have: {', '.join(known)}." + nearest(str(name), known)
+        )
     values = read_yaml(text, str(name))
     if not isinstance(values, dict):
         raise ValueError(f"{name}: a profile is a mapping of sections, a {type(values).__name__} came.")

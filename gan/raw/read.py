@@ -105,7 +105,9 @@ class ItemReader:
                 raise Failed("sound", "no sound track", "has no sound track.")
             if film.seconds is not None and film.seconds > self._profile.limits.hours * 3600:
                 raise Failed(
-                    "open", "too long", f"says that it lasts {film.seconds / 3600:.1f} h; limits.hours is {self._profile.limits.hours:g}."
+                    "open",
+                    "too long",
+                    f"says that it lasts {film.seconds / 3600:.1f} h; limits.hours is {self._profile.limits.hours:g}.",
                 )
             begin = film.start if item.start is None else item.start
             stated = None if film.seconds is None else film.start + film.seconds
@@ -124,7 +126,9 @@ class ItemReader:
             reached = max(film.reached, voice.reached)
             if stated is not None and item.end is None and reached - begin < self._profile.parts.least_share * (stated - begin):
                 raise Failed(
-                    "read", "cut short", f"says that it lasts {stated - begin:.1f} s, but only {max(0, reached - begin):.1f} s of it came."
+                    "read",
+                    "cut short",
+                    f"says that it lasts {stated - begin:.1f} s, but only {max(0, reached - begin):.1f} s of it came.",
                 )
             notes = list(dict.fromkeys([*film.notes, *voice.notes]))
             yield dict(parts=part, seconds=reached - begin, notes=notes), {}
@@ -135,7 +139,9 @@ class ItemReader:
         row, arrays = self._heard(part, start, stop, sound.start, to_int16(sound.waveform))
         row["holes"] = [list(hole) for hole in sound.holes]
         if film.has_pictures:
-            tracks, faces, png, windows, seen = self._look().film(film, start, stop, arrays["waveform"], sound.start, row["speech"])
+            tracks, faces, png, windows, seen = self._look().film(
+                film, start, stop, arrays["waveform"], sound.start, row["speech"]
+            )
             arrays |= dict(tracks=tracks, faces=faces, png=png, windows=windows)
             row |= seen
         return (row, arrays) if len(arrays["waveform"]) or row.get("frames") else None
@@ -147,7 +153,9 @@ class ItemReader:
         spans = self._speech.spans(samples)
         ratio = speech_to_pause_db(samples, spans)
         speech = [[round(heard + a, 4), round(heard + b, 4)] for a, b in spans]
-        return dict(part=part, start=start, end=stop, heard=heard, speech=speech, speech_to_pause_db=ratio), dict(waveform=samples)
+        return dict(part=part, start=start, end=stop, heard=heard, speech=speech, speech_to_pause_db=ratio), dict(
+            waveform=samples
+        )
 
     def _look(self) -> Looker:
         if self._looker is None:

@@ -72,7 +72,7 @@ class Writer(Shard):
             journal_end, arrays_end = end, row["bytes"][0] + row["bytes"][1]
         os.truncate(self.journal, journal_end)
         os.truncate(self.arrays, arrays_end)
-        self._journal, self._arrays = open(self.journal, "ab"), open(self.arrays, "ab")  # noqa: SIM115
+        self._journal, self._arrays = open(self.journal, "ab"), open(self.arrays, "ab")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -14,10 +14,10 @@ import gan
 from decoders.deconv import Deconv
 from gan import checkpoint
 from gan.checkpoint import part
-from gan.data.audio import resample
 from gan.data.corpus import Corpus
 from gan.data.faces import to_uint8
 from gan.data.pictures import MARK, read_face
+from gan.data.resampling import resample
 from gan.generate import generate_files
 from gan.model import Generator, Source
 from gan.recipes import load as load_config

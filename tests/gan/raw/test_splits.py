@@ -47,7 +47,13 @@ def test_a_film_and_a_person_stay_whole(films: list[list[str]], seed: int) -> No
 
 def test_a_film_shared_with_a_held_out_person_is_not_trained_on() -> None:
     people = {"ana": "train", "bo": "unseen_speaker", "cy": "val_speaker"}
-    recordings = [recording("ana", "f1"), recording("bo", "f1"), recording("ana", "f2"), recording("cy", "f3"), recording("bo", "f3")]
+    recordings = [
+        recording("ana", "f1"),
+        recording("bo", "f1"),
+        recording("ana", "f2"),
+        recording("cy", "f3"),
+        recording("bo", "f3"),
+    ]
     stay, gone = without_crossing(recordings, people)
     assert [(each.person, each.film) for each in gone] == [("ana", "f1"), ("cy", "f3")]
     assert len(stay) == 3
