@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+from PIL import Image
 
 from gan.raw.item import Item
 from gan.raw.store import Row, Shard
@@ -13,9 +14,9 @@ from gan.raw.store import Row, Shard
 EMBEDDING = 128
 MEASURES = ("pupil_distance_px", "asymmetry", "jaw", "pitch", "mouth_open", "sharpness", "level", "contrast", "clipped")
 
-# A track: its number in the part, its shot's, when it is seen (seconds on the film's clock), in how many looks, and its first box.
+# A track: its number in the part, its shot's, when it is seen (seconds on the film's clock), in how many looks, its first box.
 TRACK = np.dtype([("track", "<i4"), ("shot", "<i4"), ("start", "<f8"), ("end", "<f8"), ("looks", "<i4"), ("box", "<f4", (4,))])
-# A face that was kept of a track: when, where (px of the film's picture), its measures, its embedding, its picture's bytes in `png`.
+# A face kept of a track: when, where (px of the picture), its measures, its embedding, where its picture's bytes are in `png`.
 FACE = np.dtype(
     [
         ("track", "<i4"),
@@ -28,6 +29,9 @@ FACE = np.dtype(
         ("length", "<u4"),
     ]
 )
+# The darkness of a track's mouth in one frame, gan/media/speaking.py.
+MOUTH = np.dtype([("track", "<i4"), ("seconds", "<f8"), ("darkness", "<f4")])
+KINDS = {"waveform": np.dtype("<i2"), "tracks": TRACK, "faces": FACE, "mouths": MOUTH, "png": np.dtype("u1")}
 
 
 @dataclass(frozen=True)
@@ -42,22 +46,17 @@ class Part:
     row: Row
     shard: Shard
 
-    @cached_property
-    def waveform(self) -> np.ndarray:
-        """int16 (S,), a view of the mapped file."""
-        return self.shard.array(self.row, "waveform")
+    def array(self, name: str) -> np.ndarray:
+        """waveform: int16 (S,). tracks, faces, mouths: rows of TRACK, FACE, MOUTH. Views of the mapped file; empty if not there."""
+        if name not in self.row["arrays"]:
+            return np.zeros(0, KINDS[name])
+        return self.shard.array(self.row, name)
 
-    @cached_property
-    def tracks(self) -> np.ndarray:
-        return self.shard.array(self.row, "tracks")
-
-    @cached_property
-    def faces(self) -> np.ndarray:
-        return self.shard.array(self.row, "faces")
-
-    @cached_property
-    def windows(self) -> np.ndarray:
-        return self.shard.array(self.row, "windows")
+    def picture(self, face: np.void) -> np.ndarray:
+        """uint8 (size, size, 3): the picture of a row of `faces`."""
+        first = int(face["png"])
+        content = self.array("png")[first : first + int(face["length"])].tobytes()
+        return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
     @property
     def key(self) -> str:

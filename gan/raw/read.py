@@ -21,7 +21,6 @@ from gan.media.loudness import speech_to_pause_db
 from gan.media.speech.base import Speech
 from gan.raw.item import Item
 from gan.raw.look import Looker
-from gan.raw.parts import FACE, TRACK
 from gan.raw.profile import Profile
 from gan.raw.store import Row
 
@@ -80,8 +79,7 @@ class ItemReader:
 
     def _picture(self, item: Item) -> Iterator[Part]:
         image, note = read_picture(item.media)
-        tracks, faces, png = self._look().picture(image)
-        yield dict(part=0, picture=list(image.shape[1::-1])), dict(tracks=tracks, faces=faces, png=png)
+        yield dict(part=0, picture=list(image.shape[1::-1])), self._look().picture(image)
         yield dict(parts=1, seconds=0.0, notes=[note] if note else []), {}
 
     def _sound_file(self, item: Item, done: int) -> Iterator[Part]:
@@ -166,6 +164,3 @@ class ItemReader:
 def _voice(path: Path | None) -> Film | None:
     return None if path is None else Film(path)
 
-
-def nothing_seen() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.zeros(0, TRACK), np.zeros(0, FACE), np.zeros(0, np.uint8)

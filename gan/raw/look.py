@@ -1,0 +1,222 @@
+"""What is seen in a part of a film: shots, tracks of faces, the best pictures of each track, and how its mouth moves."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from evaluation.detectors.base import Detector
+from evaluation.extractors.base import Embedder
+from evaluation.landmarks import chips, points5_in, points68_in
+from gan.build import build
+from gan.data.films import Film
+from gan.media.alignment import crop
+from gan.media.measures import Measures, measure, quality
+from gan.media.shots import Cuts
+from gan.media.speaking import Mouth
+from gan.media.tracks import Track, Tracker
+from gan.raw.parts import FACE, MOUTH, TRACK
+
+Span = tuple[float, float]
+WHOLE_CHIP = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class LookSettings:
+    """detector: a section of evaluation/detectors, one that says where. detect_height: taller pictures are made smaller, px, for it.
+    height: and for everything else. per_second: looks for faces. faces_a_track: pictures kept of each track, spread over it.
+    picture_size: of these, px. watch_seconds: how much of a lone face's speech is watched in each watch_every_seconds; where
+    several faces are seen, all of it is.
+
+    Raises ValueError for an impossible value.
+    """
+
+    detector: dict[str, Any] = field(default_factory=lambda: {"name": "dlib_hog", "upsampling": 0})
+    detect_height: int = 480
+    height: int = 1080
+    per_second: float = 4.0
+    faces_a_track: int = 6
+    picture_size: int = 256
+    watch_seconds: float = 3.0
+    watch_every_seconds: float = 15.0
+
+    def __post_init__(self) -> None:
+        for name, least in (("detect_height", 64), ("height", 64), ("faces_a_track", 1), ("picture_size", 32)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: {getattr(self, name)} came. Allowed: {least} or more.")
+        if not 0 < self.per_second <= 60:
+            raise ValueError(f"per_second: {self.per_second} came. Allowed: above 0, to 60.")
+        if not 0 <= self.watch_seconds <= self.watch_every_seconds:
+            raise ValueError(f"watch_seconds: {self.watch_seconds} came. Allowed: 0 to watch_every_seconds.")
+
+
+@dataclass
+class _Seen:
+    """One face in one look, until the best of a track are known."""
+
+    seconds: float
+    box: np.ndarray
+    score: float
+    measures: Measures
+    chip: np.ndarray
+    picture: np.ndarray
+
+
+class Looker:
+    """Looks at films and pictures by a profile; its nets are made once."""
+
+    def __init__(self, profile: Any):
+        self._profile, self._settings = profile, profile.looks
+        self._detector = build(Detector, self._settings.detector, "looks.detector")
+        self._embedder = build(Embedder, {"name": "dlib"}, "looks")
+
+    def picture(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Every face of one picture, uint8 (H, W, 3), as a track of its own: arrays tracks, faces, png."""
+        seen = self._faces_in(_lower(image, self._settings.height)[0], 0.0)
+        tracks = np.zeros(len(seen), TRACK)
+        for number, face in enumerate(seen):
+            tracks[number] = (number, 0, 0.0, 0.0, 1, face.box)
+        faces, png = self._stored([(number, face) for number, face in enumerate(seen)])
+        return dict(tracks=tracks, faces=faces, png=png)
+
+    def film(self, film: Film, start: float, stop: float, speech: Sequence[Sequence[float]]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """start, stop, speech (spans): seconds on the film's clock. Returns what its row says, and arrays tracks, faces, png, mouths."""
+        cuts, tracker = Cuts(self._profile.shots), Tracker(self._profile.tracks)
+        looks: list[list[_Seen]] = []
+        shots: list[float] = []
+        frames, cut, due = 0, False, start
+        for frame in film.frames(start, stop):
+            frames += 1
+            if cuts(frame.small()):
+                cut = True
+                shots.append(round(frame.seconds, 4))
+            if frame.seconds >= due or cut:
+                seen = self._faces_in(frame.rgb(self._settings.height), frame.seconds)
+                tracker.add(frame.seconds, np.array([face.box for face in seen], np.float64).reshape(-1, 4), cut)
+                looks.append(seen)
+                cut, due = False, frame.seconds + 1 / self._settings.per_second
+        tracks = tracker.finish()
+        table = np.zeros(len(tracks), TRACK)
+        best: list[tuple[int, _Seen]] = []
+        for number, track in enumerate(tracks):
+            table[number] = (number, track.shot, track.start, track.end, len(track.looks), track.boxes[0])
+            seen = [looks[look][row] for look, row in zip(track.looks, track.rows, strict=True)]
+            best += [(number, face) for face in _spread(seen, self._settings.faces_a_track)]
+        faces, png = self._stored(best)
+        row = dict(frames=frames, looks=len(looks), shots=shots, found=sum(map(len, looks)))
+        return row, dict(tracks=table, faces=faces, png=png, mouths=self._mouths(film, tracks, speech))
+
+    def _faces_in(self, image: np.ndarray, seconds: float) -> list[_Seen]:
+        small, factor = _lower(image, self._settings.detect_height)
+        found = self._detector.locate(small)
+        boxes, scores = found[:, :4] * factor, found[:, 4]
+        points = points68_in(image, boxes)
+        cut = chips(image, points5_in(image, boxes))
+        size = self._settings.picture_size
+        return [
+            _Seen(
+                seconds,
+                boxes[row],
+                float(scores[row]),
+                measure(image, points[row]),
+                cut[row],
+                crop(image, points[row], boxes[row], self._profile.crop, size),
+            )
+            for row in range(len(boxes))
+        ]
+
+    def _stored(self, faces: Sequence[tuple[int, _Seen]]) -> tuple[np.ndarray, np.ndarray]:
+        """(track number, face) -> their rows, and the bytes of their pictures end to end."""
+        table, blobs, at = np.zeros(len(faces), FACE), [], 0
+        if not len(faces):
+            return table, np.zeros(0, np.uint8)
+        embedded = self._embedder.embed(np.stack([face.chip for _, face in faces]), WHOLE_CHIP)
+        for row, (number, face) in enumerate(faces):
+            blob = _png(face.picture)
+            table[row] = (number, face.seconds, face.box, face.score, *astuple(face.measures), embedded[row], at, len(blob))
+            blobs.append(np.frombuffer(blob, np.uint8))
+            at += len(blob)
+        return table, np.concatenate(blobs)
+
+    def _mouths(self, film: Film, tracks: Sequence[Track], speech: Sequence[Sequence[float]]) -> np.ndarray:
+        """Every frame's darkness of the mouth, where somebody may be speaking; rows by track, then time."""
+        watched = [_watched(track, tracks, speech, self._settings) for track in tracks]
+        mouths = [Mouth() for _ in tracks]
+        for first, last in _union([span for spans in watched for span in spans]):
+            for frame in film.frames(first, last):
+                now = [
+                    number
+                    for number, spans in enumerate(watched)
+                    if any(start <= frame.seconds <= end for start, end in spans)
+                ]
+                if now:
+                    image = frame.rgb(self._settings.height)
+                    points = points68_in(image, np.stack([tracks[number].box_at(frame.seconds) for number in now]))
+                    for number, face in zip(now, points, strict=True):
+                        mouths[number].add(frame.seconds, image, face)
+        signals = [mouth.signals() for mouth in mouths]
+        table = np.zeros(sum(len(each.seconds) for each in signals), MOUTH)
+        table["track"] = np.repeat(np.arange(len(signals)), [len(each.seconds) for each in signals])
+        if len(table):
+            table["seconds"] = np.concatenate([each.seconds for each in signals])
+            table["darkness"] = np.concatenate([each.darkness for each in signals])
+        return table
+
+
+def _watched(track: Track, tracks: Sequence[Track], speech: Sequence[Sequence[float]], settings: LookSettings) -> list[Span]:
+    """Where a track's mouth is looked at frame by frame: in speech, all the time beside another face, else now and then."""
+    heard = _common([(track.start, track.end)], speech)
+    beside = _common(heard, [(other.start, other.end) for other in tracks if other is not track])
+    return _union([*beside, *_now_and_then(heard, settings)])
+
+
+def _now_and_then(spans: Sequence[Span], settings: LookSettings) -> list[Span]:
+    """The first watch_seconds of speech, and again of what begins watch_every_seconds later. In whole: a mouth is judged by one look."""
+    chosen, due = list[Span](), -np.inf
+    for start, end in spans:
+        while due < end and end - max(start, due) >= min(settings.watch_seconds, end - start):
+            first = max(start, due)
+            chosen.append((first, min(end, first + settings.watch_seconds)))
+            due = first + settings.watch_every_seconds
+    return chosen
+
+
+def _common(spans: Sequence[Span], others: Sequence[Sequence[float]]) -> list[Span]:
+    """What lies both in one of spans and in one of others."""
+    found = [(max(a, c), min(b, d)) for a, b in spans for c, d in others]
+    return _union([(start, end) for start, end in found if end > start])
+
+
+def _union(spans: Sequence[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _spread(seen: Sequence[_Seen], most: int) -> list[_Seen]:
+    """The best of each of so many stretches of a track, in order of time."""
+    pieces = [piece for piece in np.array_split(np.arange(len(seen)), most) if len(piece)]
+    return [seen[max(piece.tolist(), key=lambda at: quality(seen[at].measures))] for piece in pieces]
+
+
+def _lower(image: np.ndarray, height: int) -> tuple[np.ndarray, float]:
+    """A picture of that height at most, and by how much it was larger."""
+    if image.shape[0] <= height:
+        return image, 1.0
+    width = round(image.shape[1] * height / image.shape[0])
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX)), image.shape[0] / height
+
+
+def _png(picture: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "PNG", compress_level=3)
+    return content.getvalue()
