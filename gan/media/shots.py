@@ -11,11 +11,11 @@ import numpy as np
 class ShotSettings:
     """change: mean change of a small grey picture, of 255, from which on a new shot begins.
 
-    On three rendered films 4 to 8 found all 15 cuts and none else; 12 missed one.
+    Of 400 rendered cuts the weakest changed 4.7 and one in twenty less than 10; the strongest change within a shot was 0.8.
     Raises ValueError for a value that is not above 0.
     """
 
-    change: float = 6.0
+    change: float = 4.0
 
     def __post_init__(self) -> None:
         if not self.change > 0:

@@ -15,11 +15,11 @@ from evaluation.extractors.base import Embedder
 from evaluation.landmarks import chips, points5_in, points68_in
 from gan.build import build
 from gan.data.films import Film
-from gan.media.alignment import crop
+from gan.media.alignment import CropSettings, crop
 from gan.media.measures import Measures, measure, quality
-from gan.media.shots import Cuts
+from gan.media.shots import Cuts, ShotSettings
 from gan.media.speaking import Mouth
-from gan.media.tracks import Track, Tracker
+from gan.media.tracks import Track, Tracker, TrackSettings
 from gan.raw.parts import FACE, MOUTH, TRACK
 
 Span = tuple[float, float]
@@ -70,8 +70,8 @@ class _Seen:
 class Looker:
     """Looks at films and pictures by a profile; its nets are made once."""
 
-    def __init__(self, profile: Any):
-        self._profile, self._settings = profile, profile.looks
+    def __init__(self, settings: LookSettings, shots: ShotSettings, tracks: TrackSettings, crop_settings: CropSettings):
+        self._settings, self._shots, self._tracks, self._crop = settings, shots, tracks, crop_settings
         self._detector = build(Detector, self._settings.detector, "looks.detector")
         self._embedder = build(Embedder, {"name": "dlib"}, "looks")
 
@@ -86,17 +86,20 @@ class Looker:
 
     def film(self, film: Film, start: float, stop: float, speech: Sequence[Sequence[float]]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """start, stop, speech (spans): seconds on the film's clock. Returns what its row says, and arrays tracks, faces, png, mouths."""
-        cuts, tracker = Cuts(self._profile.shots), Tracker(self._profile.tracks)
+        cuts, tracker = Cuts(self._shots), Tracker(self._tracks)
         looks: list[list[_Seen]] = []
         shots: list[float] = []
         frames, cut, due = 0, False, start
+        size = [0, 0]
         for frame in film.frames(start, stop):
             frames += 1
             if cuts(frame.small()):
                 cut = True
                 shots.append(round(frame.seconds, 4))
             if frame.seconds >= due or cut:
-                seen = self._faces_in(frame.rgb(self._settings.height), frame.seconds)
+                image = frame.rgb(self._settings.height)
+                size = list(image.shape[1::-1])
+                seen = self._faces_in(image, frame.seconds)
                 tracker.add(frame.seconds, np.array([face.box for face in seen], np.float64).reshape(-1, 4), cut)
                 looks.append(seen)
                 cut, due = False, frame.seconds + 1 / self._settings.per_second
@@ -108,7 +111,7 @@ class Looker:
             seen = [looks[look][row] for look, row in zip(track.looks, track.rows, strict=True)]
             best += [(number, face) for face in _spread(seen, self._settings.faces_a_track)]
         faces, png = self._stored(best)
-        row = dict(frames=frames, looks=len(looks), shots=shots, found=sum(map(len, looks)))
+        row = dict(frames=frames, looks=len(looks), picture=size, shots=shots, found=sum(map(len, looks)))
         return row, dict(tracks=table, faces=faces, png=png, mouths=self._mouths(film, tracks, speech))
 
     def _faces_in(self, image: np.ndarray, seconds: float) -> list[_Seen]:
@@ -125,7 +128,7 @@ class Looker:
                 float(scores[row]),
                 measure(image, points[row]),
                 cut[row],
-                crop(image, points[row], boxes[row], self._profile.crop, size),
+                crop(image, points[row], boxes[row], self._crop, size),
             )
             for row in range(len(boxes))
         ]

@@ -24,6 +24,27 @@ BLOCK = 2048
 
 
 @dataclass(frozen=True)
+class PeopleSettings:
+    """strangers: leave out faces that are unlike the others of the person whom the source names.
+    only_speaking: in films, keep faces of tracks that are found to speak. least_difference: of two pictures, of 255
+    (gan/media/copies.py). most_a_film, most_a_person: pictures kept, the best first; 0 for all.
+
+    Raises ValueError for a negative value.
+    """
+
+    strangers: bool = True
+    only_speaking: bool = True
+    least_difference: float = 10.0
+    most_a_film: int = 12
+    most_a_person: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("least_difference", "most_a_film", "most_a_person"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"people.{name}: {getattr(self, name)} came. Allowed: 0 or more.")
+
+
+@dataclass(frozen=True)
 class Sight:
     """faces: embeddings (n, E). start, end: seconds in its film. name: whom the source says it shows, "" if nobody."""
 

@@ -13,40 +13,59 @@ import yaml
 from omegaconf import OmegaConf
 
 from gan.config import nearest, typed
+from gan.media.alignment import CropSettings
+from gan.media.loudness import LoudnessSettings
+from gan.media.measures import FaceFilterSettings
+from gan.media.shots import ShotSettings
+from gan.media.speaking import SpeakingSettings
+from gan.media.speech.base import SpanSettings
+from gan.media.tracks import TrackSettings
+from gan.raw.limits import Limits, Partition
+from gan.raw.look import LookSettings
+from gan.raw.people import PeopleSettings
+from gan.raw.splits import Splitting
+from gan.raw.voices import VoiceSettings
 from gan.recipes import overridden, read_yaml
 
 # Raised whenever the same media and settings give other parts than before: all is then read anew.
 STAGES_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one item may cost. Beyond it the item is listed as failed."""
-
-    memory_gb: float = 4.0
-    part_minutes: float = 20.0
-    hours: float = 12.0  # of stated length
-
-    def __post_init__(self) -> None:
-        for name in ("memory_gb", "part_minutes", "hours"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"limits.{name}: {getattr(self, name)} came. Allowed: above 0.")
+# What the stages hang on that read media; whatever else changes, nothing is read again.
+READING = ("parts", "speech", "spans", "looks", "shots", "tracks", "crop")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The settings of a preparation."""
+    """The settings of a preparation, a section a stage."""
 
     limits: Limits = field(default_factory=Limits)
+    parts: Partition = field(default_factory=Partition)
     speech: dict[str, Any] = field(default_factory=lambda: {"name": "silero"})
+    spans: SpanSettings = field(default_factory=SpanSettings)
+    loudness: LoudnessSettings = field(default_factory=LoudnessSettings)
+    looks: LookSettings = field(default_factory=LookSettings)
+    shots: ShotSettings = field(default_factory=ShotSettings)
+    tracks: TrackSettings = field(default_factory=TrackSettings)
+    crop: CropSettings = field(default_factory=CropSettings)
+    speaking: SpeakingSettings = field(default_factory=SpeakingSettings)
+    voices: VoiceSettings = field(default_factory=VoiceSettings)
+    faces: FaceFilterSettings = field(default_factory=FaceFilterSettings)
+    people: PeopleSettings = field(default_factory=PeopleSettings)
+    splits: Splitting = field(default_factory=Splitting)
 
     @cached_property
     def stages_key(self) -> str:
         """Twelve hex digits of all that the stages which read media hang on: with another, media are read anew."""
-        return "todo"
+        values = [STAGES_VERSION, {name: value for name, value in self.to_dict().items() if name in READING}]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; typed(Profile, to_dict()) is equal."""
+        plain = OmegaConf.to_container(OmegaConf.structured(self))
+        assert isinstance(plain, dict)
+        return plain  # type: ignore[return-value]
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(OmegaConf.to_container(OmegaConf.structured(self)), sort_keys=False, width=120)
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, width=120)
 
 
 def profile_names() -> list[str]:

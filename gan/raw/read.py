@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,20 +32,6 @@ class Failed(ValueError):
     def __init__(self, stage: str, kind: str, reason: str):
         super().__init__(reason)
         self.stage, self.kind = stage, kind
-
-
-@dataclass(frozen=True)
-class Partition:
-    """How items are cut into parts. seconds: of a part. least_share: of the stated length that must come, else a film is cut short."""
-
-    seconds: float = 60.0
-    least_share: float = 0.95
-
-    def __post_init__(self) -> None:
-        if self.seconds < 5:
-            raise ValueError(f"parts.seconds: {self.seconds} came. Allowed: 5 or more.")
-        if not 0 <= self.least_share <= 1:
-            raise ValueError(f"parts.least_share: {self.least_share} came. Allowed: 0 to 1.")
 
 
 class ItemReader:
@@ -147,7 +132,7 @@ class ItemReader:
     def _heard(self, part: int, start: float, stop: float, heard: float, samples: np.ndarray) -> Part:
         """heard: time of the first of samples, int16 (S,)."""
         if self._speech is None:
-            self._speech = build(Speech, self._profile.speech, "speech")
+            self._speech = build(Speech, self._profile.speech, "speech", settings=self._profile.spans)
         spans = self._speech.spans(samples)
         ratio = speech_to_pause_db(samples, spans)
         speech = [[round(heard + a, 4), round(heard + b, 4)] for a, b in spans]
@@ -157,7 +142,8 @@ class ItemReader:
 
     def _look(self) -> Looker:
         if self._looker is None:
-            self._looker = Looker(self._profile)
+            profile = self._profile
+            self._looker = Looker(profile.looks, profile.shots, profile.tracks, profile.crop)
         return self._looker
 
 

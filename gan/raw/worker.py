@@ -18,7 +18,8 @@ from typing import Any
 
 from gan.lease import Lease
 from gan.raw.item import Item
-from gan.raw.profile import Limits, Profile
+from gan.raw.limits import Limits
+from gan.raw.profile import Profile
 from gan.raw.store import Row, Writer
 from gan.raw.work import Work, ended, size_of
 from gan.signals import stop_signals
