@@ -45,9 +45,16 @@ class Frame:
         self._frame, self.seconds = frame, seconds
         self._turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4  # quarter turns against the clock
 
-    def rgb(self) -> np.ndarray:
-        """uint8 (H, W, 3), upright."""
-        return np.ascontiguousarray(np.rot90(self._frame.to_ndarray(format="rgb24"), self._turns))
+    def rgb(self, most_height: int | None = None) -> np.ndarray:
+        """uint8 (H, W, 3), upright. Taller pictures than most_height are made smaller, their shape kept."""
+        width, height = self._frame.width, self._frame.height
+        tall = height if self._turns % 2 == 0 else width
+        if most_height is None or tall <= most_height:
+            image = self._frame.to_ndarray(format="rgb24")
+        else:
+            size = dict(width=round(width * most_height / tall), height=round(height * most_height / tall))
+            image = self._frame.reformat(**size, format="rgb24", interpolation="AREA").to_ndarray()
+        return np.ascontiguousarray(np.rot90(image, self._turns))
 
     def small(self) -> np.ndarray:
         """uint8 (45, 80), grey, upright."""
@@ -101,6 +108,16 @@ class Film:
         if self._spare is not None:
             self._spare.close()
             self._spare = None
+
+    @property
+    def start(self) -> float:
+        """When it begins, on its own clock, seconds."""
+        return self._start
+
+    @property
+    def reached(self) -> float:
+        """How far it was decoded, on its own clock, seconds."""
+        return self._start + max(self.reached_pictures, self.reached_sound)
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -23,7 +23,11 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def choose(
-    thumbnails: Sequence[np.ndarray], quality: Sequence[float], seconds: Sequence[float], most: int | None, least_difference: float
+    thumbnails: Sequence[np.ndarray],
+    quality: Sequence[float],
+    seconds: Sequence[float],
+    most: int | None,
+    least_difference: float,
 ) -> list[int]:
     """The best pictures first; each further one must differ from all chosen before, and be of another second.
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.data.pictures import png
 from gan.data.writer import CorpusWriter
 from gan.files import write_atomically
@@ -52,13 +51,15 @@ def assemble(work: Work, target: Path) -> Report:
     if profile.splits.published:
         people |= {person: split for person, split in published(profile.splits.published, listing).items() if person in people}
     stay, gone = without_crossing(recordings, people)
-    left_out += [(f"{each.person} in {each.film}", "film of two splits", "its film belongs to people of another split") for each in gone]
+    left_out += [
+        (f"{each.person} in {each.film}", "film of two splits", "its film belongs to people of another split") for each in gone
+    ]
     recordings = _of_whole_people(stay, left_out)
     people = {person: split for person, split in people.items() if person in {each.person for each in recordings}}
     split_films(recordings, people, profile.splits)
     about = dict(work.about["corpus"])
     dropped = dict(Counter(kind for _, kind, _ in left_out))
-    key = digest(np.frombuffer(f"{work.path}{work.profile_key}{profile.to_yaml()}{len(recordings)}".encode(), np.uint8))
+    key = digest(np.frombuffer(f"{work.path}{profile.to_yaml()}{len(recordings)}".encode(), np.uint8))
     with CorpusWriter(
         target,
         name=about["name"],
@@ -164,5 +165,7 @@ def _sheet(settled: Settled) -> bytes | None:
     sections = []
     for reason, those in sorted(reasons.items()):
         shown = sorted(those, key=lambda picture: -picture.quality)[:: max(1, len(those) // SHOWN)][:SHOWN]
-        sections.append((f"{reason} ({len(those)})", [(picture.pixels()[None], (picture.person, picture.key)) for picture in shown]))
+        sections.append(
+            (f"{reason} ({len(those)})", [(picture.pixels()[None], (picture.person, picture.key)) for picture in shown])
+        )
     return png(draw_album(sections), MARK) if sections else None

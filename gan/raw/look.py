@@ -84,7 +84,9 @@ class Looker:
         faces, png = self._stored([(number, face) for number, face in enumerate(seen)])
         return dict(tracks=tracks, faces=faces, png=png)
 
-    def film(self, film: Film, start: float, stop: float, speech: Sequence[Sequence[float]]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def film(
+        self, film: Film, start: float, stop: float, speech: Sequence[Sequence[float]]
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """start, stop, speech (spans): seconds on the film's clock. Returns what its row says, and arrays tracks, faces, png, mouths."""
         cuts, tracker = Cuts(self._shots), Tracker(self._tracks)
         looks: list[list[_Seen]] = []
@@ -153,9 +155,7 @@ class Looker:
         for first, last in _union([span for spans in watched for span in spans]):
             for frame in film.frames(first, last):
                 now = [
-                    number
-                    for number, spans in enumerate(watched)
-                    if any(start <= frame.seconds <= end for start, end in spans)
+                    number for number, spans in enumerate(watched) if any(start <= frame.seconds <= end for start, end in spans)
                 ]
                 if now:
                     image = frame.rgb(self._settings.height)

@@ -149,4 +149,3 @@ class ItemReader:
 
 def _voice(path: Path | None) -> Film | None:
     return None if path is None else Film(path)
-

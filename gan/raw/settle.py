@@ -213,7 +213,9 @@ def _pictures(track: _Track, number: int) -> Iterator[Picture]:
     faces = track.part.array("faces")
     for row in track.rows.tolist():
         good = quality(Measures(*(float(faces[name][row]) for name in MEASURES)))
-        yield Picture(f"{track.part.key}/{track.number}/{row}", track.person, _film(track.part.item), track.part, row, number, good)
+        yield Picture(
+            f"{track.part.key}/{track.number}/{row}", track.person, _film(track.part.item), track.part, row, number, good
+        )
 
 
 def _judge(pictures: list[Picture], speaking: set[tuple[int, int]], profile: Profile, answers: Mapping[str, str]) -> None:

@@ -102,7 +102,9 @@ def _of_all(
     """The whole part, if one track alone is found to speak in it."""
     speech = joined(part.row["speech"], settings.pause_seconds)
     found = _by_window(part, tracks, speech, settings, speaking, left)
-    said = {track: sum(each.end - each.start for each in found if each.track == track) for track in {each.track for each in found}}
+    said = {
+        track: sum(each.end - each.start for each in found if each.track == track) for track in {each.track for each in found}
+    }
     if len(said) != 1:
         left["several people speak" if said else "nobody is seen to speak"] = _length(spans)
         return []
@@ -202,7 +204,10 @@ def _at(part: Part, tracks: np.ndarray) -> int | None:
     assert part.item.centre is not None
     width, height = part.row["picture"]
     place = np.array(part.item.centre) * (width, height)
-    near = [(float(np.abs((row["box"][:2] + row["box"][2:]) / 2 - place).max() / (row["box"][2] - row["box"][0])), int(row["track"])) for row in tracks]
+    near = [
+        (float(np.abs((row["box"][:2] + row["box"][2:]) / 2 - place).max() / (row["box"][2] - row["box"][0])), int(row["track"]))
+        for row in tracks
+    ]
     distance, track = min(near, default=(np.inf, -1))
     return track if distance <= CENTRE_REACH else None
 

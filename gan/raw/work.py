@@ -20,6 +20,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Work:
                 raise ValueError(f"{path}: holds work on {before['source']}, not on {source}. Name another folder with --work.")
             number = before["num_shards"]
         path.mkdir(parents=True, exist_ok=True)
-        about = dict(version=VERSION, source=source, num_shards=number, corpus=dict(corpus))
+        about = dict(version=VERSION, source=source, num_shards=number, num_items=len(listing.items), corpus=dict(corpus))
         lines = "".join(json.dumps(_to_row(item), ensure_ascii=False) + "\n" for item in listing.items)
         people = dict(people=listing.people, same=listing.same, bad=listing.bad, notes=listing.notes)
         write_atomically(path / "items.jsonl", lines.encode("utf-8", "surrogateescape"))
@@ -78,9 +79,13 @@ class Work:
             )
         return cls(path, about)
 
-    @property
+    @cached_property
     def profile(self) -> Profile:
         return load_profile(self.path / "profile.yaml")
+
+    @property
+    def num_items(self) -> int:
+        return int(self.about["num_items"])
 
     @property
     def lease(self) -> Path:
@@ -116,11 +121,7 @@ class Work:
 
     def shard(self, number: int) -> Path:
         """Its path without ending, below the folder of the present settings."""
-        return self.path / "shards" / self.profile_key / f"{number:05d}"
-
-    @property
-    def profile_key(self) -> str:
-        return self.profile.stages_key
+        return self.path / "shards" / self.profile.stages_key / f"{number:05d}"
 
 
 def size_of(item: Item) -> list[int]:

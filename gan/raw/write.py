@@ -54,6 +54,11 @@ class Report:
     notes: Sequence[str] = ()
     left_out: Sequence[tuple[str, str, str]] = field(default_factory=list)
 
+    @property
+    def failed(self) -> bool:
+        """Is anything missing for a fault of its own: a file that cannot be read, a row of a table, a person without a face?"""
+        return any(not kind.startswith(("face ", "film of")) for _, kind, _ in self.left_out)
+
     def __str__(self) -> str:
         lines = [
             f"{len(self.people)} people, {sum(self.films.values())} films, {sum(self.clips.values())} clips "

@@ -1,0 +1,137 @@
+"""How good a picture of a face is: turned, small, blurred, dark, its mouth open? Measured from the picture and its 68 points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from gan.media.alignment import CropSettings, crop, pupils
+
+# Points that mirror each other, numbered as 300-W does: jaw, brows, eyes, nose, mouth.
+PAIRS = (
+    *((0, 16), (1, 15), (2, 14), (3, 13), (4, 12), (5, 11), (6, 10), (7, 9)),
+    *((17, 26), (18, 25), (19, 24), (20, 23), (21, 22)),
+    *((36, 45), (37, 44), (38, 43), (39, 42)),
+    *((31, 35), (32, 34)),
+    *((48, 54), (49, 53), (59, 55)),
+)
+NOSE_TIP, CHIN, JAW = 30, 8, (2, 14)
+INNER_LIPS = ((61, 67), (62, 66), (63, 65))
+SIDE = 112
+ALIGNED = CropSettings(by="eyes", eye_distance=0.42, eye_height=0.35)
+DARKEST, BRIGHTEST = 3, 252
+
+
+@dataclass(frozen=True)
+class Measures:
+    """pupil_distance_px: in the picture. Lengths below are in pupil distances.
+
+    asymmetry: mean difference of 22 mirrored pairs of points; a turned face has more. jaw: how much nearer the nose is to one edge of
+    the jaw than to the other, as a share. pitch: height of the nose's tip below the eyes over the chin's; less looks up.
+    mouth_open: distance of the inner lips. sharpness: log of gradient energy over variance of the aligned face at 112 px, not moved
+    by light; less is blurred. level, contrast: mean and standard deviation of its grey values, of 255. clipped: share of its values
+    at either end.
+    """
+
+    pupil_distance_px: float
+    asymmetry: float
+    jaw: float
+    pitch: float
+    mouth_open: float
+    sharpness: float
+    level: float
+    contrast: float
+    clipped: float
+
+
+def measure(image: np.ndarray, points: np.ndarray) -> Measures:
+    """image: uint8 (H, W, 3). points: its 68 points, (68, 2) px, as evaluation.landmarks.points68_in."""
+    eyes = pupils(points)
+    across = eyes[1] - eyes[0]
+    distance = max(float(np.hypot(*across)), 1e-3)
+    right = across / distance
+    level_points = (points - eyes.mean(axis=0)) @ np.stack([right, [-right[1], right[0]]], axis=1) / distance
+    x, y = level_points[:, 0], level_points[:, 1]
+    a, b = np.array(PAIRS).T
+    asymmetry = float(np.mean(np.hypot(x[a] + x[b] - 2 * np.median((x[a] + x[b]) / 2), y[a] - y[b])))
+    left_edge, right_edge = x[NOSE_TIP] - x[JAW[0]], x[JAW[1]] - x[NOSE_TIP]
+    jaw = abs(left_edge - right_edge) / max(abs(left_edge) + abs(right_edge), 1e-6)
+    pitch = y[NOSE_TIP] / max(abs(float(y[CHIN])), 1e-6)
+    mouth = np.mean([np.hypot(x[up] - x[down], y[up] - y[down]) for up, down in INNER_LIPS])
+    grey = np.asarray(Image.fromarray(crop(image, points, np.zeros(4), ALIGNED, SIDE)).convert("L"), np.float32)
+    gradient = np.square(np.diff(grey, axis=0)).mean() + np.square(np.diff(grey, axis=1)).mean()
+    return Measures(
+        distance,
+        asymmetry,
+        float(jaw),
+        float(pitch),
+        float(mouth),
+        math.log(max(float(gradient), 1e-3) / max(float(grey.var()), 1.0)),
+        float(grey.mean()),
+        float(grey.std()),
+        float(((grey < DARKEST) | (grey > BRIGHTEST)).mean()),
+    )
+
+
+@dataclass(frozen=True)
+class FaceFilterSettings:
+    """Limits of the measures. A picture outside any of them is left out.
+
+    Raises ValueError where a least exceeds its most.
+    """
+
+    least_pupil_distance_px: float = 30.0
+    most_asymmetry: float = 0.10
+    least_pitch: float = 0.26
+    most_pitch: float = 0.45
+    most_mouth_open: float = 0.25
+    least_sharpness: float = -3.6
+    least_level: float = 40.0
+    most_level: float = 215.0
+    least_contrast: float = 12.0
+    most_clipped: float = 0.10
+
+    def __post_init__(self) -> None:
+        for least, most in (("least_pitch", "most_pitch"), ("least_level", "most_level")):
+            if not getattr(self, least) <= getattr(self, most):
+                raise ValueError(f"{least}, {most}: {getattr(self, least)}, {getattr(self, most)} came. Allowed: in this order.")
+
+
+class FaceFilter:
+    """Says why a picture is left out."""
+
+    def __init__(self, settings: FaceFilterSettings):
+        self._settings = settings
+
+    def reason(self, measures: Measures) -> str:
+        """In a word or two, the first rule that it breaks; "" if it is kept."""
+        limits = self._settings
+        broken = (
+            ("small", measures.pupil_distance_px < limits.least_pupil_distance_px),
+            ("turned", measures.asymmetry > limits.most_asymmetry),
+            ("looking up or down", not limits.least_pitch <= measures.pitch <= limits.most_pitch),
+            ("open mouth", measures.mouth_open > limits.most_mouth_open),
+            ("dark", measures.level < limits.least_level),
+            ("bright", measures.level > limits.most_level or measures.clipped > limits.most_clipped),
+            ("flat", measures.contrast < limits.least_contrast),
+            ("blurred", measures.sharpness < limits.least_sharpness),
+        )
+        return next((reason for reason, is_broken in broken if is_broken), "")
+
+
+def quality(measures: Measures) -> float:
+    """By which pictures of one face are compared, best highest: frontal, with a closed mouth, sharp, large.
+
+    Each term is about 1 where a picture is just bad enough to be left out.
+    """
+    return (
+        -measures.asymmetry / 0.10
+        - measures.mouth_open / 0.25
+        - abs(measures.pitch - 0.355) / 0.1
+        + 0.5 * measures.sharpness
+        + math.log2(max(measures.pupil_distance_px, 1.0) / 30)
+        - 5 * measures.clipped
+    )
