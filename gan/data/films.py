@@ -73,21 +73,20 @@ class Sound:
 class Film:
     """A film or a sound file. Raises ValueError, one line, if it cannot be opened safely.
 
-    seconds: stated length or None. reached_pictures, reached_sound: seconds from the film's start that were decoded so far; after
-    reading to the end they tell how much came.
+    seconds: stated length or None. start: the earliest time on its clock, 0 if unknown. reached: the time on its clock up to which
+    pictures or sound were decoded so far; after reading to the end it tells how much came.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.notes: list[str] = []
-        self.reached_pictures = self.reached_sound = 0.0
         self._spare: Any = self._open()
         container = self._spare
         self._pictures = self._track(container, "video", "pictures")
         self._sound = self._track(container, "audio", "sound")
         self.has_pictures, self.has_sound = self._pictures is not None, self._sound is not None
         self.seconds = container.duration / 1e6 if container.duration and container.duration > 0 else None
-        self._start = (container.start_time or 0) / 1e6
+        self.start = self.reached = (container.start_time or 0) / 1e6
         self._wraps = container.format.name in WRAPPING
         try:
             self._check(container)
@@ -137,7 +136,7 @@ class Film:
             if end is not None and seconds >= end:
                 return
             length = float((getattr(frame, "duration", 0) or 0) * frame.time_base)
-            self.reached_pictures = max(self.reached_pictures, seconds + length - self._start)
+            self.reached = max(self.reached, seconds + length)
             if start is None or seconds >= start:
                 yield Frame(frame, seconds)
 
@@ -180,7 +179,7 @@ class Film:
                 gap = here - (first + count / rate_hz)
                 # Containers round times to 1 ms; a lost packet is a whole coded frame.
                 allowed = max(0.002, min(0.5 * frame.samples / rate_hz, 0.02))
-                if gap > allowed and (self.seconds is None or here < self._start + 1.1 * self.seconds + 10):
+                if gap > allowed and (self.seconds is None or here < self.start + 1.1 * self.seconds + 10):
                     zeros = round(gap * rate_hz)
                     holes.append((here - gap, here))
                     blocks.append(np.zeros(zeros, np.float32))
@@ -189,7 +188,7 @@ class Film:
                     block = block[round(-gap * rate_hz) :]
                 blocks.append(block)
                 count += len(block)
-                self.reached_sound = max(self.reached_sound, first + count / rate_hz - self._start)
+                self.reached = max(self.reached, first + count / rate_hz)
         waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
         return waveform, rate_hz, sums, first, holes
 
@@ -251,7 +250,7 @@ class Film:
                         container.seek(int((start - back) / stream.time_base), stream=stream, backward=True)
                     except av.error.FFmpegError:
                         continue
-                last = self._start if start is None or back is None else start
+                last = self.start if start is None or back is None else start
                 wrap = float(2**WRAP_BITS * stream.time_base) if self._wraps else 0.0
                 begun = False
                 for frame in _frames(container, stream):
