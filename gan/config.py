@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 import yaml
@@ -294,8 +294,8 @@ def _check_keys(section: type, values: Any, prefix: str) -> None:
         default = known[key].default_factory
         if is_dataclass(default):
             _check_keys(default, value, f"{prefix}{key}.")
-        elif isinstance(value, dict) != (default is dict):
-            raise ValueError(f"{prefix}{key}: {value!r} came. A mapping is {'expected' if default is dict else 'not allowed'}.")
+        elif isinstance(value, dict) != (mapping := default is not MISSING and isinstance(default(), dict)):
+            raise ValueError(f"{prefix}{key}: {value!r} came. A mapping is {'expected' if mapping else 'not allowed'}.")
 
 
 def _one_line(error: OmegaConfBaseException) -> str:

@@ -19,7 +19,7 @@ from gan.media.loudness import level_db
 from gan.raw.parts import MEASURES
 from gan.raw.published import published
 from gan.raw.recording import Clip, Face, Recording
-from gan.raw.settle import Picture, Settled, Speech, digest, settle
+from gan.raw.settle import Picture, Settled, Speech, around, digest, settle
 from gan.raw.splits import split_films, split_people, without_crossing
 from gan.raw.work import Work
 from gan.raw.write import Report, report, write
@@ -122,8 +122,8 @@ def _clip(speech: Speech, faces: Sequence[tuple[int, float]]) -> Clip:
         lag_ms=1000 * voice.lag_seconds,
         track=speech.track,
     )
-    if row["speech_to_pause_db"] is not None:
-        facts["speech_to_pause_db"] = row["speech_to_pause_db"]
+    if (ratio := around(speech.part, voice)) is not None:
+        facts["speech_to_pause_db"] = ratio
     middle = (voice.start + voice.end) / 2
     seen = [
         (abs(second - middle), at)

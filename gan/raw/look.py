@@ -24,6 +24,7 @@ from gan.raw.parts import FACE, MOUTH, TRACK
 
 Span = tuple[float, float]
 WHOLE_CHIP = (0.0, 0.0, 1.0, 1.0)
+AROUND_SECONDS = 1.0  # a mouth that rests in a pause tells as much as one that moves in speech
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Looker:
             frames += 1
             if cuts(frame.small()):
                 cut = True
-                shots.append(round(frame.seconds, 4))
+                shots.append(frame.seconds)
             if frame.seconds >= due or cut:
                 image = frame.rgb(self._settings.height)
                 size = list(image.shape[1::-1])
@@ -106,15 +107,16 @@ class Looker:
                 looks.append(seen)
                 cut, due = False, frame.seconds + 1 / self._settings.per_second
         tracks = tracker.finish()
+        ends = [self._end(track, shots, stop) for track in tracks]
         table = np.zeros(len(tracks), TRACK)
         best: list[tuple[int, _Seen]] = []
         for number, track in enumerate(tracks):
-            table[number] = (number, track.shot, track.start, track.end, len(track.looks), track.boxes[0])
+            table[number] = (number, track.shot, track.start, ends[number], len(track.looks), track.boxes[0])
             seen = [looks[look][row] for look, row in zip(track.looks, track.rows, strict=True)]
             best += [(number, face) for face in _spread(seen, self._settings.faces_a_track)]
         faces, png = self._stored(best)
         row = dict(frames=frames, looks=len(looks), picture=size, shots=shots, found=sum(map(len, looks)))
-        return row, dict(tracks=table, faces=faces, png=png, mouths=self._mouths(film, tracks, speech))
+        return row, dict(tracks=table, faces=faces, png=png, mouths=self._mouths(film, tracks, ends, speech))
 
     def _faces_in(self, image: np.ndarray, seconds: float) -> list[_Seen]:
         small, factor = _lower(image, self._settings.detect_height)
@@ -148,9 +150,16 @@ class Looker:
             at += len(blob)
         return table, np.concatenate(blobs)
 
-    def _mouths(self, film: Film, tracks: Sequence[Track], speech: Sequence[Sequence[float]]) -> np.ndarray:
+    def _end(self, track: Track, shots: Sequence[float], stop: float) -> float:
+        """Until when a face is in sight: to the next look, if no shot ends before."""
+        return min([track.end + 1 / self._settings.per_second, stop, *(cut for cut in shots if cut > track.end)])
+
+    def _mouths(
+        self, film: Film, tracks: Sequence[Track], ends: Sequence[float], speech: Sequence[Sequence[float]]
+    ) -> np.ndarray:
         """Every frame's darkness of the mouth, where somebody may be speaking; rows by track, then time."""
-        watched = [_watched(track, tracks, speech, self._settings) for track in tracks]
+        visible = [(track.start, end) for track, end in zip(tracks, ends, strict=True)]
+        watched = [_watched(number, visible, speech, self._settings) for number in range(len(tracks))]
         mouths = [Mouth() for _ in tracks]
         for first, last in _union([span for spans in watched for span in spans]):
             for frame in film.frames(first, last):
@@ -171,10 +180,10 @@ class Looker:
         return table
 
 
-def _watched(track: Track, tracks: Sequence[Track], speech: Sequence[Sequence[float]], settings: LookSettings) -> list[Span]:
-    """Where a track's mouth is looked at frame by frame: in speech, all the time beside another face, else now and then."""
-    heard = _common([(track.start, track.end)], speech)
-    beside = _common(heard, [(other.start, other.end) for other in tracks if other is not track])
+def _watched(number: int, visible: Sequence[Span], speech: Sequence[Sequence[float]], settings: LookSettings) -> list[Span]:
+    """Where a track's mouth is looked at frame by frame: round speech, all the time beside another face, else now and then."""
+    heard = _common([visible[number]], [(start - AROUND_SECONDS, end + AROUND_SECONDS) for start, end in speech])
+    beside = _common(heard, [span for other, span in enumerate(visible) if other != number])
     return _union([*beside, *_now_and_then(heard, settings)])
 
 

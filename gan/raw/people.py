@@ -69,7 +69,7 @@ def strangers(sights: Sequence[Sight]) -> np.ndarray:
     means = np.stack([sight.mean for sight in sights]).astype(np.float32)
     for _ in range(ROUNDS):
         left = np.flatnonzero(named & ~strange)
-        _, own = np.unique([sights[at].name for at in left], return_inverse=True)
+        _, own = np.unique([sights[at].name for at in left.tolist()], return_inverse=True)
         judged = np.flatnonzero(np.bincount(own)[own] >= FEWEST_FACES)
         if not len(judged):
             break

@@ -122,11 +122,9 @@ class ItemReader:
         row, arrays = self._heard(part, start, stop, sound.start, to_int16(sound.waveform))
         row["holes"] = [list(hole) for hole in sound.holes]
         if film.has_pictures:
-            tracks, faces, png, windows, seen = self._look().film(
-                film, start, stop, arrays["waveform"], sound.start, row["speech"]
-            )
-            arrays |= dict(tracks=tracks, faces=faces, png=png, windows=windows)
+            seen, found = self._look().film(film, start, stop, row["speech"])
             row |= seen
+            arrays |= found
         return (row, arrays) if len(arrays["waveform"]) or row.get("frames") else None
 
     def _heard(self, part: int, start: float, stop: float, heard: float, samples: np.ndarray) -> Part:

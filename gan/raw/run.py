@@ -13,7 +13,7 @@ from evaluation.progress import Progress
 from gan.build import build
 from gan.launchers.base import Job, Launcher
 from gan.lease import Lease, holder
-from gan.raw.work import Work, counts, forget_failed
+from gan.raw.work import LEASE, Work, counts, forget_failed
 from gan.signals import stop_signals
 
 POLL_SECONDS = 0.5
@@ -32,9 +32,9 @@ class Interrupted(Exception):
 def held(folder: Path) -> Iterator[None]:
     """Within, nobody else prepares in this folder. Raises ValueError, naming who does."""
     folder.mkdir(parents=True, exist_ok=True)
-    lease = Lease.take(folder / "lease.json")
+    lease = Lease.take(folder / LEASE)
     if lease is None:
-        owner = holder(folder / "lease.json") or {}
+        owner = holder(folder / LEASE) or {}
         raise ValueError(
             f"{folder}: {owner.get('host', 'another machine')}'s process {owner.get('pid', '?')} is at it since "
             f"{owner.get('since', '?')}. Wait for it, or name another folder with --work."
@@ -74,9 +74,8 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
             time.sleep(POLL_SECONDS)
             ended = launcher.poll()
             done, failed, _ = counts(folder)
-            progress.n = done + failed.total()
             progress.set_postfix_str(f"{failed.total()} failed" if failed else "", refresh=False)
-            progress.refresh()
+            progress.update(done + failed.total() - progress.n)
             for name, code in ended.items():
                 running.discard(name)
                 if code == 0:

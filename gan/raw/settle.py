@@ -11,6 +11,7 @@ import numpy as np
 
 from gan.data.corpus import SAMPLE_RATE_HZ
 from gan.media.copies import choose, thumbnail
+from gan.media.loudness import speech_to_pause_db
 from gan.media.measures import FaceFilter, Measures, quality
 from gan.pages.answers import read_answers
 from gan.raw.item import Item, Listing
@@ -21,6 +22,7 @@ from gan.raw.store import Shard
 from gan.raw.voices import Voice, voices
 from gan.raw.work import Work, ended
 
+AROUND_SECONDS = 2.0  # in which a clip's pauses are looked for
 REFUSED = {"drop": "dropped by a reviewer", "wrong": "another person, says a reviewer"}
 
 
@@ -136,17 +138,18 @@ def settle(work: Work) -> Settled:
     same = [*listing.same, *_name(tracks, profile, left_out)]
     whose = {(id(track.part), track.number): track.person for track in tracks}
     counted = {key: at for at, key in enumerate(whose)}
-    speech, speaking, silent = list[Speech](), set[tuple[int, int]](), Counter[str]()
+    speech, speaking, silent = list[Speech](), set[tuple[int, int]](), dict[str, float]()
     for part in parts:
         if "speech" not in part.row:
             continue
         found, unused = _heard(part, profile)
-        silent.update(unused)
+        for reason, seconds in unused.items():
+            silent[reason] = silent.get(reason, 0) + seconds
         for voice in found:
             place = (id(part), voice.track)
             person = part.item.speaker if voice.track < 0 else whose.get(place, "")
             if not person:
-                silent["of nobody who is known"] += voice.end - voice.start
+                silent["of nobody who is known"] = silent.get("of nobody who is known", 0) + voice.end - voice.start
                 continue
             speaking.add(place)
             key = f"{part.item.key}@{voice.start:.3f}"
@@ -165,11 +168,28 @@ def _film(item: Item) -> str:
 
 
 def _heard(part: Part, profile: Profile) -> tuple[list[Voice], Mapping[str, float]]:
-    """The voices of a part whose sound is good enough, and the seconds left out."""
-    ratio = part.row["speech_to_pause_db"]
-    if ratio is not None and ratio < profile.loudness.least_speech_to_pause_db:
-        return [], {"over music or noise": sum(end - start for start, end in part.row["speech"])}
-    return voices(part, profile.voices, profile.speaking)
+    """The voices of a part whose sound is good enough round them, and the seconds left out."""
+    found, left = voices(part, profile.voices, profile.speaking)
+    good = [voice for voice in found if not _is_noisy(part, voice, profile.loudness.least_speech_to_pause_db)]
+    if noisy := sum(voice.end - voice.start for voice in found if voice not in good):
+        left["over music or noise"] = noisy
+    return good, left
+
+
+def around(part: Part, voice: Voice) -> float | None:
+    """Level of speech over that of pauses in dB, in a clip and a little round it; where it has no pause, of the whole part."""
+    heard, waveform = part.row["heard"], part.array("waveform")
+    first = max(0, round((voice.start - AROUND_SECONDS - heard) * SAMPLE_RATE_HZ))
+    last = round((voice.end + AROUND_SECONDS - heard) * SAMPLE_RATE_HZ)
+    begin = heard + first / SAMPLE_RATE_HZ
+    spans = [(max(0.0, start - begin), end - begin) for start, end in part.row["speech"] if end > begin]
+    here = speech_to_pause_db(waveform[first:last], spans)
+    return part.row["speech_to_pause_db"] if here is None else here
+
+
+def _is_noisy(part: Part, voice: Voice, least: float) -> bool:
+    ratio = around(part, voice)
+    return ratio is not None and ratio < least
 
 
 def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, str, str]]) -> list[tuple[str, ...]]:

@@ -11,6 +11,9 @@ from gan.media.speaking import Signals, SpeakingSettings, decide
 from gan.raw.parts import Part
 
 CUTS, WHOSE = ("stretches", "whole"), ("mouth", "lone")
+EDGE_SECONDS = 0.25  # by which a face may come late or go early and still be in sight throughout
+SLIVER_SECONDS = 0.1  # between a shot's end and the next one's, or of a face at its edge: too short to be anybody's
+NOTHING = Signals(np.zeros(0), np.zeros(0, np.float32))
 CENTRE_REACH = 1.0  # how far from a face's middle the place that a list names may lie, in box sides
 
 
@@ -128,23 +131,34 @@ def _by_window(
         for track in np.unique(mouths["track"])
         for rows in [mouths[mouths["track"] == track]]
     }
-    edges = sorted({float(edge) for row in tracks for edge in (row["start"], row["end"])})
+    visible = {int(row["track"]): (float(row["start"]), float(row["end"])) for row in tracks}
+    edges = sorted({edge for span in visible.values() for edge in span})
     found: list[Voice] = []
     trusted: dict[int, Voice] = {}  # of a lone face, the last look at its mouth
     later: list[tuple[int, float, float]] = []
-    for start, end in stretches:
+
+    def leave(reason: str, seconds: float) -> None:
+        left[reason] = left.get(reason, 0.0) + seconds
+
+    for number, (start, end) in enumerate(stretches):
+        silence = (
+            stretches[number - 1][1] if number else -np.inf,
+            stretches[number + 1][0] if number + 1 < len(stretches) else np.inf,
+        )
         for first, last in _pieces(start, end, edges, speaking.least_seconds):
-            seen = [int(row["track"]) for row in tracks if row["start"] <= first + 0.25 and row["end"] >= last - 0.25]
+            seen = [track for track, (come, go) in visible.items() if come <= first + EDGE_SECONDS and go >= last - EDGE_SECONDS]
             if not seen:
-                left["nobody is in sight"] = left.get("nobody is in sight", 0) + last - first
+                leave("nobody is in sight", last - first)
             elif settings.whose == "lone":
                 if len(seen) == 1:
                     found.append(Voice(seen[0], first, last))
                 else:
-                    left["several faces"] = left.get("several faces", 0) + last - first
+                    leave("several faces", last - first)
             else:
-                faces = [signals.get(track, Signals(np.zeros(0), np.zeros(0, np.float32))) for track in seen]
-                told = decide(faces, waveform, first, last, speaking, heard)
+                sight = max(visible[track][0] for track in seen), min(visible[track][1] for track in seen)
+                judged = _longer(first, last, silence, sight, speaking.least_seconds, alone=len(seen) == 1)
+                faces = [signals.get(track, NOTHING) for track in seen]
+                told = decide(faces, waveform, *judged, speaking, heard)
                 if told.speaker is not None:
                     track = seen[told.speaker]
                     voice = Voice(track, first, last, told.scores[told.speaker], told.lag_seconds)
@@ -154,7 +168,7 @@ def _by_window(
                 elif told.reason == "unseen" and len(seen) == 1:
                     later.append((seen[0], first, last))
                 else:
-                    left[told.reason] = left.get(told.reason, 0) + last - first
+                    leave(told.reason, last - first)
                     if len(seen) == 1 and told.reason != "short":
                         trusted.pop(seen[0], None)
     for track, first, last in later:  # a lone face was looked at now and then: what it did then holds
@@ -162,7 +176,7 @@ def _by_window(
             known = trusted[track]
             found.append(Voice(track, first, last, known.score, known.lag_seconds))
         else:
-            left["not looked at"] = left.get("not looked at", 0) + last - first
+            leave("not looked at", last - first)
     return sorted(found, key=lambda each: each.start)
 
 
@@ -171,10 +185,28 @@ def _pieces(start: float, end: float, edges: Sequence[float], least: float) -> l
     inner = [start, *(edge for edge in edges if start < edge < end), end]
     pieces = []
     for first, last in zip(inner, inner[1:], strict=False):
+        if last - first < SLIVER_SECONDS:
+            continue
         number = max(1, int((last - first) / least))
         bounds = np.linspace(first, last, number + 1).tolist()
         pieces += list(zip(bounds, bounds[1:], strict=False))
     return pieces
+
+
+def _longer(
+    first: float, last: float, silence: tuple[float, float], sight: tuple[float, float], least: float, alone: bool
+) -> tuple[float, float]:
+    """A short piece with some of the silence round it, in which a speaker's mouth rests; of a lone face with speech round it too.
+
+    silence: where the stretches before and after end and begin. sight: within which the faces are seen.
+    """
+    for low, high in ((max(silence[0], sight[0]), min(silence[1], sight[1])), sight if alone else (first, last)):
+        lacking = least + 1e-3 - (last - first)
+        if lacking > 0:
+            before = min(max(0.0, first - low), max(lacking / 2, lacking - max(0.0, high - last)))
+            first -= before
+            last += min(max(0.0, high - last), max(0.0, lacking - before))
+    return first, last
 
 
 def _cut(found: Sequence[Voice], settings: VoiceSettings, left: dict[str, float]) -> list[Voice]:

@@ -30,6 +30,7 @@ from gan.raw.profile import Profile, load_profile
 from gan.raw.store import Row, Writer
 
 VERSION = 1
+LEASE = "lease.json"
 ITEMS_A_SHARD, MOST_SHARDS = 64, 4096
 
 
@@ -48,7 +49,7 @@ class Work:
         Raises ValueError if the folder is of another source or of another version, or holds anything else.
         """
         number = min(MOST_SHARDS, max(1, len(listing.items) // ITEMS_A_SHARD))
-        if path.exists() and any(path.iterdir()):
+        if path.exists() and any(LEASE not in entry.name for entry in path.iterdir()):
             before = cls.open(path).about
             if before["source"] != source:
                 raise ValueError(f"{path}: holds work on {before['source']}, not on {source}. Name another folder with --work.")
@@ -89,7 +90,7 @@ class Work:
 
     @property
     def lease(self) -> Path:
-        return self.path / "lease.json"
+        return self.path / LEASE
 
     @property
     def answers(self) -> Path:
