@@ -109,16 +109,6 @@ class Film:
             self._spare = None
 
     @property
-    def start(self) -> float:
-        """When it begins, on its own clock, seconds."""
-        return self._start
-
-    @property
-    def reached(self) -> float:
-        """How far it was decoded, on its own clock, seconds."""
-        return self._start + max(self.reached_pictures, self.reached_sound)
-
-    @property
     def size(self) -> tuple[int, int] | None:
         """Width and height in pixels, upright; None without pictures. The first picture is decoded for it."""
         if self.has_pictures and self._size is None:
