@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from PIL import Image
@@ -29,11 +30,13 @@ DARKEST, BRIGHTEST = 3, 252
 class Measures:
     """pupil_distance_px: in the picture. Lengths below are in pupil distances.
 
-    asymmetry: mean difference of 22 mirrored pairs of points; a turned face has more. jaw: how much nearer the nose is to one edge of
-    the jaw than to the other, as a share. pitch: height of the nose's tip below the eyes over the chin's; less looks up.
-    mouth_open: distance of the inner lips. sharpness: log of gradient energy over variance of the aligned face at 112 px, not moved
-    by light; less is blurred. level, contrast: mean and standard deviation of its grey values, of 255. clipped: share of its values
-    at either end.
+    asymmetry: mean difference of 22 mirrored pairs of points; a turned face has more.
+    jaw: how much nearer the nose is to one edge of the jaw than to the other, as a share.
+    pitch: height of the nose's tip below the eyes over the chin's; less looks up.
+    mouth_open: distance of the inner lips.
+    sharpness: log of gradient energy over variance of the aligned face at 112 px, not moved by light; less is blurred.
+    level, contrast: mean and standard deviation of its grey values, of 255.
+    clipped: share of its values at either end.
     """
 
     pupil_distance_px: float
@@ -78,9 +81,10 @@ def measure(image: np.ndarray, points: np.ndarray) -> Measures:
 
 @dataclass(frozen=True)
 class FaceFilterSettings:
-    """Limits of the measures. A picture outside any of them is left out.
+    """Limits of the measures. A picture outside any of them is left out. least_... of 0 and most_... of 1 or more let every
+    picture pass, but least_sharpness, a logarithm: -.inf; and most_level: 255.
 
-    Raises ValueError where a least exceeds its most.
+    Raises ValueError where a limit is no number or of the wrong sign, or where a least exceeds its most.
     """
 
     least_pupil_distance_px: float = 30.0
@@ -95,9 +99,15 @@ class FaceFilterSettings:
     most_clipped: float = 0.10
 
     def __post_init__(self) -> None:
-        for least, most in (("least_pitch", "most_pitch"), ("least_level", "most_level")):
-            if not getattr(self, least) <= getattr(self, most):
-                raise ValueError(f"{least}, {most}: {getattr(self, least)}, {getattr(self, most)} came. Allowed: in this order.")
+        for field in fields(self):
+            least, value = -math.inf if field.name == "least_sharpness" else 0.0, getattr(self, field.name)
+            if not value >= least:
+                allowed = "a number, or -.inf to keep all" if least < 0 else "0 or more"
+                raise ValueError(f"faces.{field.name}: {value} came. Allowed: {allowed}.")
+        for least_name, most_name in (("least_pitch", "most_pitch"), ("least_level", "most_level")):
+            least, most = getattr(self, least_name), getattr(self, most_name)
+            if least > most:
+                raise ValueError(f"faces.{least_name}, faces.{most_name}: {least}, {most} came. Allowed: in this order.")
 
 
 class FaceFilter:
@@ -106,18 +116,21 @@ class FaceFilter:
     def __init__(self, settings: FaceFilterSettings):
         self._settings = settings
 
-    def reason(self, measures: Measures) -> str:
-        """In a word or two, the first rule that it breaks; "" if it is kept."""
-        limits = self._settings
+    def reason(self, measures: Measures | Mapping[str, float]) -> str:
+        """In a word or two, the first rule that it breaks; "" if it is kept. A measure that is NaN, not known, breaks none.
+
+        measures: as `measure` gives them, or by their names.
+        """
+        limits, known = self._settings, asdict(measures) if isinstance(measures, Measures) else measures
         broken = (
-            ("small", measures.pupil_distance_px < limits.least_pupil_distance_px),
-            ("turned", measures.asymmetry > limits.most_asymmetry),
-            ("looking up or down", not limits.least_pitch <= measures.pitch <= limits.most_pitch),
-            ("open mouth", measures.mouth_open > limits.most_mouth_open),
-            ("dark", measures.level < limits.least_level),
-            ("bright", measures.level > limits.most_level or measures.clipped > limits.most_clipped),
-            ("flat", measures.contrast < limits.least_contrast),
-            ("blurred", measures.sharpness < limits.least_sharpness),
+            ("small", known["pupil_distance_px"] < limits.least_pupil_distance_px),
+            ("turned", known["asymmetry"] > limits.most_asymmetry),
+            ("tilted", known["pitch"] < limits.least_pitch or known["pitch"] > limits.most_pitch),
+            ("open mouth", known["mouth_open"] > limits.most_mouth_open),
+            ("dark", known["level"] < limits.least_level),
+            ("bright", known["level"] > limits.most_level or known["clipped"] > limits.most_clipped),
+            ("flat", known["contrast"] < limits.least_contrast),
+            ("blurred", known["sharpness"] < limits.least_sharpness),
         )
         return next((reason for reason, is_broken in broken if is_broken), "")
 
