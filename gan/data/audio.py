@@ -8,24 +8,24 @@ filter, whose cost stays small at odd pairs of rates too.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from gan.data.channels import OPPOSITE, loudest_of_opposite, sums_of
 from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ
+from gan.data.films import FILMS, PACKED_SOUND, Film
 from gan.data.resampling import resample
 
 SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
+PACKED = (*PACKED_SOUND, *FILMS)
 # Outside of these a header is damaged; inside, resampling to 16 kHz makes a file at most sixteen times longer.
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 # Lossy decoders overshoot 1 by a little and are clipped; a file that goes beyond this holds another unit.
 LARGEST_AMPLITUDE = 16.0
 BLOCK_FRAMES = 1 << 20
-# Of what independent channels leave in their mean: with less, they take each other away. Two must correlate below -0.9.
-LEAST_LEFT = 0.1
-INAUDIBLE = 1e-9  # variance of rounding to 16 bits
-OPPOSITE = "channels of opposite phase, which silence each other; the loudest was taken alone"
 
 
 def read_waveform(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
@@ -60,16 +60,14 @@ def read_sound(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> tuple[
         raise ValueError(f"{path}: the file holds no samples.")
     if not np.isfinite(mono).all():
         raise ValueError(f"{path}: holds {int((~np.isfinite(mono)).sum())} samples that are NaN or infinite.")
-    mean, mean_square = sums / len(mono)
-    variances = mean_square - mean**2
-    opposite = len(variances) > 1 and mono.var(dtype=np.float64) + INAUDIBLE < LEAST_LEFT * variances.mean() / len(variances)
-    if opposite:
-        mono = _read_mono(path, int(variances.argmax()))[0]
+    loudest = loudest_of_opposite(mono, sums)
+    if loudest is not None:
+        mono = _read_mono(path, loudest)[0]
     if np.abs(mono).max() > LARGEST_AMPLITUDE:
         raise ValueError(
             f"{path}: samples reach {np.abs(mono).max():g}, but sound lies in [-1, 1]. Scale it, or save it as 16-bit."
         )
-    return np.clip(resample(mono, rate_hz, sample_rate_hz), -1, 1), OPPOSITE if opposite else ""
+    return np.clip(resample(mono, rate_hz, sample_rate_hz), -1, 1), "" if loudest is None else OPPOSITE
 
 
 def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int, np.ndarray]:
@@ -77,32 +75,37 @@ def _read_mono(path: Path, channel: int | None = None) -> tuple[np.ndarray, int,
 
     channel: that one instead of the mean of all. Read in blocks, so that long files of many channels stay small in memory.
     """
-    from gan.data.films import FILMS, PACKED_SOUND, Film  # which imports this file
+    sums, blocks, rate_hz = np.zeros((2, 1)), list[np.ndarray](), SAMPLE_RATE_HZ
+    for channels, here_hz in _blocks(path):
+        more, rate_hz = sums_of(channels), here_hz
+        sums = sums + more if sums.shape in (more.shape, (2, 1)) else sums  # (2, 1): of none so far, or of one channel
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean = channels.mean(axis=0, dtype=np.float32) if len(channels) > 1 else channels[0]
+        blocks.append(mean if channel is None else channels[min(channel, len(channels) - 1)].copy())
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate_hz, sums
 
-    if path.suffix.lower() in (*PACKED_SOUND, *FILMS):
+
+def _blocks(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    """float32 (channels, S) and the rate, one after another."""
+    if path.suffix.lower() in PACKED:
         with Film(path) as film:
             if not film.has_sound:
                 raise ValueError(f"{path}: a film without a sound track.")
-            return film.coded_sound(channel=channel)[:3]
-    blocks = []
+            yield from ((block.channels, block.rate_hz) for block in film.blocks())
+        return
     try:
         with soundfile.SoundFile(path) as file:
             rate_hz = int(file.samplerate)
             if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
                 raise ValueError(f"{path}: sample rate {rate_hz} Hz; read are {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ}.")
-            sums = np.zeros((2, file.channels))
             while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-                with np.errstate(invalid="ignore", over="ignore"):  # what is infinite is refused later
-                    sums += [block.sum(axis=0, dtype=np.float64), np.square(block, dtype=np.float64).sum(axis=0)]
-                    mean = block.mean(axis=1, dtype=np.float32) if block.shape[1] > 1 else block[:, 0]
-                blocks.append(mean if channel is None else block[:, channel].copy())
+                yield block.T, rate_hz
     except PermissionError:
         raise ValueError(f"{path}: may not be read (permission denied).") from None
     except (soundfile.SoundFileError, RuntimeError, OSError, TypeError) as error:  # TypeError: headerless .raw
         # libsndfile's text reads "Error opening 'the path again': reason".
         reason = str(error).splitlines()[0].rsplit(": ", 1)[-1].rstrip(".")
         raise ValueError(f"{path}: not sound that can be read ({reason}). Give {', '.join(SOUND)}.") from None
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32), rate_hz, sums
 
 
 def to_int16(waveform: np.ndarray) -> np.ndarray:

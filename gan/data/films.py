@@ -6,15 +6,17 @@ a time. Damaged packets are passed over: pictures go on after them, sound has a 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gan.data.corpus import SAMPLE_RATE_HZ
-from gan.data.resampling import resample
+from gan.data.channels import OPPOSITE, loudest_of_opposite, sums_of
+from gan.data.resampling import Resampler, resample
 
 FILMS = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv")
 PACKED_SOUND = (".aac", ".aif", ".aiff", ".amr", ".au", ".caf", ".m4a", ".m4b", ".mka", ".mp2", ".oga", ".w64", ".wma", ".wv")
@@ -27,7 +29,15 @@ WRAP_BITS = 33  # MPEG's clock goes round after 26.5 hours
 WRAPPING = ("mpegts", "mpeg")
 WARM_UP_SECONDS = 0.3  # AAC and Opus need what was before, after a jump
 MOST_FAILURES = 1_000  # errors of the container in a row
+MOST_SECONDS_AT_ONCE = 2 * 3600  # of sound; 0.5 GB at 16 kHz
+MOST_SECONDS_OF_HOLE = 600  # what lies further ahead has a damaged time
+HOLE_SECONDS = 10  # a block of a hole
+MIXED_SECONDS = 60
+LEAPS = "its clock leaps ahead by more than 10 minutes; sound after that was left out"
 SMALL = (45, 80)
+POINTS = 4
+PLANAR = ("yuv4", "yuvj4", "nv12", "nv21")  # brightness in a plane of its own
+FULL_RANGE = 2  # brightness from 0 to 255, not from 16 to 235
 KINDS = (
     (b"\xff\xd8\xff", "a picture (JPEG)"),
     (b"\x89PNG", "a picture (PNG)"),
@@ -45,36 +55,66 @@ class Frame:
         self._frame, self.seconds = frame, seconds
         self._turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4  # quarter turns against the clock
 
-    def rgb(self, most_height: int | None = None) -> np.ndarray:
-        """uint8 (H, W, 3), upright. Taller pictures than most_height are made smaller, their shape kept."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, upright."""
         width, height = self._frame.width, self._frame.height
-        tall = height if self._turns % 2 == 0 else width
-        if most_height is None or tall <= most_height:
-            image = self._frame.to_ndarray(format="rgb24")
-        else:
-            size = dict(width=round(width * most_height / tall), height=round(height * most_height / tall))
-            image = self._frame.reformat(**size, format="rgb24", interpolation="AREA").to_ndarray()
-        return np.ascontiguousarray(np.rot90(image, self._turns))
+        return (height, width) if self._turns % 2 else (width, height)
+
+    def rgb(self, most_height: int | None = None) -> np.ndarray:
+        """uint8 (H, W, 3), upright; a taller picture than most_height is made that small, and as much narrower."""
+        width, height = self.size
+        wanted: dict[str, Any] = {}
+        if most_height is not None and height > most_height:
+            width, height = max(1, round(width * most_height / height)), most_height
+            if self._turns % 2:
+                width, height = height, width
+            wanted = dict(width=width, height=height, interpolation="AREA")
+        return np.ascontiguousarray(np.rot90(self._frame.to_ndarray(format="rgb24", **wanted), self._turns))
 
     def small(self) -> np.ndarray:
-        """uint8 (45, 80), grey, upright."""
+        """uint8 (45, 80), grey, upright: means of POINTS x POINTS points each, which cost an eighth of means of all."""
         height, width = SMALL if self._turns % 2 == 0 else SMALL[::-1]
-        image = self._frame.reformat(width=width, height=height, format="gray", interpolation="AREA").to_ndarray()
+        kind = self._frame.format
+        if kind.name.startswith(PLANAR) and kind.components[0].bits == 8:
+            plane = self._frame.planes[0]
+            luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            rows, columns = _points(self._frame.height, height), _points(self._frame.width, width)
+            sums = luma[rows].reshape(height, POINTS, -1).sum(axis=1, dtype=np.uint16)[:, columns]
+            grey = sums.reshape(height, width, POINTS).sum(axis=2, dtype=np.uint16) / POINTS**2
+            if not kind.name.startswith("yuvj") and self._frame.color_range != FULL_RANGE:
+                grey = np.clip((grey - 16) * (255 / 219), 0, 255)
+            image = grey.astype(np.uint8)
+        else:
+            image = self._frame.reformat(width=width, height=height, format="gray", interpolation="AREA").to_ndarray()
         return np.ascontiguousarray(np.rot90(image, self._turns))
 
 
+@dataclass(frozen=True)
+class Block:
+    """Sound as it is in the file: float32 (channels, S) in [-1, 1]. seconds: of its first sample. hole: zeros, no data came."""
+
+    seconds: float
+    rate_hz: int
+    channels: np.ndarray
+    hole: bool = False
+
+
+@dataclass(frozen=True)
 class Sound:
     """waveform: float32 (S,) in [-1, 1], 16 kHz; sample i is at start + i / 16000 s. holes: (start, end) of zeros."""
 
-    def __init__(self, waveform: np.ndarray, start: float, holes: list[tuple[float, float]], notes: list[str]) -> None:
-        self.waveform, self.start, self.holes, self.notes = waveform, start, holes, notes
+    waveform: np.ndarray
+    start: float
+    holes: list[tuple[float, float]]
+    notes: list[str]
 
 
 class Film:
     """A film or a sound file. Raises ValueError, one line, if it cannot be opened safely.
 
-    seconds: stated length or None. start: the earliest time on its clock, 0 if unknown. reached: the time on its clock up to which
-    pictures or sound were decoded so far; after reading to the end it tells how much came.
+    seconds: stated length or None. start: the earliest time on its clock, 0 if unknown. reached: the time on its clock up to
+    which pictures or sound were decoded so far; after reading to the end it tells how much came.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -113,74 +153,97 @@ class Film:
         """Width and height in pixels, upright; None without pictures. The first picture is decoded for it."""
         if self.has_pictures and self._size is None:
             first = next(self.frames(), None)
-            if first is not None:
-                width, height = first._frame.width, first._frame.height
-                self._size = (height, width) if first._turns % 2 else (width, height)
+            self._size = None if first is None else first.size
         return self._size
 
     def frames(self, start: float | None = None, end: float | None = None) -> Iterator[Frame]:
         """Every picture with start <= seconds < end, in order of time. Jumps to the key frame before start."""
         if self._pictures is None:
             return
+        last = -math.inf
         for frame, seconds in self._decoded(self._pictures, start):
             if end is not None and seconds >= end:
                 return
+            if seconds <= last:  # damaged
+                continue
+            last = seconds
             length = float((getattr(frame, "duration", 0) or 0) * frame.time_base)
             self.reached = max(self.reached, seconds + length)
             if start is None or seconds >= start:
                 yield Frame(frame, seconds)
 
     def sound(self, start: float | None = None, end: float | None = None) -> Sound:
-        """What is heard from start to end, channels averaged. Empty if there is nothing."""
-        waveform, rate_hz, _, first, holes = self.coded_sound(start, end)
-        return Sound(np.clip(resample(waveform, rate_hz), -1, 1), first, holes, list(self.notes))
+        """What is heard from start to end, channels averaged; of those that silence each other the loudest. May be empty.
 
-    def coded_sound(
-        self, start: float | None = None, end: float | None = None, channel: int | None = None
-    ) -> tuple[np.ndarray, int, np.ndarray, float, list[tuple[float, float]]]:
-        """As sound, at the file's rate: float32 (S,), rate, (2, channels) sums of samples and of squares, start, holes.
-
-        channel: that one instead of the mean of all.
+        Raises ValueError if that is more than MOST_SECONDS_AT_ONCE.
         """
-        sums = np.zeros((2, 1))
-        blocks: list[np.ndarray] = []
-        holes: list[tuple[float, float]] = []
-        rate_hz, first, count = SAMPLE_RATE_HZ, 0.0, 0
-        if self._sound is not None:
-            for frame, seconds in self._decoded(self._sound, None if start is None else start - WARM_UP_SECONDS):
-                channels, here = _channels(frame), seconds
-                with np.errstate(invalid="ignore", over="ignore"):  # what is infinite is refused later
-                    more = np.stack([channels.sum(axis=1, dtype=np.float64), np.square(channels, dtype=np.float64).sum(axis=1)])
-                sums = sums + more if sums.shape in (more.shape, (2, 1)) else sums
-                block = channels.mean(axis=0, dtype=np.float32) if channel is None else channels[min(channel, len(channels) - 1)]
-                if start is not None and here < start:
-                    cut = min(len(block), round((start - here) * frame.sample_rate))
-                    block, here = block[cut:], here + cut / frame.sample_rate
-                if end is not None and here >= end:
-                    break
-                if end is not None:
-                    block = block[: max(0, round((end - here) * frame.sample_rate))]
-                if not len(block):
-                    continue
-                if not blocks:
-                    rate_hz, first = frame.sample_rate, here
-                elif frame.sample_rate != rate_hz:
-                    block = resample(block, frame.sample_rate, rate_hz)
-                gap = here - (first + count / rate_hz)
-                # Containers round times to 1 ms; a lost packet is a whole coded frame.
-                allowed = max(0.002, min(0.5 * frame.samples / rate_hz, 0.02))
-                if gap > allowed and (self.seconds is None or here < self.start + 1.1 * self.seconds + 10):
-                    zeros = round(gap * rate_hz)
-                    holes.append((here - gap, here))
-                    blocks.append(np.zeros(zeros, np.float32))
-                    count += zeros
-                elif gap < -allowed:
-                    block = block[round(-gap * rate_hz) :]
-                blocks.append(block)
-                count += len(block)
+        mixer, first, holes = _Mixer(), None, list[tuple[float, float]]()
+        for block in self.blocks(start, end):
+            first = block.seconds if first is None else first
+            if block.hole:
+                length = block.channels.shape[1] / block.rate_hz
+                begin = holes.pop()[0] if holes and holes[-1][1] == block.seconds else block.seconds
+                holes.append((begin, block.seconds + length))
+            mixer.add(block)
+        waveform = mixer.finish()
+        for note in mixer.notes:
+            self._note(note)
+        return Sound(np.clip(waveform, -1, 1), first or 0.0, holes, list(self.notes))
+
+    def blocks(self, start: float | None = None, end: float | None = None) -> Iterator[Block]:
+        """Sound as it is in the file, from start to end, without a gap: each block begins where the one before it ends.
+
+        Raises ValueError if that is more than MOST_SECONDS_AT_ONCE.
+        """
+        if self._sound is None:
+            return
+        if start is None and end is None and self.seconds is not None:
+            self._check_at_once(self.seconds)
+        rate_hz, first, count = 0, 0.0, 0  # of what was given
+        for frame, here in self._decoded(self._sound, None if start is None else start - WARM_UP_SECONDS):
+            channels, rate = _channels(frame), frame.sample_rate
+            if start is not None and here < start:
+                cut = min(channels.shape[1], round((start - here) * rate))
+                channels, here = channels[:, cut:], here + cut / rate
+            if end is not None and here >= end:
+                break
+            if end is not None:
+                channels = channels[:, : max(0, round((end - here) * rate))]
+            if not channels.shape[1]:
+                continue
+            if not count:
+                rate_hz, first = rate, here
+            elif rate != rate_hz:
+                channels = resample(channels, rate, rate_hz)
+            gap = here - (first + count / rate_hz)
+            if gap > MOST_SECONDS_OF_HOLE:
+                self._note(LEAPS)
+                continue
+            # Containers round times to 1 ms; a lost packet is a whole coded frame.
+            allowed = max(0.002, min(0.5 * frame.samples / rate, 0.02))
+            if gap > allowed:
+                for size in _portions(round(gap * rate_hz), HOLE_SECONDS * rate_hz):
+                    zeros = np.zeros((len(channels), size), np.float32)
+                    yield Block(first + count / rate_hz, rate_hz, zeros, hole=True)
+                    count += size
+            elif gap < -allowed:
+                channels = channels[:, round(-gap * rate_hz) :]
+            if channels.shape[1]:
+                yield Block(first + count / rate_hz, rate_hz, channels)
+                count += channels.shape[1]
                 self.reached = max(self.reached, first + count / rate_hz)
-        waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-        return waveform, rate_hz, sums, first, holes
+                self._check_at_once(count / rate_hz)
+
+    def _check_at_once(self, seconds: float) -> None:
+        if seconds > MOST_SECONDS_AT_ONCE:
+            raise ValueError(
+                f"{self.path}: holds more than {MOST_SECONDS_AT_ONCE / 3600:g} h of sound, which is all that is read at once. "
+                "Cut it into shorter files."
+            )
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _open(self) -> Any:
         try:
@@ -260,6 +323,46 @@ class Film:
                 container.close()
 
 
+class _Mixer:
+    """Blocks -> one channel at 16 kHz. A minute or less is mixed at a time, by itself, so that long sound needs little memory."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._held: list[Block] = []
+        self._resampler: Resampler | None = None
+        self._mixed: list[np.ndarray] = []
+
+    def add(self, block: Block) -> None:
+        if self._held:
+            first = self._held[0]
+            same = len(first.channels) == len(block.channels)
+            if not same or block.seconds - first.seconds >= MIXED_SECONDS:
+                self._mix()
+        self._held.append(block)
+
+    def finish(self) -> np.ndarray:
+        """float32 (S,)"""
+        self._mix(last=True)
+        return np.concatenate(self._mixed) if self._mixed else np.zeros(0, np.float32)
+
+    def _mix(self, last: bool = False) -> None:
+        if not self._held:
+            return
+        channels = np.concatenate([block.channels for block in self._held], axis=1)
+        if not np.isfinite(channels).all():
+            channels = np.where(np.isfinite(channels), channels, 0)
+            self.notes.append("samples that are NaN or infinite; zeros were put there")
+        mean = channels.mean(axis=0, dtype=np.float32)
+        loudest = loudest_of_opposite(mean, sums_of(channels))
+        if loudest is not None:
+            mean = channels[loudest]
+            self.notes.append(OPPOSITE)
+        if self._resampler is None:
+            self._resampler = Resampler(self._held[0].rate_hz)
+        self._mixed.append(self._resampler(mean, last))
+        self._held = []
+
+
 def _frames(container: Any, stream: Any) -> Iterator[Any]:
     """Decodes packet by packet, so that a damaged one costs itself alone."""
     import av
@@ -292,6 +395,17 @@ def _channels(frame: Any) -> np.ndarray:
         return np.asarray((samples.astype(np.float32) - 128) / 128, np.float32)
     scale = 1.0 if samples.dtype.kind == "f" else -float(np.iinfo(samples.dtype).min)
     return np.asarray(samples / scale, np.float32)
+
+
+def _points(size: int, cells: int) -> np.ndarray:
+    """Where POINTS points of each cell lie among `size` pixels, evenly: whole numbers (cells * POINTS,)."""
+    return (2 * np.arange(cells * POINTS) + 1) * size // (2 * cells * POINTS)
+
+
+def _portions(size: int, most: int) -> Iterator[int]:
+    """12, 5 -> 5, 5, 2"""
+    for begin in range(0, size, most):
+        yield min(most, size - begin)
 
 
 def _really(path: Path) -> str:

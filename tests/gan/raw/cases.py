@@ -37,7 +37,7 @@ def write_voxceleb(root: Path, films: int = 3, utterances: int = 2, packed: bool
             for utterance in range(utterances):
                 sound = voice(number, 10 * film + utterance)
                 if packed:
-                    write_film(folder / f"{utterance:05d}.m4a", waveform=sound)
+                    write_film(folder / f"{utterance:05d}.m4a", waveform=sound, sound_hz=16_000)
                 else:
                     write_wav(folder / f"{utterance:05d}.wav", sound)
         pictures = root / "faces" / name
