@@ -23,7 +23,7 @@ def prepare(*words: str | Path) -> int:
 
 def voice(person: int, film: int, seconds: float = 2.5) -> np.ndarray:
     rng = np.random.default_rng([person, film])
-    return synthesise(draw_speaker(5, person), draw_recording(rng), seconds, rng)
+    return synthesise(draw_speaker(5, person), draw_recording(rng), seconds, rng) / np.float32(32768)
 
 
 def write_voxceleb(root: Path, films: int = 3, utterances: int = 2, packed: bool = False) -> list[str | Path]:
