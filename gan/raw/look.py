@@ -29,7 +29,7 @@ AROUND_SECONDS = 1.0  # a mouth that rests in a pause tells as much as one that 
 
 @dataclass(frozen=True)
 class LookSettings:
-    """detector: a section of evaluation/detectors, one that says where. detect_height: taller pictures are made smaller, px, for it.
+    """detector: a section of evaluation/detectors, one that says where. detect_height: px, taller pictures are made smaller for it.
     height: and for everything else. per_second: looks for faces. faces_a_track: pictures kept of each track, spread over it.
     picture_size: of these, px. watch_seconds: how much of a lone face's speech is watched in each watch_every_seconds; where
     several faces are seen, all of it is.
@@ -88,7 +88,10 @@ class Looker:
     def film(
         self, film: Film, start: float, stop: float, speech: Sequence[Sequence[float]]
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """start, stop, speech (spans): seconds on the film's clock. Returns what its row says, and arrays tracks, faces, png, mouths."""
+        """What a part's row says of its pictures, and arrays tracks, faces, png, mouths.
+
+        start, stop, speech (spans): seconds on the film's clock.
+        """
         cuts, tracker = Cuts(self._shots), Tracker(self._tracks)
         looks: list[list[_Seen]] = []
         shots: list[float] = []
@@ -188,7 +191,7 @@ def _watched(number: int, visible: Sequence[Span], speech: Sequence[Sequence[flo
 
 
 def _now_and_then(spans: Sequence[Span], settings: LookSettings) -> list[Span]:
-    """The first watch_seconds of speech, and again of what begins watch_every_seconds later. In whole: a mouth is judged by one look."""
+    """The first watch_seconds of speech, and again of what begins watch_every_seconds later."""
     chosen, due = list[Span](), -np.inf
     for start, end in spans:
         while due < end and end - max(start, due) >= min(settings.watch_seconds, end - start):

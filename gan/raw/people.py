@@ -1,7 +1,7 @@
 """Whose face is it? Tracks and pictures -> people, by the corpus's own distances: no absolute threshold serves two corpora.
 
 A sight is a track, or a picture of no film: all its faces are one person's. Where the source names who is in a film, the sights
-that are unlike that person's others are strangers. Where it names nobody, sights of a film that are alike are one person, and people
+that are unlike that person's others are strangers. Where it names nobody, sights of a film that are alike are one person; people
 of several films that are alike may be one, and are never parted by a split.
 """
 

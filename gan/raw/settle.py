@@ -1,4 +1,4 @@
-"""What was read -> people, their clips and their pictures: who is who, who speaks, which pictures are good, what is left out and why."""
+"""What was read -> people, their clips and pictures: who is who, who speaks, which pictures are good, what is left out and why."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class _Track:
 
 
 def settle(work: Work) -> Settled:
-    """Decide. Reads nothing but the work folder; the same work and answers give the same. Raises ValueError as read_parts does."""
+    """Decide. Only the work folder is read; the same work and answers give the same. Raises ValueError as read_parts does."""
     profile, listing = work.profile, work.listing()
     left_out = [(what, "not listed", reason) for what, reason in listing.bad]
     notes = list(listing.notes)

@@ -1,4 +1,4 @@
-"""Recordings -> splits. By person, and inside training people by film: a film with two people is one unit, and never in two splits.
+"""Recordings -> splits. By person, and inside training people by film: a film with two people is never in two splits.
 
 A film that a training and a held-out person share goes to the held-out side; what the training person says in it is left out. A
 film of people of two held-out splits stays with the split that is reported, unseen_speaker. Joining such people instead would

@@ -14,7 +14,7 @@ HOME_AND_CLEAR = "\x1b[H\x1b[J"
 
 
 def show(folder: Path) -> None:
-    """Print it; on a terminal, again and again while somebody is at it, until Ctrl-C. Raises ValueError if it is no folder of work."""
+    """Print it; on a terminal, again and again while somebody is at it, until Ctrl-C. Raises ValueError for another folder."""
     live, first = sys.stdout.isatty(), None
     while True:
         work = Work.open(folder)
@@ -44,9 +44,8 @@ def table(work: Work, first: Look, now: Look, busy: bool) -> str:
     gained = ended - first[1][0] - sum(first[1][1].values())
     if passed > 0 and gained > 0:
         left = (total - ended) * passed / gained
-        lines.append(
-            f"{gained / passed:.2g} items a second, {(seconds - first[1][2]) / passed:.1f} times real time, about {_told(left)} left."
-        )
+        speed = (seconds - first[1][2]) / passed
+        lines.append(f"{gained / passed:.2g} items a second, {speed:.1f} times real time, about {_told(left)} left.")
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@
         answers/             what people said of the faces (gan/raw/review.py)
         left_out.csv  faces/ what became of what, for people to look at
 
-An item belongs to the shard that the name of its film draws, so that a listing may grow and everything found before is found again.
+An item belongs to the shard that the name of its film draws, so that a listing may grow and all that was read is found again.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Work:
 
 
 def size_of(item: Item) -> list[int]:
-    """Sizes in bytes of the files of an item, by which a file that was exchanged is known. Raises OSError where one is missing."""
+    """Sizes in bytes of the files of an item, by which an exchanged one is known. Raises OSError where one is missing."""
     return [path.stat().st_size for path in (item.media, item.sound) if path is not None]
 
 

@@ -1,6 +1,6 @@
 """One job's share of the work: shard after shard that nobody is at, item after item, until none is left.
 
-Media are read in a process of their own. A file that kills it, takes all memory or never ends is a failed item; the shard goes on.
+Media are read in a process of their own. A file that kills it, takes all memory or never ends is a failed item, and others go on.
 """
 
 from __future__ import annotations
