@@ -29,7 +29,7 @@ AROUND_SECONDS = 1.0  # a mouth that rests in a pause tells as much as one that 
 
 @dataclass(frozen=True)
 class LookSettings:
-    """detector: a section of evaluation/detectors, one that says where. detect_height: px, taller pictures are made smaller for it.
+    """detector: a section of evaluation/detectors, one that says where. detect_height: px; taller pictures shrink for it.
     height: and for everything else. per_second: looks for faces. faces_a_track: pictures kept of each track, spread over it.
     picture_size: of these, px. watch_seconds: how much of a lone face's speech is watched in each watch_every_seconds; where
     several faces are seen, all of it is.

@@ -1,4 +1,4 @@
-"""What was read -> people, their clips and pictures: who is who, who speaks, which pictures are good, what is left out and why."""
+"""What was read -> people, clips and pictures: who is who, who speaks, which pictures are good, what is left out and why."""
 
 from __future__ import annotations
 

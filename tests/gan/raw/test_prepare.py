@@ -22,14 +22,16 @@ def test_voxceleb_with_faces_by_name_becomes_a_corpus(tmp_path: Path, capsys: py
     out = tmp_path / "corpus"
     assert prepare(*words, "--out", out, *LOOSE) == 1
     said = capsys.readouterr().out
-    assert str(bad) in said and "open: cannot be read" in said
+    assert str(bad) in said
+    assert "open: cannot be read" in said
     corpus = Corpus(out)
     corpus.verify()
     assert {row["speaker"] for row in corpus.speakers} == set(PEOPLE)
     assert "full_name" not in corpus.speakers[0]
     assert corpus.speakers[0]["sex"] == "f"
     assert {row["media"] for row in corpus.recordings} >= {"film00-abcde", "film32-abcde"}
-    assert corpus.clip_facts is not None and corpus.face_facts is not None
+    assert corpus.clip_facts is not None
+    assert corpus.face_facts is not None
     assert (corpus.clip_facts["speech_share"] > 0.5).all()
     splits = {}
     for clip in corpus.clips:
