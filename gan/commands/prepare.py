@@ -10,8 +10,8 @@ ABOUT = "raw media -> a corpus folder that training memory-maps"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from gan.data.prepare import folder, toy, youtubers
-    from gan.raw import mels, prepare, remove
+    from gan.data.prepare import toy
+    from gan.raw import folder, mels, prepare, remove, youtubers
 
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
 

@@ -11,8 +11,8 @@ import soundfile
 from PIL import Image
 
 from gan.data.corpus import SPLITS, Corpus
-from gan.data.prepare import folder
-from gan.data.prepare.folder import prepare_folder, read_square_face
+from gan.raw import folder
+from gan.raw.folder import prepare_folder, read_square_face
 from tests.sound import write_wav
 
 
