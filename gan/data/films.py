@@ -124,6 +124,9 @@ class Film:
         container = self._spare
         self._pictures = self._track(container, "video", "pictures")
         self._sound = self._track(container, "audio", "sound")
+        if self._pictures is not None and not container.streams[self._pictures].codec_context.width:
+            self._pictures = None
+            self.notes.append("pictures of unknown size, or larger than 7680x4320 px: left out")
         self.has_pictures, self.has_sound = self._pictures is not None, self._sound is not None
         self.seconds = container.duration / 1e6 if container.duration and container.duration > 0 else None
         self.start = self.reached = (container.start_time or 0) / 1e6
@@ -272,14 +275,17 @@ class Film:
         ]
         if not tracks:
             return None
-        chosen = next((stream for stream in tracks if stream.disposition & Disposition.default), tracks[0])
+        defaults = [stream for stream in tracks if stream.disposition & Disposition.default]
+        chosen = (defaults or tracks)[0]
         if len(tracks) > 1:
-            self.notes.append(f"{len(tracks)} tracks of {word}: number {tracks.index(chosen) + 1} was taken, the default")
+            why = "the default" if defaults else "the first, as none is the default"
+            self.notes.append(f"{len(tracks)} tracks of {word}: number {tracks.index(chosen) + 1} was taken, {why}")
         return int(chosen.index)
 
     def _check(self, container: Any) -> None:
         if not self.has_pictures and not self.has_sound:
-            raise ValueError(f"{self.path}: holds neither moving pictures nor sound that can be decoded.")
+            why = f" ({'; '.join(self.notes)})" if self.notes else ""
+            raise ValueError(f"{self.path}: holds neither moving pictures nor sound that can be decoded{why}.")
         if self._pictures is not None:
             coded = container.streams[self._pictures].codec_context
             if coded.width * coded.height > MOST_PIXELS:
