@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gan.data.audio import OPPOSITE, read_sound, read_waveform
 from gan.data import films
+from gan.data.audio import OPPOSITE, read_sound, read_waveform
 from gan.data.films import Film
 from gan.data.resampling import resample
 from tests.films import write_film
@@ -170,7 +170,7 @@ def remux(source, target, change):
     import av
 
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
-        streams = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
+        streams = {stream.index: new.add_stream_from_template(stream, opaque=True) for stream in old.streams}
         for packet in old.demux():
             if packet.dts is None:
                 continue
@@ -236,7 +236,7 @@ def test_a_film_of_one_picture(tmp_path):
 
 def test_a_length_that_the_bytes_cannot_hold(tmp_path):
     write_film(tmp_path / "a.mp4", flash(times=[0, 3600]), times=[0, 3600])
-    with pytest.raises(ValueError, match="states a length of 3[56].. s"):
+    with pytest.raises(ValueError, match=r"states a length of 3[56].. s"):
         Film(tmp_path / "a.mp4")
 
 
@@ -256,7 +256,7 @@ def test_pictures_of_unknown_size_are_left_out(tmp_path, monkeypatch):
         assert not film.has_pictures
         assert film.notes == ["pictures of unknown size, or larger than 7680x4320 px: left out"]
         assert len(film.sound().waveform) > 30_000
-    with pytest.raises(ValueError, match="neither moving pictures nor sound.*larger than"):
+    with pytest.raises(ValueError, match=r"neither moving pictures nor sound.*larger than"):
         Film(tmp_path / "b.mkv")
 
 
@@ -273,7 +273,7 @@ def test_a_cover_picture_is_no_film(tmp_path):
     with av.open(str(tmp_path / "a.m4a"), "w", format="mp4") as out:
         cover = out.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 96, 64, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic
+        cover.disposition = av.stream.Disposition.attached_pic.value
         heard = out.add_stream("aac", rate=16_000, layout="mono")
         frame = av.VideoFrame.from_ndarray(flash(0.04)[0], format="rgb24")
         frame.pts = 0
@@ -295,8 +295,8 @@ def test_several_tracks(tmp_path):
 
     with av.open(str(tmp_path / "a.mkv"), "w") as out:
         streams = [out.add_stream("flac", rate=16_000, layout="mono") for _ in range(2)]
-        streams[0].disposition = av.stream.Disposition(0)
-        streams[1].disposition = av.stream.Disposition.default
+        streams[0].disposition = 0
+        streams[1].disposition = av.stream.Disposition.default.value
         for stream, level in zip(streams, (0.1, 0.5), strict=True):
             frame = av.AudioFrame.from_ndarray(np.full((1, 8_000), level * 32767, np.int16), format="s16p", layout="mono")
             frame.sample_rate, frame.pts = 16_000, 0
