@@ -391,3 +391,13 @@ def test_a_clock_that_starts_late(tmp_path):
         assert len(list(film.frames(5.5, 5.75))) == 8
         assert abs(film.sound(5.5, 5.75).start - 5.5) < 0.01
         assert 5.74 < film.reached < 5.8
+        assert film.seconds is None  # 1 or 6: programs differ
+
+
+def test_pixels_that_are_not_square(tmp_path):
+    write_film(tmp_path / "a.mp4", flash(0.2), pixel_shape=Fraction(4, 3))
+    with Film(tmp_path / "a.mp4") as film:
+        assert film.size == (128, 64)
+        frame = next(film.frames())
+    assert frame.rgb().shape == (64, 128, 3)
+    assert frame.rgb(32).shape == (32, 64, 3)
