@@ -196,7 +196,7 @@ class Film:
         waveform = mixer.finish()
         for note in mixer.notes:
             self._note(note)
-        return Sound(np.clip(waveform, -1, 1), first or 0.0, holes, list(self.notes))
+        return Sound(np.clip(waveform, -1, 1, out=waveform), first or 0.0, holes, list(self.notes))
 
     def blocks(self, start: float | None = None, end: float | None = None) -> Iterator[Block]:
         """Sound as it is in the file, from start to end, without a gap: each block begins where the one before it ends.
