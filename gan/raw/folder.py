@@ -37,7 +37,7 @@ import numpy as np
 from evaluation.progress import Progress
 from gan.data import audio
 from gan.data.corpus import SPLITS
-from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, counted, ends, unread
+from gan.data.media import PACKED, UNREAD_PICTURES, UNREAD_SOUND, counted, ends, unread
 from gan.data.pictures import PICTURES, read_face, read_picture
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups
@@ -52,7 +52,8 @@ COLUMNS = ("speaker", "recording", "file")
 # Columns that the corpus writes itself.
 TAKEN_COLUMNS = ("split",)
 SEPARATORS = {"semicolons": ";", "tabs": "\t", "bars": "|"}
-READ, UNREAD = (*audio.SOUND, *PICTURES), (*UNREAD_SOUND, *UNREAD_PICTURES)
+# Files that are named where they are passed over.
+MEDIA = (*audio.SOUND, *PICTURES, *UNREAD_SOUND, *UNREAD_PICTURES)
 # Nobody is called so, unlike Dev or Val.
 SPLIT_NAME = re.compile(r"(train|test|valid|eval)(ing|ation|uation)?([^a-z].*)?", re.IGNORECASE)
 
@@ -69,7 +70,7 @@ class Item:
 
     @property
     def is_audio(self) -> bool:
-        return ends(self.path, audio.SOUND)
+        return ends(self.path, (*audio.SOUND, *PACKED))
 
     @property
     def name(self) -> str:
@@ -154,20 +155,26 @@ def prepare_folder(
             items, attributes = _list_csv(source, allow_outside, bad)
         else:
             raise ValueError(f"{source}: no such folder or CSV file.")
-        wanted = _with_recordings([item for item in items if ends(item.path, READ)])
+        read = (*audio.readable(), *PICTURES)
+        wanted = _with_recordings([item for item in items if ends(item.path, read)])
         others, media = list[Path](), dict[str, list[Path]]()
-        for item in (item for item in items if not ends(item.path, READ)):
-            if source.is_dir() and not ends(item.path, UNREAD):  # a CSV names nothing but what it wants read
+        for item in (item for item in items if not ends(item.path, read)):
+            if source.is_dir() and not ends(item.path, MEDIA):  # a CSV names nothing but what it wants read
                 others.append(item.path)
             else:
                 media.setdefault(item.speaker, []).append(item.path)
-        bad += [(f"speaker {speaker}", unread(paths, READ)) for speaker, paths in media.items()]
+        bad += [(f"speaker {speaker}", unread(paths, (*audio.SOUND, *PICTURES))) for speaker, paths in media.items()]
         notes, said = _levels(source, wanted) if source.is_dir() else [], Counter[str]()
+        if twice := _heard_twice(wanted) if source.is_dir() else set():
+            wanted = [item for item in wanted if item not in twice]
+            notes.append(
+                f"{counted(item.path for item in twice)} passed over: beside each lies a sound file of its name, which was taken."
+            )
         items = _of_whole_speakers(_checked(wanted, bad, said), bad)
         if not items:
             first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
             raise ValueError(
-                f"{source}: no speaker with both a sound file ({' '.join(audio.SOUND)}) and a "
+                f"{source}: no speaker with both a sound file ({' '.join(audio.readable())}) and a "
                 f"picture ({' '.join(PICTURES)}) that can be read.{first}"
             )
         settings = Splitting(val_speech, unseen_speech, val_speaker, unseen_speaker, seed)
@@ -222,7 +229,7 @@ def _check_face_box(box: Sequence[float]) -> None:
 def _list_folder(source: Path, bad: list[tuple[str, str]]) -> list[Item]:
     """Every file below a speaker's folder, in order of name. Hidden ones are passed over; media beside the folders are bad."""
     items = []
-    if loose := [path for path in source.iterdir() if ends(path, (*READ, *UNREAD)) and path.is_file()]:
+    if loose := [path for path in source.iterdir() if ends(path, MEDIA) and path.is_file()]:
         bad.append((str(source), f"{counted(loose)} beside the speakers' folders, so of no speaker."))
     for speaker in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for path in sorted(path for path in speaker.rglob("*") if path.is_file()):
@@ -277,6 +284,12 @@ def _with_recordings(items: list[Item]) -> list[Item]:
         if item.is_audio:
             sounds.setdefault(item.own, item.recording or item.path.name)
     return [replace(item, recording=item.recording or sounds.get(item.own, "")) for item in items]
+
+
+def _heard_twice(items: list[Item]) -> set[Item]:
+    """Films, and the like, whose sound lies beside them as a plain sound file."""
+    plain = {item.own for item in items if ends(item.path, audio.SOUND)}
+    return {item for item in items if item.own in plain and ends(item.path, PACKED)}
 
 
 def _list_csv(source: Path, allow_outside: bool, bad: list[tuple[str, str]]) -> tuple[list[Item], dict[str, dict[str, str]]]:
