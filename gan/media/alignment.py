@@ -22,6 +22,7 @@ class CropSettings:
 
     eye_distance: of the pupils, as a share of the picture's side. eye_height: of the line of the eyes from the top, as a share.
     margin: what is added to the box on each side, in box sides. down: by which the box is moved down, in box sides.
+    white: put white behind the person (gan/media/background.py, which needs mediapipe 0.10.21).
     Defaults put the whole head with hair and chin into the picture.
     Raises ValueError for an impossible value.
     """
@@ -31,6 +32,7 @@ class CropSettings:
     eye_height: float = 0.42
     margin: float = 0.4
     down: float = 0.0
+    white: bool = False
 
     def __post_init__(self) -> None:
         if self.by not in MODES:

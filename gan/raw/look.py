@@ -16,6 +16,7 @@ from evaluation.landmarks import chips, points5_in, points68_in
 from gan.build import build
 from gan.data.films import Film
 from gan.media.alignment import CropSettings, crop
+from gan.media.background import Person
 from gan.media.measures import Measures, measure, quality
 from gan.media.shots import Cuts, ShotSettings
 from gan.media.speaking import Mouth
@@ -75,6 +76,7 @@ class Looker:
         self._settings, self._shots, self._tracks, self._crop = settings, shots, tracks, crop_settings
         self._detector = build(Detector, self._settings.detector, "looks.detector")
         self._embedder = build(Embedder, {"name": "dlib"}, "looks")
+        self._person = Person() if crop_settings.white else None
 
     def picture(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Every face of one picture, uint8 (H, W, 3), as a track of its own: arrays tracks, faces, png."""
@@ -147,7 +149,7 @@ class Looker:
             return table, np.zeros(0, np.uint8)
         embedded = self._embedder.embed(np.stack([face.chip for _, face in faces]), WHOLE_CHIP)
         for row, (number, face) in enumerate(faces):
-            blob = _png(face.picture)
+            blob = _png(face.picture if self._person is None else self._person.white(face.picture))
             table[row] = (number, face.seconds, face.box, face.score, *astuple(face.measures), embedded[row], at, len(blob))
             blobs.append(np.frombuffer(blob, np.uint8))
             at += len(blob)
