@@ -3,9 +3,9 @@
     python -m benchmarks.faces_in_films --workers 2
     python -m benchmarks.faces_in_films --parts background        where mediapipe 0.10.21 is installed
 
-prints a row a figure: how many it is of, the figure, its 95 % interval (rates: Wilson; areas under the curve and shares of a mean:
-bootstrap over the pictures), the bar, and whether it is met. Limits (gan/media/measures.py) were chosen on seeds 1 and 2; the default
-seed is another. Every picture passes through JPEG in place of a film's coding.
+prints a row a figure: how many it is of, the figure, its 95 % interval (rates: Wilson; other figures: bootstrap over the pictures),
+the bar, and whether it is met. Limits (gan/media/measures.py) were chosen on seeds 1 and 2; the default seed is another. Every
+picture passes through JPEG in place of a film's coding.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -42,7 +42,6 @@ FRAME = (360, 640)
 FACE, PUPILS = 3.24, 0.246  # a face's height in pupil distances; a toy portrait's pupil distance as a share of its side
 OVERLAP = 0.3
 FACES_A_PERSON = 8
-MIRRORED_PX = 2  # of 256: where a mirrored picture is still mirrored
 BOOTSTRAPS = 1000
 
 
@@ -142,7 +141,7 @@ def coded(image: np.ndarray | Image.Image) -> np.ndarray:
     image = image if isinstance(image, Image.Image) else Image.fromarray(image)
     content = io.BytesIO()
     image.save(content, "JPEG", quality=JPEG_QUALITY)
-    return np.asarray(Image.open(content))
+    return np.array(Image.open(content))
 
 
 def _detector(upsampling: int) -> Detector:
@@ -171,8 +170,8 @@ def found(seed: int, number: int, sizes: tuple[float, float], yaws: tuple[float,
     frame = np.rint(np.sqrt(np.clip(texture(x, y, tuple(backdrop)), 0, 1)) * 255).astype(np.uint8).transpose(1, 2, 0).copy()
     left, top = int(rng.integers(0, width - side)), int(rng.integers(0, height - side))
     frame[top : top + side, left : left + side] = render_face(speaker, picture, side)
-    eyes = landmarks(speaker, picture, side)[:2].mean(axis=0) + (left, top)
-    half, middle = 1.2 * PUPILS * side, eyes + (0, 0.55 * PUPILS * side)  # as Detector.locate draws a box
+    eyes = landmarks(speaker, picture, side)[:2].mean(axis=0) + np.array([left, top])
+    half, middle = 1.2 * PUPILS * side, eyes + np.array([0, 0.55 * PUPILS * side])  # as Detector.locate draws a box
     true = np.concatenate([middle - half, middle + half])
     frame = coded(frame)
     answers = []
@@ -243,8 +242,10 @@ def filters(run: Callable[..., list], seed: int, count: int) -> list[Row]:
 
 
 def aligned(seed: int, number: int) -> tuple[float, float, float] | None:
-    """Where the true pupils come to lie in the crop: the larger error, in pupil distances, and the turn, degrees; and how far from
-    mirrored the crop of the mirrored picture is, mean of 255."""
+    """Where the true pupils come to lie in the crop: the larger error, in pupil distances, and the turn, degrees.
+
+    The third is how far the crop of the mirrored picture is from mirrored, mean of 255.
+    """
     speaker, picture, size = toy(seed, number, CONDITIONS["good"])
     image = coded(render_face(speaker, picture, size))
     boxes = _detector(0).locate(image)[:1]
@@ -367,7 +368,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1, help="default %(default)s")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
     options = parser.parse_args(arguments)
-    rows = [Row("", 0, 0.0, (0.0, 0.0))][:0]
+    rows: list[Row] = []
     # Spawned, not forked: a fork of a process that runs threads may hang.
     with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn")) as pool:
         for part in options.parts:
