@@ -3,7 +3,7 @@
     python -m benchmarks.faces_in_films --workers 2
     python -m benchmarks.faces_in_films --parts background        where mediapipe 0.10.21 is installed
 
-prints a row a figure: how many it is of, the figure, its 95 % interval (rates: Wilson; other figures: bootstrap over the pictures),
+prints a row a figure: how many it is of, the figure, its 95 % interval (rates: Wilson; others: bootstrap over the pictures),
 the bar, and whether it is met. Limits (gan/media/measures.py) were chosen on seeds 1 and 2; the default seed is another. Every
 picture passes through JPEG in place of a film's coding.
 """
@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +44,7 @@ FACE, PUPILS = 3.24, 0.246  # a face's height in pupil distances; a toy portrait
 OVERLAP = 0.3
 FACES_A_PERSON = 8
 BOOTSTRAPS = 1000
+Run = Callable[[Callable[[int], Any], int], list[Any]]  # work of a number, how many numbers -> their answers
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,9 @@ def toy(seed: int, number: int, condition: Condition) -> tuple[Speaker, Picture,
 
 
 def coded(image: np.ndarray | Image.Image) -> np.ndarray:
-    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    """uint8 (H, W, 3), through JPEG."""
     content = io.BytesIO()
-    image.save(content, "JPEG", quality=JPEG_QUALITY)
+    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(content, "JPEG", quality=JPEG_QUALITY)
     return np.array(Image.open(content))
 
 
@@ -182,7 +184,7 @@ def found(seed: int, number: int, sizes: tuple[float, float], yaws: tuple[float,
     return answers
 
 
-def faces_found(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+def faces_found(run: Run, seed: int, count: int) -> list[Row]:
     rows, false, frames = [], [0, 0], 0
     for sizes in ((46, 66), (66, 90), (90, 130), (130, 180)):
         for yaws in ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6)):
@@ -204,14 +206,13 @@ def faces_found(run: Callable[..., list], seed: int, count: int) -> list[Row]:
 def measured(seed: int, number: int, name: str) -> Measures | None:
     """A picture of this condition, as the pipeline measures it; None where no face is found."""
     speaker, picture, size = toy(seed, number, CONDITIONS[name])
-    image = Image.fromarray(render_face(speaker, picture, size))
-    damage = CONDITIONS[name].damage
-    image = coded(damage(image) if damage else image)
+    damage, drawn = CONDITIONS[name].damage, Image.fromarray(render_face(speaker, picture, size))
+    image = coded(damage(drawn) if damage else drawn)
     boxes = _detector(1 if size < PORTRAIT else 0).locate(image)[:1]
     return measure(image, points68_in(image, boxes)[0]) if len(boxes) else None
 
 
-def filters(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+def filters(run: Run, seed: int, count: int) -> list[Row]:
     seen = {name: [one for one in run(partial(measured, seed, name=name), count) if one] for name in CONDITIONS}
     middle = (FaceFilterSettings.least_pitch + FaceFilterSettings.most_pitch) / 2
     scores: dict[str, tuple[Callable[[Measures], float], float]] = {
@@ -280,7 +281,7 @@ def _dot(size: int, place: np.ndarray, points: np.ndarray, box: np.ndarray, sett
     return np.array([(seen * x).sum(), (seen * y).sum()]) / seen.sum()
 
 
-def alignment(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+def alignment(run: Run, seed: int, count: int) -> list[Row]:
     errors, turns, mirrors = np.array([one for one in run(partial(aligned, seed), count) if one]).T
     return [
         _rate("aligned: pupils within 10 % of their distance", int((errors <= 0.1).sum()), len(errors), least=0.95),
@@ -308,7 +309,7 @@ def embedded(seed: int, number: int) -> np.ndarray:
     return build(Embedder, {"name": "dlib"}, "embedder").embed(np.stack(faces), (0.0, 0.0, 1.0, 1.0))
 
 
-def identity(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+def identity(run: Run, seed: int, count: int) -> list[Row]:
     """Of eight pictures of a person one is somebody else's; each is its own film."""
     people = run(partial(embedded, seed), count)
     sights, planted = [], []
@@ -342,7 +343,7 @@ def whitened(seed: int, number: int) -> tuple[float, float, float]:
     )
 
 
-def background(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+def background(run: Run, seed: int, count: int) -> list[Row]:
     try:
         Person()
     except ValueError as error:
@@ -373,7 +374,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn")) as pool:
         for part in options.parts:
 
-            def run(work: Callable[[int], object], count: int, part: str = part) -> list[object]:
+            def run(work: Callable[[int], Any], count: int, part: str = part) -> list[Any]:
                 return list(tqdm(pool.map(work, range(count), chunksize=8), total=count, desc=part, disable=None, leave=False))
 
             rows += PARTS[part](run, options.seed, options.count)

@@ -46,8 +46,8 @@ def test_a_package_without_models_says_what_to_do(monkeypatch):
     class Empty:
         pass
 
-    monkeypatch.setattr(importlib, "import_module", lambda _: Empty())
     monkeypatch.setattr("gan.media.background.version", lambda _: "1.2.2")
+    monkeypatch.setattr(importlib, "import_module", lambda _: Empty())
     with pytest.raises(ValueError, match=r"mediapipe 1\.2\.2 carries no models.*0\.10\.21") as caught:
         Person()
     assert "\n" not in str(caught.value)
