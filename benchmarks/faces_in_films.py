@@ -11,6 +11,7 @@ picture passes through JPEG in place of a film's coding.
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import math
 import multiprocessing
@@ -132,7 +133,7 @@ def toy(seed: int, number: int, condition: Condition) -> tuple[Speaker, Picture,
     rng = np.random.default_rng((seed, number))
     picture = draw_picture(rng, "textured")
     picture = replace(picture, yaw=picture.yaw / 4, pitch=picture.pitch / 2, mouth_open=picture.mouth_open / 9)
-    changes = {}
+    changes: dict[str, Any] = {}
     for name, (low, high) in condition.picture.items():
         changes[name] = round(float(rng.uniform(low, high)) * (rng.choice((-1, 1)) if name in SIGNED else 1), 4)
     size = int(rng.integers(condition.size[0], condition.size[1], endpoint=True))
@@ -146,6 +147,7 @@ def coded(image: np.ndarray | Image.Image) -> np.ndarray:
     return np.array(Image.open(content))
 
 
+@functools.cache
 def _detector(upsampling: int) -> Detector:
     torch.set_num_threads(1)
     return build(Detector, {"name": "dlib_hog", "upsampling": upsampling}, "detector")
@@ -304,9 +306,12 @@ def embedded(seed: int, number: int) -> np.ndarray:
         image = coded(render_face(speaker, draw_picture(rng, "textured"), PORTRAIT))
         boxes = _detector(0).locate(image)[:1]
         faces += list(chips(image, points5_in(image, boxes)))
-    if not faces:
-        return np.zeros((0, 128), np.float32)
-    return build(Embedder, {"name": "dlib"}, "embedder").embed(np.stack(faces), (0.0, 0.0, 1.0, 1.0))
+    return _embedder().embed(np.stack(faces), (0.0, 0.0, 1.0, 1.0)) if faces else np.zeros((0, 128), np.float32)
+
+
+@functools.cache
+def _embedder() -> Embedder:
+    return build(Embedder, {"name": "dlib"}, "embedder")
 
 
 def identity(run: Run, seed: int, count: int) -> list[Row]:

@@ -30,7 +30,8 @@ def test_the_person_stays_and_the_room_turns_white():
         mask, true = person.mask(face) > 0.5, cover(speaker, picture, 256) > 0.5
         overlaps.append((mask & true).sum() / (mask | true).sum())
         white = person.white(face)
-        assert white.shape == face.shape and white.dtype == np.uint8
+        assert white.shape == face.shape
+        assert white.dtype == np.uint8
         np.testing.assert_array_equal(white[128, 128], face[128, 128])
         assert white[:8].mean() > 225
     assert np.mean(overlaps) > 0.9
