@@ -205,17 +205,24 @@ def faces_found(run: Run, seed: int, count: int) -> list[Row]:
 # Judged
 
 
-def measured(seed: int, number: int, name: str) -> Measures | None:
-    """A picture of this condition, as the pipeline measures it; None where no face is found."""
+def measured(seed: int, number: int, name: str) -> tuple[Measures, float] | None:
+    """A picture of this condition, measured by the median of points, and its mouth by points of one rectangle.
+
+    None where no face is found.
+    """
     speaker, picture, size = toy(seed, number, CONDITIONS[name])
     damage, drawn = CONDITIONS[name].damage, Image.fromarray(render_face(speaker, picture, size))
     image = coded(damage(drawn) if damage else drawn)
     boxes = _detector(1 if size < PORTRAIT else 0).locate(image)[:1]
-    return measure(image, points68_in(image, boxes)[0]) if len(boxes) else None
+    if not len(boxes):
+        return None
+    one = measure(image, points68_in(image, boxes)[0])
+    return measure(image, points68_in(image, boxes, median=True)[0]), one.mouth_open
 
 
 def filters(run: Run, seed: int, count: int) -> list[Row]:
-    seen = {name: [one for one in run(partial(measured, seed, name=name), count) if one] for name in CONDITIONS}
+    answers = {name: [one for one in run(partial(measured, seed, name=name), count) if one] for name in CONDITIONS}
+    seen = {name: [one for one, _ in those] for name, those in answers.items()}
     middle = (FaceFilterSettings.least_pitch + FaceFilterSettings.most_pitch) / 2
     scores: dict[str, tuple[Callable[[Measures], float], float]] = {
         "yaw 0.3": (lambda one: one.asymmetry, 0.98),
@@ -230,6 +237,8 @@ def filters(run: Run, seed: int, count: int) -> list[Row]:
     for name, (score, least) in scores.items():
         groups = [np.array([score(one) for one in seen[which]]) for which in (name, "good")]
         rows.append(_bootstrapped(f"AUC, {name} against good", area, groups, least=least))
+    mouths = [np.array([mouth for _, mouth in answers[name]]) for name in ("mouth 0.9", "good")]
+    rows.append(_bootstrapped("AUC, mouth 0.9 against good, points of one rectangle", area, mouths))
     sieve = FaceFilter(FaceFilterSettings())
     for name in CONDITIONS:
         kept = sum(not sieve.reason(one) for one in seen[name])
