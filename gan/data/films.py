@@ -393,7 +393,7 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
             return
         except av.error.EOFError:
             return
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, IndexError):  # IndexError: PyAV, where a further track begins in the middle
             failures += 1
 
 
