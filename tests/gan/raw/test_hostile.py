@@ -46,7 +46,10 @@ def planned(host: str, kinds: tuple[str, ...], seed: int, rate: str = "29.97") -
 def write_good(root: Path) -> dict[str, Truth]:
     """Three people in films that are hard but right. What is true of each film, by <speaker>/<film>."""
     true = {}
-    ana, bo = planned("ana", ("speaker", "turns", "music", "still"), 1010), planned("bo", ("speaker", "speaker"), 1021, "variable")
+    ana, bo = (
+        planned("ana", ("speaker", "turns", "music", "still"), 1010),
+        planned("bo", ("speaker", "speaker"), 1021, "variable"),
+    )
     laid_over = dubbed(planned("bo", ("speaker",), 1022), planned("ana", ("speaker",), 1011))
     for name, film in (("ana/all.mp4", ana), (f"bo/{DECOMPOSED}.mp4", bo), ("bo/dubbed.mp4", laid_over)):
         write_rendered(film, root / name)
