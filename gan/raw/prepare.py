@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.detectors.base import Detector
-from gan.build import build, find
+from gan.build import build, find, names
 from gan.data.audio import SOUND
 from gan.data.media import ends
 from gan.data.pictures import PICTURES
@@ -25,7 +25,9 @@ from gan.raw.sources.base import Source
 from gan.raw.work import Work
 from gan.recipes import read_yaml
 
-SOURCES = ("voxceleb", "avspeech", "youtubers-raw", "videos")
+def source_names() -> list[str]:
+    """As the command has them: the files of gan/raw/sources."""
+    return [name.replace("_", "-") for name in names(Source)]
 
 
 def source_of(name: str) -> Source:
