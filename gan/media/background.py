@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 GENERAL = 0  # of mediapipe's two models; the other, for landscape pictures, loses a tenth of the person
-# The edge of the picture is repeated so far round it, in shares of its sides: the model was made for people further away. Without it
-# the masks of 50 rendered portraits overlap the person by 0.91, with it by 0.95.
+# The edge of the picture is repeated so far round it, in shares of its sides: the model was made for people further away.
+# Without it the masks of 50 rendered portraits overlap the person by 0.91, with it by 0.95.
 ABOVE, BESIDE = 0.25, 0.125
 
 
