@@ -97,7 +97,7 @@ class FaceFilterSettings:
     least_pitch: float = 0.26
     most_pitch: float = 0.45
     most_mouth_open: float = 0.25
-    least_sharpness: float = -0.3
+    least_sharpness: float = -0.15
     least_level: float = 40.0
     most_level: float = 215.0
     least_contrast: float = 12.0
