@@ -25,6 +25,7 @@ from gan.raw.sources.base import Source
 from gan.raw.work import Work
 from gan.recipes import read_yaml
 
+
 def source_names() -> list[str]:
     """As the command has them: the files of gan/raw/sources."""
     return [name.replace("_", "-") for name in names(Source)]
