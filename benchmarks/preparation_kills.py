@@ -2,8 +2,8 @@
 
     python -m benchmarks.preparation_kills --kills 100 --folder /tmp/kills
 
-A small VoxCeleb of the toy world (sound files, pictures, a film of two parts) is prepared once undisturbed; once for each other number of
-workers and of shards; then again and again under kills until they are spent. A preparation that is done is compared and begun
+A small VoxCeleb of the toy world (sound files, pictures, a film of two parts) is prepared once undisturbed; once for each other
+number of workers and of shards; then again and again under kills until they are spent. A preparation that is done is compared and begun
 anew. A kill is one of SORTS, at a moment drawn over the whole length of a preparation, or soon after the first thing is read, or
 after the corpus is begun. Each preparation is thrown away once it is compared; kills.jsonl beside it tells of every kill.
 """
@@ -230,7 +230,7 @@ def main() -> None:
     record(
         "preparation_kills",
         dict(
-            items=sum(1 for _ in open(args.folder / "alone" / "corpus.work" / "items.jsonl", encoding="utf-8")),
+            items=len((args.folder / "alone" / "corpus.work" / "items.jsonl").read_text(encoding="utf-8").splitlines()),
             seconds=round(seconds, 1),
             kills=len(kills),
             sorts=dict(Counter(kill["sort"] for kill in kills)),
