@@ -3,9 +3,10 @@
     python -m benchmarks.preparation_kills --kills 100 --folder /tmp/kills
 
 A small VoxCeleb of the toy world (sound files, pictures, a film of two parts) is prepared once undisturbed; once for each other
-number of workers and of shards; then again and again under kills until they are spent. A preparation that is done is compared and begun
-anew. A kill is one of SORTS, at a moment drawn over the whole length of a preparation, or soon after the first thing is read, or
-after the corpus is begun. Each preparation is thrown away once it is compared; kills.jsonl beside it tells of every kill.
+number of workers and of shards; then again and again under kills until they are spent. A preparation that is done is compared and
+begun anew. A kill is one of SORTS, at a moment drawn over the whole length of a preparation, or soon after the first thing is read,
+or after the corpus is begun. Each preparation is thrown away once it is compared; kills.jsonl in the folder tells of every kill, and
+the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ SORTS = {
 }
 MOMENTS = ("any", "reading", "writing")
 AFTER_SECONDS = {"reading": 3.0, "writing": 0.5}  # within which the kill comes, once the first row or file is there
+LEAST_SECONDS = 15.0  # over which a moment is drawn
 POLL_SECONDS = 0.005
 SHARD_ITEMS = 5  # so that a small tree has several shards, for several workers
 SETTINGS = ["--set", "faces.most_asymmetry=1", "faces.least_sharpness=-9", "people.least_difference=0", "people.strangers=false"]
@@ -92,49 +94,59 @@ class Preparation:
         return (self.folder / ".corpus.partial").exists()
 
 
-def write_tree(root: Path) -> list[str]:
-    """The words of the command that prepares it: 16 utterances, 16 pictures, and a film."""
-    words = list(map(str, write_voxceleb(root, films=2, utterances=2)))
-    films = tiny_channel(root.with_name("channel"))
-    shown = root / "mp4" / next(iter(PEOPLE)) / "seen-film" / "00000.mp4"
-    shown.parent.mkdir(parents=True)
-    shutil.copy(films[0], shown)
-    return words
+def write_tree(folder: Path) -> list[str]:
+    """The words of the command that prepares it: 16 utterances, 16 pictures, and a film. One that is there is kept."""
+    words = folder / "words.json"
+    if not words.exists():
+        for left in ("tree", "channel"):
+            shutil.rmtree(folder / left, ignore_errors=True)
+        written = write_voxceleb(folder / "tree", films=2, utterances=2)
+        shown = folder / "tree" / "mp4" / next(iter(PEOPLE)) / "seen-film" / "00000.mp4"
+        shown.parent.mkdir(parents=True)
+        shutil.copy(tiny_channel(folder / "channel")[0], shown)
+        words.write_text(json.dumps([str(word) for word in written]))
+    return list(json.loads(words.read_text()))
 
 
 def undisturbed(preparation: Preparation) -> tuple[dict[str, Any], float]:
-    """Its result, and the seconds it took. Raises RuntimeError if the command fails."""
-    preparation.clear()
-    started = time.perf_counter()
-    _ended(preparation, preparation.start().wait())
-    return preparation.result(), time.perf_counter() - started
+    """Its result, and the seconds it took; of one that was done before, what it took then. Raises RuntimeError if it fails."""
+    timing = preparation.folder / "seconds.json"
+    if not timing.exists():
+        preparation.clear()
+        started = time.perf_counter()
+        if (code := preparation.start().wait()) not in (0, 1):
+            raise RuntimeError(f"{preparation.folder}: the command ended with {code}; see log.txt there.")
+        timing.write_text(json.dumps(time.perf_counter() - started))
+    return preparation.result(), float(json.loads(timing.read_text()))
 
 
 def killed(
-    preparation: Preparation, sorts: Iterator[tuple[str, str]], length: float, moments: random.Random
+    preparation: Preparation, sorts: Sequence[tuple[str, str]], length: float, moments: random.Random
 ) -> list[dict[str, Any]]:
-    """Prepare, with a kill in every start, until sorts has no more; then, or when a start ends before its kill, to the end.
+    """Prepare under kills until it is done, or sorts has no more; then to the end. Returns what is known of each kill.
 
-    sorts: of each kill, its sort and its moment. length: seconds of a preparation. Returns what is known of each kill.
+    sorts: of each kill, its sort and its moment. length: seconds of a preparation. A command that goes on when a job or a reader
+    of its own is killed is not started again for the next kill.
     """
     preparation.clear()
     kills: list[dict[str, Any]] = []
+    command = preparation.start()
     for sort, moment in sorts:
-        command = preparation.start()
+        if command.poll() is not None:
+            command = preparation.start()
         victims = _wait_for(preparation, command, sort, moment, length, moments)
-        if victims:
-            kills.append(dict(sort=sort, moment=moment, found=_stage(preparation)))
-            for victim in victims:
-                with suppress(ProcessLookupError):  # it has just ended
-                    os.kill(victim, SORTS[sort][1])
-        code = command.wait()
-        if victims:
-            kills[-1]["code"] = code
-        if preparation.corpus.exists():
-            return kills
         if not victims:
-            _ended(preparation, code)
-    _ended(preparation, preparation.start().wait())
+            break
+        kills.append(dict(sort=sort, moment=moment, found=_stage(preparation)))
+        for victim in victims:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(victim, SORTS[sort][1])
+        if SORTS[sort][0] in ("command", "all"):
+            kills[-1]["code"] = command.wait()
+        length = max(length / 2, LEAST_SECONDS)  # part of it is done, and is not done again
+    command.wait()
+    if not preparation.corpus.exists() and (code := preparation.start().wait()) not in (0, 1):
+        raise RuntimeError(f"{preparation.folder}: the command ended with {code}; see log.txt there.")
     return kills
 
 
@@ -149,12 +161,11 @@ def _wait_for(
                 return []
             time.sleep(POLL_SECONDS)
     last = time.monotonic() + share * AFTER_SECONDS.get(moment, length)
+    who = SORTS[sort][0]
     while command.poll() is None:
-        victims = [pid for pid, role in family(command.pid).items() if SORTS[sort][0] in (role, "all")]
+        victims = [pid for pid, role in family(command.pid).items() if who in (role, "all")]
         if time.monotonic() >= last and victims:
-            if SORTS[sort][0] != "all":
-                victims = [moments.choice(victims)]
-            return victims
+            return victims if who == "all" else [moments.choice(victims)]
         time.sleep(POLL_SECONDS)
     return []
 
@@ -182,11 +193,6 @@ def _stage(preparation: Preparation) -> str:
     return "writing" if preparation.is_writing() else "reading" if preparation.size() else "starting"
 
 
-def _ended(preparation: Preparation, code: int) -> None:
-    if code not in (0, 1):
-        raise RuntimeError(f"{preparation.folder}: the command ended with {code}; see log.txt there.")
-
-
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """What differs between two results, in words."""
     found = []
@@ -199,33 +205,38 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.preparation_kills", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="for the tree and the preparations; it must not be there")
+    parser.add_argument("--folder", type=Path, required=True, help="for the tree and the preparations; gone on with")
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of sorts and moments")
     args = parser.parse_args()
-    args.folder.mkdir(parents=True)
-    words = write_tree(args.folder / "tree")
+    args.folder.mkdir(parents=True, exist_ok=True)
+    words = write_tree(args.folder)
     alone, seconds = undisturbed(Preparation(words, args.folder / "alone", workers=1))
     print(f"alone: {seconds:.1f} s, {alone['checksum']}, {len(alone['left_out']) - 1} left out", flush=True)
     different: list[str] = []
     for workers, items in VARIED:
-        result, took = undisturbed(Preparation(words, args.folder / "varied", workers, items))
+        result, took = undisturbed(Preparation(words, args.folder / f"{workers}-{items}", workers, items))
         different += differences(alone, result)
         print(f"{workers} workers, {items} items a shard: {took:.1f} s, {differences(alone, result) or 'the same'}", flush=True)
     moments = random.Random(args.seed)
-    plan = [(sort, MOMENTS[at % len(MOMENTS)]) for at in range(args.kills) for sort in [list(SORTS)[at % len(SORTS)]]]
+    plan = [
+        (sort, MOMENTS[at // len(SORTS) % len(MOMENTS)]) for at in range(args.kills) for sort in [list(SORTS)[at % len(SORTS)]]
+    ]
     moments.shuffle(plan)
-    kills: list[dict[str, Any]] = []
-    preparations = 0
+    told = args.folder / "kills.jsonl"
+    done = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()] if told.exists() else []
+    kills = [kill for preparation in done for kill in preparation["kills"]]
+    different += [line for preparation in done for line in preparation["different"]]
+    moments.seed(f"{args.seed} {len(done)}")
     while len(kills) < args.kills:
-        disturbed = Preparation(words, args.folder / "killed", workers=1 + preparations % 3)
-        new = killed(disturbed, iter(plan[len(kills) :]), seconds, moments)
-        preparations += 1
+        disturbed = Preparation(words, args.folder / "killed", workers=1 + len(done) % 3)
+        new = killed(disturbed, plan[len(kills) :], seconds, moments)
         found = differences(alone, disturbed.result())
+        done.append(dict(workers=disturbed.workers, kills=new, different=found))
+        with open(told, "a", encoding="utf-8") as file:
+            file.write(json.dumps(done[-1]) + "\n")
         different += found
         kills += new
-        with open(args.folder / "kills.jsonl", "a", encoding="utf-8") as file:
-            file.writelines(json.dumps(kill | {"preparation": preparations}) + "\n" for kill in new)
         print(f"{disturbed.workers} workers: {len(new)} kills, {len(kills)} in all; {found or 'the same'}", flush=True)
     record(
         "preparation_kills",
@@ -235,7 +246,7 @@ def main() -> None:
             kills=len(kills),
             sorts=dict(Counter(kill["sort"] for kill in kills)),
             stages=dict(Counter(kill["found"] for kill in kills)),
-            preparations=preparations,
+            preparations=len(done),
             workers=[1, 2, 3],
             items_a_shard=sorted({items for _, items in VARIED}),
             different=len(different),

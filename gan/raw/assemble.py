@@ -72,10 +72,9 @@ def assemble(work: Work, target: Path) -> Report:
         resume=_key(recordings, people),
     ) as writer:
         write(writer, recordings, people, _attributes(listing.people))
-    _write_left_out(work, left_out)
-    sheet = _sheet(settled)
-    if sheet is not None:
-        write_atomically(target / "dropped_faces.png", sheet)
+        if (sheet := _sheet(settled)) is not None:
+            writer.add_file("dropped_faces.png", sheet)
+        _write_left_out(work, left_out)  # before the corpus is there: a kill after that is not gone on from
     return report(recordings, people, notes, left_out)
 
 
