@@ -21,6 +21,7 @@ from gan.raw.assemble import assemble
 from gan.raw.item import Listing
 from gan.raw.profile import Profile, load_profile, profile_names
 from gan.raw.purge import purge
+from gan.raw.published import published
 from gan.raw.removed import removed_from
 from gan.raw.run import held, read_all
 from gan.raw.sources.base import Source
@@ -106,7 +107,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _check(profile: Profile, listing: Listing) -> None:
-    """Raises ValueError, before anything is read, if what reads it is not installed."""
+    """Raises ValueError, before anything is read, if what reads it is not installed, or the source has no such division."""
+    if profile.splits.published:
+        published(profile.splits.published, listing)
     build(Speech, profile.speech, "speech", settings=profile.spans)
     build(Detector, profile.looks.detector, "looks.detector")
     if profile.crop.white:

@@ -56,7 +56,6 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
     logs = work.path / "logs"
     logs.mkdir(exist_ok=True)
     listed = work.listing().items
-    items = len(listed)
     folder = work.shard(0).parent
     if retry:
         forget_failed(folder)
