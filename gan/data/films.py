@@ -125,6 +125,8 @@ class Film:
         self._pictures = self._track(container, "video", "pictures")
         self._sound = self._track(container, "audio", "sound")
         self.has_pictures, self.has_sound = self._pictures is not None, self._sound is not None
+        if container.streams.video and not self.has_pictures and self.has_sound:
+            self.notes.append("its picture is a cover, and no moving pictures are there; its sound was taken")
         self.seconds = container.duration / 1e6 if container.duration and container.duration > 0 else None
         self.start = self.reached = (container.start_time or 0) / 1e6
         self._wraps = container.format.name in WRAPPING
