@@ -50,13 +50,15 @@ class PeopleSettings:
 
 @dataclass(frozen=True)
 class Sight:
-    """faces: embeddings (n, E). start, end: seconds in its film. name: whom the source says it shows, "" if nobody."""
+    """faces: embeddings (n, E). name: whom the source says it shows, "" if nobody. start, end: seconds on the clock of an item of its
+    film; two segments that were cut from one film may each begin at 0."""
 
     film: str
     name: str
     start: float
     end: float
     faces: np.ndarray
+    item: str = ""
 
     @property
     def mean(self) -> np.ndarray:
@@ -182,11 +184,12 @@ def _cut(heights: np.ndarray, sights: Sequence[Sight]) -> float:
 
 def _at_once(sights: Sequence[Sight]) -> list[tuple[int, int]]:
     """Pairs of sights that are seen at the same time in one film."""
-    order = sorted(range(len(sights)), key=lambda at: (sights[at].film, sights[at].start))
+    order = sorted(range(len(sights)), key=lambda at: (sights[at].film, sights[at].item, sights[at].start))
     pairs = []
     for place, i in enumerate(order):
         for j in order[place + 1 :]:
-            if sights[j].film != sights[i].film or sights[j].start >= sights[i].end or not sights[i].film:
+            one, other = sights[i], sights[j]
+            if not one.film or (one.film, one.item) != (other.film, other.item) or other.start >= one.end:
                 break
             pairs.append((i, j))
     return pairs

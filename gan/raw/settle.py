@@ -203,6 +203,7 @@ def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, 
             float(track.part.array("faces")["seconds"][track.rows].min()),
             float(track.part.array("faces")["seconds"][track.rows].max()),
             np.asarray(track.part.array("faces")["embedding"][track.rows]),
+            track.part.item.key,
         )
         for track in tracks
     ]
