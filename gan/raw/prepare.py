@@ -20,8 +20,8 @@ from gan.media.speech.base import Speech
 from gan.raw.assemble import assemble
 from gan.raw.item import Listing
 from gan.raw.profile import Profile, load_profile, profile_names
-from gan.raw.purge import purge
 from gan.raw.published import published
+from gan.raw.purge import purge
 from gan.raw.removed import removed_from
 from gan.raw.run import held, read_all
 from gan.raw.sources.base import Source

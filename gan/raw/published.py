@@ -70,7 +70,9 @@ def divide(name: str, listing: Listing, people: Collection[str], same: Iterable[
         owner = next((split for split in OWNERS if split in {splits[person] for person in there}), "")
         for person in there:
             if splits[person] != owner:
-                left_out.append((person, "person of two splits", f"may be one with somebody who is held out ({', '.join(group)})"))
+                left_out.append(
+                    (person, "person of two splits", f"may be one with somebody who is held out ({', '.join(group)})")
+                )
                 del splits[person]
     return Division(splits, left_out, shared)
 
