@@ -50,8 +50,8 @@ class PeopleSettings:
 
 @dataclass(frozen=True)
 class Sight:
-    """faces: embeddings (n, E). name: whom the source says it shows, "" if nobody. start, end: seconds on the clock of an item of its
-    film; two segments that were cut from one film may each begin at 0."""
+    """faces: embeddings (n, E). name: whom the source says it shows, "" if nobody. start, end: seconds on the clock of an item of
+    its film; two segments that were cut from one film may each begin at 0."""
 
     film: str
     name: str
@@ -102,7 +102,7 @@ def strangers(sights: Sequence[Sight]) -> np.ndarray:
 
 
 def _main(sights: Sequence[Sight], named: np.ndarray) -> np.ndarray:
-    """bool (N,): sights of whoever is seen in most films that have this name, or most often; all of them where two are alike in that."""
+    """bool (N,): sights of whoever is seen in most films of this name, or most often; all of them where two are alike in that."""
     main = np.ones(len(sights), bool)
     near, _ = nearness([sights[at] for at in np.flatnonzero(named).tolist()])
     theirs: dict[str, list[int]] = {}
@@ -122,8 +122,8 @@ def _main(sights: Sequence[Sight], named: np.ndarray) -> np.ndarray:
 def nearness(sights: Sequence[Sight]) -> tuple[float, float]:
     """Distances of two means of unit length below which they are of one person: within a film, and between films.
 
-    What is near and what is far, the sights tell themselves: a tree of them is cut where its joins fall into two kinds, short ones
-    within people and long ones between them. The first distance lies in the middle between what 95 in 100 pairs of one person
+    What is near and what is far, the sights tell themselves: a tree of them is cut where its joins fall into two kinds, short
+    within people and long between them. The first distance lies in the middle between what 95 in 100 pairs of one person
     leave and what one in a hundred pairs of two people is below. The second is no greater, and less the more people there are:
     by chance a tenth of them is that near to anybody.
     """

@@ -235,7 +235,7 @@ def _cut(found: Sequence[Voice], settings: VoiceSettings, left: dict[str, float]
 
 
 def _at(part: Part, tracks: np.ndarray) -> int | None:
-    """Of the tracks that are there from the beginning, that in whose first box, or nearest to it, the place lies that the list names."""
+    """Of the tracks that are there from the beginning, the one whose first box is nearest to the place that the list names."""
     assert part.item.centre is not None
     width, height = part.row["picture"]
     begins = max(part.row["start"], part.row["heard"])

@@ -41,7 +41,7 @@ class World:
     def films(
         self, people: int, films: int, tracks: int, guests: float, beside: bool = True, named: bool = False
     ) -> tuple[list[Sight], list[str]]:
-        """Sights of hosts, each in films of his own with another guest each, and who is seen in each. guests: a track of the host."""
+        """Sights of hosts, each in own films with another guest each, and who is seen in each. guests: a track of the host."""
         sights, who = [], []
         for number in range(people):
             host = self.person()
