@@ -36,8 +36,8 @@ class Measures:
     jaw: how much nearer the nose is to one edge of the jaw than to the other, as a share.
     pitch: height of the nose's tip below the eyes over the chin's; less looks up.
     mouth_open: distance of the inner lips.
-    sharpness: log of the Laplacian's energy over the gradient's in the aligned face at 112 px, or at fewer where it has fewer;
-    not moved by light, nor by size; less is blurred or enlarged.
+    sharpness: log of the Laplacian's energy over the gradient's in the aligned face at 112 px, or fewer where the picture has
+    fewer; not moved by light, hardly by size. Less is blurred or enlarged.
     level, contrast: mean and standard deviation of the aligned face's grey values, of 255.
     clipped: share of its values at either end.
     """
@@ -97,7 +97,7 @@ class FaceFilterSettings:
     least_pitch: float = 0.26
     most_pitch: float = 0.45
     most_mouth_open: float = 0.25
-    least_sharpness: float = -0.3
+    least_sharpness: float = -0.15
     least_level: float = 40.0
     most_level: float = 215.0
     least_contrast: float = 12.0
@@ -143,8 +143,8 @@ class FaceFilter:
 def quality(measures: Measures) -> float:
     """By which pictures of one face are compared, best highest: frontal, with a closed mouth, sharp, large.
 
-    A weighted sum, without steps. A fault costs 1 where it is just bad enough to be left out by default; twice the size gains 1,
-    up to a pupil distance of 120 px, beyond which a stored picture shows no more.
+    A weighted sum, without steps. Each fault costs about 1 where it is just bad enough to be left out by default; twice the size
+    gains 1, up to a pupil distance of 120 px, beyond which a stored picture shows no more.
     """
     return (
         -measures.asymmetry / 0.10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -58,7 +59,6 @@ def assemble(work: Work, target: Path) -> Report:
     split_films(recordings, people, profile.splits)
     about = dict(work.about["corpus"])
     dropped = dict(Counter(kind for _, kind, _ in left_out))
-    key = digest(np.frombuffer(f"{work.path}{profile.to_yaml()}{len(recordings)}".encode(), np.uint8))
     with CorpusWriter(
         target,
         name=about["name"],
@@ -68,14 +68,22 @@ def assemble(work: Work, target: Path) -> Report:
         face_sizes=tuple(about["face_sizes"]),
         face_box=face_box(profile.crop),
         extra={"prepared_by": work.about["source"], "profile": profile.to_dict(), "dropped": dropped},
-        resume=key[:16],
+        resume=_key(recordings, people),
     ) as writer:
         write(writer, recordings, people, _attributes(listing.people))
-    _write_left_out(work, left_out)
-    sheet = _sheet(settled)
-    if sheet is not None:
-        write_atomically(target / "dropped_faces.png", sheet)
+        if (sheet := _sheet(settled)) is not None:
+            writer.add_file("dropped_faces.png", sheet)
+        _write_left_out(work, left_out)  # before the corpus is there: a kill after that is not gone on from
     return report(recordings, people, notes, left_out)
+
+
+def _key(recordings: Sequence[Recording], people: Mapping[str, str]) -> str:
+    """Stands for all that the arrays of a corpus hold: with the same, a writer that was killed is gone on with."""
+    content = [
+        (each.person, each.name, each.split, [face.digest for face in each.faces], [clip.digest for clip in each.clips])
+        for each in recordings
+    ]
+    return hashlib.sha256(repr([list(people.items()), content]).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _attributes(people: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gan.raw.assemble import assemble
 from gan.raw.item import Listing
 from gan.raw.profile import Profile, load_profile, profile_names
 from gan.raw.published import published
+from gan.raw.purge import purge
 from gan.raw.removed import removed_from
 from gan.raw.run import held, read_all
 from gan.raw.sources.base import Source
@@ -77,23 +79,29 @@ def main(args: argparse.Namespace) -> int:
     folder = Path(args.work) if args.work else out.with_name(f"{out.name}.work")
     launcher = _launcher(args)
     listing = source.list(args)
+    everything, removal = listing, list[str]()
     if args.removed:
         listing = removed_from(listing, args.removed)
+        # Said, and kept nowhere: a removal list is itself about people.
+        removal = [note for note in listing.notes if note not in everything.notes]
+        listing = replace(listing, notes=[note for note in listing.notes if note not in removal])
     if not listing.items:
         first = f" First: {listing.bad[0][0]}: {listing.bad[0][1]}" if listing.bad else ""
         raise ValueError(f"{args.source}: nothing to read was found.{first}")
     if args.dry_run:
-        print(overview(listing))
+        print("\n".join([overview(listing), *removal]))
         return 1 if listing.bad else 0
     _check(profile, listing)
     about = dict(
         name=out.name, source=source.about_corpus(args), licence=args.licence, consent=args.consent, face_sizes=args.face_sizes
     )
     with new_corpus_path(out, args.overwrite, resume=True) as target, held(folder):
+        if args.removed:
+            purge(folder, args.removed, everything)
         work = Work.make(folder, args.source, listing, profile, about)
         read_all(work, launcher, args.retry)
         report = assemble(work, target)
-    print(report)
+    print("\n".join([str(report), *removal]))
     print(f"All that was left out: {folder / 'left_out.csv'}")
     print(f"Wrote {out}")
     return 1 if report.failed else 0

@@ -1,6 +1,6 @@
 """The inputs that a disk of downloaded films holds, through the whole preparation: each costs itself alone, and is listed.
 
-Wrong names are tried in sources/, wrong tables in test_tables.py and sources/, wrong pickles in test_mels.py, kills in benchmarks/.
+Wrong names are tried in sources/, wrong tables in test_tables.py and sources/, wrong pickles in test_mels.py, kills elsewhere.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import struct
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,9 +98,16 @@ def noise(seed: int, frames: int = 50) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, (frames, 64, 96, 3), np.uint8)
 
 
-def padded(content: bytes, size: int) -> bytes:
-    """An mp4 with an empty box behind it."""
-    return content + size.to_bytes(4, "big") + b"free" + bytes(size - 8)
+def void(size: int) -> bytes:
+    """An element of Matroska that says nothing."""
+    return b"\xec" + (0x0100_0000_0000_0000 | size).to_bytes(8, "big") + bytes(size)
+
+
+def stating(content: bytes, seconds: float) -> bytes:
+    """A film of Matroska that says that it lasts so long."""
+    mark = b"\x44\x89\x88"
+    at = content.index(mark) + len(mark)
+    return content[:at] + struct.pack(">d", 1000 * seconds) + content[at + 8 :]
 
 
 def write_with_cover(path: Path, sound: np.ndarray) -> None:
@@ -144,11 +152,12 @@ def write_bad(root: Path) -> None:
         (folder / name).write_bytes(text)
     write_film(folder / "huge.mp4", [np.zeros((4400, 8192, 3), np.uint8)], waveform=sound)
     write_film(folder / "hours.mkv", noise(4, 2), times=[0, 13 * 3600], waveform=sound)
-    with open(folder / "hours.mkv", "ab") as file:
-        file.write(b"\xec" + (0x0100_0000_0000_0000 | 600_000).to_bytes(8, "big") + bytes(600_000))
+    (folder / "hours.mkv").write_bytes((folder / "hours.mkv").read_bytes() + void(600_000))
     write_film(folder / "instant.mp4", noise(5, 1), waveform=sound[:1920])
-    write_film(folder / "states_an_hour.mp4", noise(6, 2), times=[0, 3600], waveform=sound[:9600])
-    (folder / "states_an_hour_padded.mp4").write_bytes(padded((folder / "states_an_hour.mp4").read_bytes(), 50_000))
+    write_film(folder / "states_an_hour.mkv", noise(6, 2), waveform=sound[:9600])
+    stated = stating((folder / "states_an_hour.mkv").read_bytes(), 3600)
+    (folder / "states_an_hour.mkv").write_bytes(stated)
+    (folder / "states_an_hour_padded.mkv").write_bytes(stated + void(50_000))
     write_film(folder / "silent.mp4", noise(7))
     voice = planned("ana", ("speaker",), 1012).waveform()
     write_film(folder / "heard.mp4", waveform=voice, sound_hz=16_000)
@@ -186,7 +195,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prepared, P
     true = write_good(folder / "films")
     good = prepared(folder / "films", folder / "good", folder / "work")
     write_bad(folder / "films")
-    yield good, prepared(folder / "films", folder / "all", folder / "work"), true
+    return good, prepared(folder / "films", folder / "all", folder / "work"), true
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +216,7 @@ def content(corpus: Corpus, media: set[str]) -> set[tuple[str, str, bytes]]:
 
 
 def test_the_good_are_as_without_the_bad(both: tuple[Prepared, Prepared, dict[str, Truth]]) -> None:
-    good, everything, true = both
+    good, everything, _true = both
     assert good.code == 0, good.said
     assert everything.code == 1
     assert {row["speaker"] for row in everything.corpus.speakers} == set(HOSTS)
@@ -230,8 +239,8 @@ def test_the_good_are_as_without_the_bad(both: tuple[Prepared, Prepared, dict[st
         ("picture.mp4", "open: cannot be read", "a picture"),
         ("huge.mp4", "open: cannot be read", "8192x4400 px"),  # 8
         ("hours.mkv", "open: too long", "13.0 h; limits.hours is 12"),  # 9
-        ("states_an_hour.mp4", "open: cannot be read", "states a length of 3600 s"),  # 11
-        ("states_an_hour_padded.mp4", "read: cut short", "says that it lasts 3600.0 s"),
+        ("states_an_hour.mkv", "open: cannot be read", "states a length of 3600 s"),  # 11
+        ("states_an_hour_padded.mkv", "read: cut short", "says that it lasts 3600.0 s"),
         ("silent.mp4", "sound: no sound track", "has no sound track"),  # 12
         ("line\\nbreak.mp4", "not listed", "line break"),  # 17
         ("link.mp4", "not listed", "--allow-outside"),
@@ -267,7 +276,7 @@ def test_10_a_film_of_one_picture(with_bad: Prepared) -> None:
 def test_13_14_sound_without_moving_pictures_is_a_voice(with_bad: Prepared, name: str) -> None:
     assert any(row["media"] == f"ana/{name}" for row in with_bad.corpus.recordings)
     if name == "cover":
-        assert "a cover, and no moving pictures" in with_bad.said
+        assert "is a cover, and no moving pictures" in with_bad.said
 
 
 def test_15_clocks_and_turned_pictures(both: tuple[Prepared, Prepared, dict[str, Truth]]) -> None:
