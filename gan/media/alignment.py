@@ -22,6 +22,7 @@ class CropSettings:
 
     eye_distance: of the pupils, as a share of the picture's side. eye_height: of the line of the eyes from the top, as a share.
     margin: what is added to the box on each side, in box sides. down: by which the box is moved down, in box sides.
+    white: put white behind the person (gan/media/background.py, which needs mediapipe 0.10.21).
     Defaults put the whole head with hair and chin into the picture.
     Raises ValueError for an impossible value.
     """
@@ -31,6 +32,7 @@ class CropSettings:
     eye_height: float = 0.42
     margin: float = 0.4
     down: float = 0.0
+    white: bool = False
 
     def __post_init__(self) -> None:
         if self.by not in MODES:
@@ -80,7 +82,7 @@ def crop(image: np.ndarray, points: np.ndarray, box: np.ndarray, settings: CropS
         else:
             edge = float(box[2] - box[0])
             side = edge * (1 + 2 * settings.margin)
-            middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2 + settings.down * edge]) + 0.5
+            middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2 + settings.down * edge])
         across, origin = np.array([side, 0.0]), middle - side / 2
     return _square(image, origin, across, size)
 

@@ -16,6 +16,7 @@ from evaluation.landmarks import chips, points5_in, points68_in
 from gan.build import build
 from gan.data.films import Film
 from gan.media.alignment import CropSettings, crop
+from gan.media.background import Person
 from gan.media.measures import Measures, measure, quality
 from gan.media.shots import Cuts, ShotSettings
 from gan.media.speaking import Mouth
@@ -84,6 +85,7 @@ class Looker:
         self._settings, self._shots, self._tracks, self._crop = settings, shots, tracks, crop_settings
         self._detector = build(Detector, self._settings.detector, "looks.detector")
         self._embedder = build(Embedder, {"name": "dlib"}, "looks")
+        self._person = Person() if crop_settings.white else None
 
     def picture(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Every face of one picture, uint8 (H, W, 3), as a track of its own: arrays tracks, faces, png."""
@@ -145,7 +147,7 @@ class Looker:
     def _cut(self, image: np.ndarray, face: _Seen) -> _Kept:
         picture = crop(image, face.points, face.box, self._crop, self._settings.picture_size)
         (chip,) = chips(image, points5_in(image, face.box[None]))
-        return _Kept(_png(picture), chip)
+        return _Kept(_png(picture if self._person is None else self._person.white(picture)), chip)
 
     def _stored(self, faces: Sequence[tuple[int, _Seen]], kept: Sequence[_Kept]) -> tuple[np.ndarray, np.ndarray]:
         """(track number, face), and what is kept of each -> their rows, and the bytes of their pictures end to end."""

@@ -52,7 +52,6 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
     launcher = build(Launcher, {"name": "local"} | dict(launcher_section), "launcher", folder=work.path / "slurm")
     logs = work.path / "logs"
     logs.mkdir(exist_ok=True)
-    items = len(work.listing().items)
     folder = work.shard(0).parent
     if retry:
         forget_failed(folder)
@@ -61,7 +60,7 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
     starts, reached = dict.fromkeys(names, 0), -1
     with (
         stop_signals("Stopping: jobs keep what they have done.") as stop,
-        Progress(total=items, desc="Reading", unit="item") as progress,
+        Progress(total=work.num_items, desc="Reading", unit="item") as progress,
     ):
         while waiting or running:
             if waiting:

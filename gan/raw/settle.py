@@ -238,6 +238,12 @@ def _pictures(track: _Track, number: int) -> Iterator[Picture]:
         )
 
 
+def _place(part: Part, face: np.void) -> str:
+    """What a picture is known by, in answers too: when and where in its film, whatever the settings that found it."""
+    x, y = (round(float(face["box"][side] + face["box"][side + 2]) / 2) for side in (0, 1))
+    return f"{part.item.key}@{face['seconds']:.3f} {x},{y}"
+
+
 def _judge(pictures: list[Picture], speaking: set[tuple[int, int]], profile: Profile, answers: Mapping[str, str]) -> None:
     """Say of each picture why it is left out, if it is."""
     settings, sieve = profile.people, FaceFilter(profile.faces)

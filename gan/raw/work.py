@@ -19,7 +19,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ def _ends(path: Path) -> Iterator[Row]:
 
 
 def _to_row(item: Item) -> dict[str, Any]:
-    row = {name: value for name, value in asdict(item).items() if value not in (None, "")}
+    row = {name: value for name, value in vars(item).items() if value not in (None, "")}
     return row | {name: str(row[name]) for name in ("media", "sound") if name in row}
 
 
