@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -101,8 +102,8 @@ class _Reader:
         size, deaths = _size(item), 0
         while True:
             process, pipe = self._started()
-            pipe.send((item, done))
             try:
+                pipe.send((item, done))
                 while pipe.poll(self._profile.limits.part_minutes * 60):
                     row, arrays = pipe.recv()
                     yield row | {"item": item.key, "size": size}, arrays
@@ -120,14 +121,27 @@ class _Reader:
                 return
 
     def _started(self) -> tuple[BaseProcess, Connection]:
-        if self._process is None or self._pipe is None:
-            # Spawned: a fork of a process with threads (a lease's) may hang.
-            context = multiprocessing.get_context("spawn")
-            self._pipe, theirs = context.Pipe()
-            self._process = context.Process(target=_serve, args=(theirs, self._profile, os.getpid()), daemon=True)
-            self._process.start()
-            theirs.close()
-        return self._process, self._pipe
+        """The process, which is ready. Raises ValueError where it dies before, which is no fault of an item."""
+        for _ in range(ATTEMPTS):
+            if self._process is None or self._pipe is None:
+                # Spawned: a fork of a process with threads (a lease's) may hang.
+                context = multiprocessing.get_context("spawn")
+                self._pipe, theirs = context.Pipe()
+                self._process = context.Process(target=_serve, args=(theirs, self._profile, os.getpid()), daemon=True)
+                self._process.start()
+                theirs.close()
+                with suppress(EOFError, ConnectionError):
+                    self._pipe.recv()
+                    return self._process, self._pipe
+            elif self._process.is_alive():
+                return self._process, self._pipe
+            self._process.join()
+            how = _ending(self._process.exitcode)
+            self._end()
+        raise ValueError(
+            f"the process that reads ends before it begins, by {how}. limits.memory_gb is {self._profile.limits.memory_gb:g}: "
+            "less than it takes to start?"
+        )
 
     def _end(self) -> None:
         if self._process is not None and self._pipe is not None:
@@ -153,6 +167,7 @@ def _serve(pipe: Connection, profile: Profile, parent: int) -> None:
     torch.set_num_threads(1)  # a job is one core's; and sums then do not depend on how many there are
     reader = ItemReader(profile)
     try:
+        pipe.send(None)  # ready
         while True:
             item, done = pipe.recv()
             try:
