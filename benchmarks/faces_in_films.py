@@ -3,14 +3,15 @@
     python -m benchmarks.faces_in_films --workers 2
     python -m benchmarks.faces_in_films --parts background        where mediapipe 0.10.21 is installed
 
-prints a row a figure: how many it is of, the figure, its 95 % interval (rates: Wilson; areas under the curve and shares of a mean:
-bootstrap over the pictures), the bar, and whether it is met. Limits (gan/media/measures.py) were chosen on seeds 1 and 2; the default
-seed is another. Every picture passes through JPEG in place of a film's coding.
+prints a row a figure: how many it is of, the figure, its 95 % interval (rates: Wilson; others: bootstrap over the pictures),
+the bar, and whether it is met. Limits (gan/media/measures.py) were chosen on seeds 1 and 2; the default seed is another. Every
+picture passes through JPEG in place of a film's coding.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import math
 import multiprocessing
@@ -18,6 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,8 +44,8 @@ FRAME = (360, 640)
 FACE, PUPILS = 3.24, 0.246  # a face's height in pupil distances; a toy portrait's pupil distance as a share of its side
 OVERLAP = 0.3
 FACES_A_PERSON = 8
-MIRRORED_PX = 2  # of 256: where a mirrored picture is still mirrored
 BOOTSTRAPS = 1000
+Run = Callable[[Callable[[int], Any], int], list[Any]]  # work of a number, how many numbers -> their answers
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def toy(seed: int, number: int, condition: Condition) -> tuple[Speaker, Picture,
     rng = np.random.default_rng((seed, number))
     picture = draw_picture(rng, "textured")
     picture = replace(picture, yaw=picture.yaw / 4, pitch=picture.pitch / 2, mouth_open=picture.mouth_open / 9)
-    changes = {}
+    changes: dict[str, Any] = {}
     for name, (low, high) in condition.picture.items():
         changes[name] = round(float(rng.uniform(low, high)) * (rng.choice((-1, 1)) if name in SIGNED else 1), 4)
     size = int(rng.integers(condition.size[0], condition.size[1], endpoint=True))
@@ -139,12 +141,13 @@ def toy(seed: int, number: int, condition: Condition) -> tuple[Speaker, Picture,
 
 
 def coded(image: np.ndarray | Image.Image) -> np.ndarray:
-    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    """uint8 (H, W, 3), through JPEG."""
     content = io.BytesIO()
-    image.save(content, "JPEG", quality=JPEG_QUALITY)
-    return np.asarray(Image.open(content))
+    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(content, "JPEG", quality=JPEG_QUALITY)
+    return np.array(Image.open(content))
 
 
+@functools.cache
 def _detector(upsampling: int) -> Detector:
     torch.set_num_threads(1)
     return build(Detector, {"name": "dlib_hog", "upsampling": upsampling}, "detector")
@@ -171,8 +174,8 @@ def found(seed: int, number: int, sizes: tuple[float, float], yaws: tuple[float,
     frame = np.rint(np.sqrt(np.clip(texture(x, y, tuple(backdrop)), 0, 1)) * 255).astype(np.uint8).transpose(1, 2, 0).copy()
     left, top = int(rng.integers(0, width - side)), int(rng.integers(0, height - side))
     frame[top : top + side, left : left + side] = render_face(speaker, picture, side)
-    eyes = landmarks(speaker, picture, side)[:2].mean(axis=0) + (left, top)
-    half, middle = 1.2 * PUPILS * side, eyes + (0, 0.55 * PUPILS * side)  # as Detector.locate draws a box
+    eyes = landmarks(speaker, picture, side)[:2].mean(axis=0) + np.array([left, top])
+    half, middle = 1.2 * PUPILS * side, eyes + np.array([0, 0.55 * PUPILS * side])  # as Detector.locate draws a box
     true = np.concatenate([middle - half, middle + half])
     frame = coded(frame)
     answers = []
@@ -183,7 +186,7 @@ def found(seed: int, number: int, sizes: tuple[float, float], yaws: tuple[float,
     return answers
 
 
-def faces_found(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+def faces_found(run: Run, seed: int, count: int) -> list[Row]:
     rows, false, frames = [], [0, 0], 0
     for sizes in ((46, 66), (66, 90), (90, 130), (130, 180)):
         for yaws in ((0.0, 0.2), (0.2, 0.4), (0.4, 0.6)):
@@ -202,18 +205,24 @@ def faces_found(run: Callable[..., list], seed: int, count: int) -> list[Row]:
 # Judged
 
 
-def measured(seed: int, number: int, name: str) -> Measures | None:
-    """A picture of this condition, as the pipeline measures it; None where no face is found."""
+def measured(seed: int, number: int, name: str) -> tuple[Measures, float] | None:
+    """A picture of this condition, measured by the median of points, and its mouth by points of one rectangle.
+
+    None where no face is found.
+    """
     speaker, picture, size = toy(seed, number, CONDITIONS[name])
-    image = Image.fromarray(render_face(speaker, picture, size))
-    damage = CONDITIONS[name].damage
-    image = coded(damage(image) if damage else image)
+    damage, drawn = CONDITIONS[name].damage, Image.fromarray(render_face(speaker, picture, size))
+    image = coded(damage(drawn) if damage else drawn)
     boxes = _detector(1 if size < PORTRAIT else 0).locate(image)[:1]
-    return measure(image, points68_in(image, boxes)[0]) if len(boxes) else None
+    if not len(boxes):
+        return None
+    one = measure(image, points68_in(image, boxes)[0])
+    return measure(image, points68_in(image, boxes, median=True)[0]), one.mouth_open
 
 
-def filters(run: Callable[..., list], seed: int, count: int) -> list[Row]:
-    seen = {name: [one for one in run(partial(measured, seed, name=name), count) if one] for name in CONDITIONS}
+def filters(run: Run, seed: int, count: int) -> list[Row]:
+    answers = {name: [one for one in run(partial(measured, seed, name=name), count) if one] for name in CONDITIONS}
+    seen = {name: [one for one, _ in those] for name, those in answers.items()}
     middle = (FaceFilterSettings.least_pitch + FaceFilterSettings.most_pitch) / 2
     scores: dict[str, tuple[Callable[[Measures], float], float]] = {
         "yaw 0.3": (lambda one: one.asymmetry, 0.98),
@@ -228,6 +237,8 @@ def filters(run: Callable[..., list], seed: int, count: int) -> list[Row]:
     for name, (score, least) in scores.items():
         groups = [np.array([score(one) for one in seen[which]]) for which in (name, "good")]
         rows.append(_bootstrapped(f"AUC, {name} against good", area, groups, least=least))
+    mouths = [np.array([mouth for _, mouth in answers[name]]) for name in ("mouth 0.9", "good")]
+    rows.append(_bootstrapped("AUC, mouth 0.9 against good, points of one rectangle", area, mouths))
     sieve = FaceFilter(FaceFilterSettings())
     for name in CONDITIONS:
         kept = sum(not sieve.reason(one) for one in seen[name])
@@ -243,8 +254,10 @@ def filters(run: Callable[..., list], seed: int, count: int) -> list[Row]:
 
 
 def aligned(seed: int, number: int) -> tuple[float, float, float] | None:
-    """Where the true pupils come to lie in the crop: the larger error, in pupil distances, and the turn, degrees; and how far from
-    mirrored the crop of the mirrored picture is, mean of 255."""
+    """Where the true pupils come to lie in the crop: the larger error, in pupil distances, and the turn, degrees.
+
+    The third is how far the crop of the mirrored picture is from mirrored, mean of 255.
+    """
     speaker, picture, size = toy(seed, number, CONDITIONS["good"])
     image = coded(render_face(speaker, picture, size))
     boxes = _detector(0).locate(image)[:1]
@@ -279,7 +292,7 @@ def _dot(size: int, place: np.ndarray, points: np.ndarray, box: np.ndarray, sett
     return np.array([(seen * x).sum(), (seen * y).sum()]) / seen.sum()
 
 
-def alignment(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+def alignment(run: Run, seed: int, count: int) -> list[Row]:
     errors, turns, mirrors = np.array([one for one in run(partial(aligned, seed), count) if one]).T
     return [
         _rate("aligned: pupils within 10 % of their distance", int((errors <= 0.1).sum()), len(errors), least=0.95),
@@ -302,12 +315,15 @@ def embedded(seed: int, number: int) -> np.ndarray:
         image = coded(render_face(speaker, draw_picture(rng, "textured"), PORTRAIT))
         boxes = _detector(0).locate(image)[:1]
         faces += list(chips(image, points5_in(image, boxes)))
-    if not faces:
-        return np.zeros((0, 128), np.float32)
-    return build(Embedder, {"name": "dlib"}, "embedder").embed(np.stack(faces), (0.0, 0.0, 1.0, 1.0))
+    return _embedder().embed(np.stack(faces), (0.0, 0.0, 1.0, 1.0)) if faces else np.zeros((0, 128), np.float32)
 
 
-def identity(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+@functools.cache
+def _embedder() -> Embedder:
+    return build(Embedder, {"name": "dlib"}, "embedder")
+
+
+def identity(run: Run, seed: int, count: int) -> list[Row]:
     """Of eight pictures of a person one is somebody else's; each is its own film."""
     people = run(partial(embedded, seed), count)
     sights, planted = [], []
@@ -341,7 +357,7 @@ def whitened(seed: int, number: int) -> tuple[float, float, float]:
     )
 
 
-def background(run: Callable[..., list], seed: int, count: int) -> list[Row]:
+def background(run: Run, seed: int, count: int) -> list[Row]:
     try:
         Person()
     except ValueError as error:
@@ -367,12 +383,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1, help="default %(default)s")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="default: all")
     options = parser.parse_args(arguments)
-    rows = [Row("", 0, 0.0, (0.0, 0.0))][:0]
+    rows: list[Row] = []
     # Spawned, not forked: a fork of a process that runs threads may hang.
     with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn")) as pool:
         for part in options.parts:
 
-            def run(work: Callable[[int], object], count: int, part: str = part) -> list[object]:
+            def run(work: Callable[[int], Any], count: int, part: str = part) -> list[Any]:
                 return list(tqdm(pool.map(work, range(count), chunksize=8), total=count, desc=part, disable=None, leave=False))
 
             rows += PARTS[part](run, options.seed, options.count)

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("mels", mels, "mel spectrograms that SF2F or voice2face published without their sound"),
     ):
         module.add_arguments(action(name, about, module.main))
-    for name in prepare.SOURCES:
+    for name in prepare.source_names():
         source = prepare.source_of(name)
         added = action(name, source.about, prepare.main)
         source.add_arguments(added)

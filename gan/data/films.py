@@ -128,6 +128,8 @@ class Film:
         if self._pictures is not None and not container.streams[self._pictures].codec_context.width:
             self._pictures = None
             self.notes.append("pictures of unknown size, or larger than 7680x4320 px: left out")
+        elif container.streams.video and self._pictures is None and self._sound is not None:
+            self.notes.append("its picture is a cover, and no moving pictures are there; its sound was taken")
         self.has_pictures, self.has_sound = self._pictures is not None, self._sound is not None
         self.start = self.reached = (container.start_time or 0) / 1e6
         self.seconds = container.duration / 1e6 if container.duration and container.duration > 0 else None
@@ -393,7 +395,7 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
             return
         except av.error.EOFError:
             return
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, IndexError):  # IndexError: PyAV, where a further track begins in the middle
             failures += 1
 
 

@@ -82,7 +82,7 @@ def crop(image: np.ndarray, points: np.ndarray, box: np.ndarray, settings: CropS
         else:
             edge = float(box[2] - box[0])
             side = edge * (1 + 2 * settings.margin)
-            middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2 + settings.down * edge]) + 0.5
+            middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2 + settings.down * edge])
         across, origin = np.array([side, 0.0]), middle - side / 2
     return _square(image, origin, across, size)
 

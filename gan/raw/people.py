@@ -13,14 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
+from scipy.stats import norm as normal
 
 from evaluation.real_faces.gallery import unit
-from gan.audit.label_noise import FEWEST_FACES, likeness
+from gan.audit.label_noise import FAR, FEWEST_FACES, likeness
 from gan.data.prepare.shared_audio import Groups
 
-PAIRS = 200_000  # of sights of different people, from which their distances are known
+MOST_SIGHTS = 2000  # from which is known what is near
+TWO_KINDS = 2.0  # times as long as joins within people are those between people, at least
+FEW = 20  # pairs of two people: too few to tell how far they spread
 ROUNDS = 3  # of looking for strangers: without the worst, the others stand out
-BLOCK = 2048
+APART = 4.0  # farther than any two
+BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,15 @@ class PeopleSettings:
 
 @dataclass(frozen=True)
 class Sight:
-    """faces: embeddings (n, E). start, end: seconds in its film. name: whom the source says it shows, "" if nobody."""
+    """faces: embeddings (n, E). name: whom the source says it shows, "" if nobody. start, end: seconds on the clock of an item of
+    its film; two segments that were cut from one film may each begin at 0."""
 
     film: str
     name: str
     start: float
     end: float
     faces: np.ndarray
+    item: str = ""
 
     @property
     def mean(self) -> np.ndarray:
@@ -61,73 +67,146 @@ class Sight:
 
 
 def strangers(sights: Sequence[Sight]) -> np.ndarray:
-    """bool (N,): which sights that have a name are not of the person who has it. Of one or two sights nobody knows."""
+    """bool (N,): which sights that have a name are not of the person who has it. Of one or two sights nobody knows.
+
+    The person is whoever is seen in most of the films, then most often. Guests are so many in some films that they must not count
+    when it is asked how a person looks; who is seen beside the person is a guest for certain.
+    """
     strange = np.zeros(len(sights), bool)
     named = np.array([bool(sight.name) for sight in sights], bool)
     if not named.any():
         return strange
     means = np.stack([sight.mean for sight in sights]).astype(np.float32)
+    main = _main(sights, named)
+    for i, j in _at_once(sights):
+        if sights[i].name == sights[j].name and main[i] != main[j]:
+            strange[j if main[i] else i] = True
+    found = None
     for _ in range(ROUNDS):
-        left = np.flatnonzero(named & ~strange)
-        _, own = np.unique([sights[at].name for at in left.tolist()], return_inverse=True)
+        left = np.flatnonzero(named & main & ~strange)
+        names, own = np.unique([sights[at].name for at in left.tolist()], return_inverse=True)
         judged = np.flatnonzero(np.bincount(own)[own] >= FEWEST_FACES)
         if not len(judged):
             break
-        found = likeness(means[left], own, judged).strange
-        if not found.any():
+        found = likeness(means[left], own, judged)
+        if not found.strange.any():
             break
-        strange[left[judged[found]]] = True
+        strange[left[judged[found.strange]]] = True
+    if found is None:
+        return strange
+    known = {names[at]: unit(means[left[own == at]].sum(axis=0)) for at in np.unique(own[judged]).tolist()}
+    for at in np.flatnonzero(named & ~main).tolist():
+        if sights[at].name in known and known[sights[at].name] @ means[at] < found.median - FAR * found.deviation:
+            strange[at] = True
     return strange
 
 
-def nearness(sights: Sequence[Sight]) -> float:
-    """The distance of two means of unit length below which they are of one person.
+def _main(sights: Sequence[Sight], named: np.ndarray) -> np.ndarray:
+    """bool (N,): sights of whoever is seen in most films of this name, or most often; all of them where two are alike in that."""
+    main = np.ones(len(sights), bool)
+    near, _ = nearness([sights[at] for at in np.flatnonzero(named).tolist()])
+    theirs: dict[str, list[int]] = {}
+    for at in np.flatnonzero(named).tolist():
+        theirs.setdefault(sights[at].name, []).append(at)
+    for those in theirs.values():
+        labels = in_film([sights[at] for at in those], near)
+        seen = [
+            (len({sights[at].film or str(at) for at, label in zip(those, labels, strict=True) if label == number}), count)
+            for number, count in enumerate(np.bincount(labels).tolist())
+        ]
+        if seen.count(max(seen)) == 1:
+            main[those] = labels == seen.index(max(seen))
+    return main
 
-    In the middle between what one person's sights leave (99 of 100 halves of a track are nearer to each other) and what different
-    people do (one in a hundred is nearer): two who are seen at once, or who have different names; where the source names nobody,
-    also any two of different films.
+
+def nearness(sights: Sequence[Sight]) -> tuple[float, float]:
+    """Distances of two means of unit length below which they are of one person: within a film, and between films.
+
+    What is near and what is far, the sights tell themselves: a tree of them is cut where its joins fall into two kinds, short
+    within people and long between them. The first distance lies in the middle between what 95 in 100 pairs of one person
+    leave and what one in a hundred pairs of two people is below. The second is no greater, and less the more people there are:
+    by chance a tenth of them is that near to anybody.
     """
-    halves = [
-        float(np.linalg.norm(unit(unit(sight.faces[::2]).mean(axis=0)) - unit(unit(sight.faces[1::2]).mean(axis=0))))
-        for sight in sights
-        if len(sight.faces) >= 4
+    some = _whole_films(sights, MOST_SIGHTS)
+    if len(some) < 2:
+        return 0.0, 0.0
+    means = np.stack([sight.mean for sight in some])
+    distances = pdist(means)
+    tree = linkage(distances, "average")
+    labels = fcluster(tree, _cut(np.sort(tree[:, 2]), some), "distance")
+    i, j = np.triu_indices(len(some), 1)
+    inside, between = distances[labels[i] == labels[j]], distances[labels[i] != labels[j]]
+    at_once = [float(np.linalg.norm(means[a] - means[b])) for a, b in _at_once(some)]
+    between = np.concatenate([between, at_once])
+    if not len(between):
+        return 2.0, 2.0  # all are one person
+    # Below the middle lie pairs of one person that were not joined; so the spread is taken from above it.
+    middle = float(np.median(between))
+    deviation = (float(np.quantile(between, 0.99)) - middle) / normal.ppf(0.99)
+    far = middle - deviation * normal.ppf(0.99)
+    if len(between) < FEW:
+        far = min(far, 0.7 * middle)
+    near = float(np.quantile(inside, 0.95)) if len(inside) else 0.5 * far
+    within = (near + max(near, far)) / 2
+    between_films = middle - deviation * float(normal.ppf(1 - 0.1 / max(10, len(sights))))
+    return float(within), float(min(within, between_films))
+
+
+def _whole_films(sights: Sequence[Sight], most: int) -> list[Sight]:
+    """All, or those of films drawn until there are so many."""
+    if len(sights) <= most:
+        return list(sights)
+    films: dict[str, list[Sight]] = {}
+    for at, sight in enumerate(sights):
+        films.setdefault(sight.film or f"{at}", []).append(sight)
+    names = list(films)
+    drawn = (films[names[at]] for at in np.random.default_rng(0).permutation(len(names)).tolist())
+    return [sight for film in drawn for sight in film][:most]
+
+
+def _cut(heights: np.ndarray, sights: Sequence[Sight]) -> float:
+    """The height at which a tree is cut into people. heights: of its joins, in order.
+
+    Where all joins are of one kind, a track tells whether they are short: by how its own faces differ.
+    """
+    if len(heights) > 1:
+        logs = np.log(np.maximum(heights, 1e-9))
+        number = np.arange(1, len(logs))
+        sums = np.cumsum(logs)
+        lower, upper = sums[:-1] / number, (sums[-1] - sums[:-1]) / (len(logs) - number)
+        at = int(np.argmax(number * (len(logs) - number) * np.square(upper - lower))) + 1  # Otsu (1979)
+        if np.median(heights[at:]) > TWO_KINDS * np.median(heights[:at]):
+            return float(np.sqrt(heights[at - 1] * heights[at]))
+    steps = [
+        np.linalg.norm(np.diff(unit(each.faces.astype(np.float64)), axis=0), axis=1) for each in sights if len(each.faces) > 1
     ]
-    means = np.stack([sight.mean for sight in sights])
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, len(sights), (2, PAIRS))
-    names = np.unique([sight.name for sight in sights], return_inverse=True)[1]
-    films = np.unique([sight.film for sight in sights], return_inverse=True)[1]
-    nameless = np.array([not sight.name for sight in sights])
-    other = np.where(nameless[a] | nameless[b], films[a] != films[b], names[a] != names[b])
-    apart = np.linalg.norm(means[a[other]] - means[b[other]], axis=1)
-    at_once = [float(np.linalg.norm(means[i] - means[j])) for i, j in _at_once(sights)]
-    if not len(apart) and not at_once:
-        return 0.0
-    far = min((float(np.quantile(each, 0.01)) for each in (apart, at_once) if len(each) >= 100), default=None)
-    if far is None:  # few: from where most lie, not from the nearest of them
-        far = 0.7 * float(np.median(np.concatenate([apart, at_once])))
-    near = float(np.quantile(halves, 0.99)) if halves else 0.5 * far
-    return (min(near, far) + far) / 2
+    own = float(np.median(np.concatenate(steps))) if steps else 0.0
+    return 0.0 if np.median(heights) > TWO_KINDS * own else 2.0
 
 
 def _at_once(sights: Sequence[Sight]) -> list[tuple[int, int]]:
     """Pairs of sights that are seen at the same time in one film."""
-    order = sorted(range(len(sights)), key=lambda at: (sights[at].film, sights[at].start))
+    order = sorted(range(len(sights)), key=lambda at: (sights[at].film, sights[at].item, sights[at].start))
     pairs = []
     for place, i in enumerate(order):
         for j in order[place + 1 :]:
-            if sights[j].film != sights[i].film or sights[j].start >= sights[i].end or not sights[i].film:
+            one, other = sights[i], sights[j]
+            if not one.film or (one.film, one.item) != (other.film, other.item) or other.start >= one.end:
                 break
             pairs.append((i, j))
     return pairs
 
 
 def in_film(sights: Sequence[Sight], near: float) -> np.ndarray:
-    """int (N,): the person of each sight of one film, numbered in the order of first sight. near: of nearness."""
+    """int (N,): the person of each sight of one film, numbered in the order of first sight. near: as nearness says it."""
     if len(sights) < 2:
         return np.zeros(len(sights), int)
     means = np.stack([sight.mean for sight in sights])
-    labels = fcluster(linkage(pdist(means), "average"), near, "distance")
+    distances = pdist(means)
+    for i, j in _at_once(sights):  # are two people, whatever they look like
+        i, j = min(i, j), max(i, j)
+        distances[len(sights) * i - i * (i + 1) // 2 + j - i - 1] = APART
+    labels = fcluster(linkage(distances, "average"), near, "distance")
     first = {label: number for number, label in enumerate(dict.fromkeys(labels.tolist()))}
     return np.array([first[label] for label in labels.tolist()])
 
@@ -137,8 +216,8 @@ def alike(means: np.ndarray, near: float) -> list[list[int]]:
     groups = Groups(len(means))
     least = 1 - near * near / 2  # cosine
     for start in range(0, len(means), BLOCK):
-        cosines = means[start : start + BLOCK] @ means.T
-        for i, j in zip(*np.nonzero(cosines > least), strict=True):
-            if start + i < j:
-                groups.join(start + int(i), int(j))
+        cosines = means[start : start + BLOCK] @ means[start:].T
+        for i, j in np.argwhere(cosines > least).tolist():
+            if i < j:
+                groups.join(start + i, start + j)
     return [group for group in groups.members() if len(group) > 1]

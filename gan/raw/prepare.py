@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.detectors.base import Detector
-from gan.build import build, find
+from gan.build import build, find, names
 from gan.data.audio import SOUND
 from gan.data.media import ends
 from gan.data.pictures import PICTURES
@@ -20,6 +20,7 @@ from gan.media.speech.base import Speech
 from gan.raw.assemble import assemble
 from gan.raw.item import Listing
 from gan.raw.profile import Profile, load_profile, profile_names
+from gan.raw.published import published
 from gan.raw.purge import purge
 from gan.raw.removed import removed_from
 from gan.raw.run import held, read_all
@@ -27,7 +28,10 @@ from gan.raw.sources.base import Source
 from gan.raw.work import Work
 from gan.recipes import read_yaml
 
-SOURCES = ("voxceleb", "avspeech", "youtubers-raw", "videos")
+
+def source_names() -> list[str]:
+    """As the command has them: the files of gan/raw/sources."""
+    return [name.replace("_", "-") for name in names(Source)]
 
 
 def source_of(name: str) -> Source:
@@ -103,7 +107,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _check(profile: Profile, listing: Listing) -> None:
-    """Raises ValueError, before anything is read, if what reads it is not installed."""
+    """Raises ValueError, before anything is read, if what reads it is not installed, or the source has no such division."""
+    if profile.splits.published:
+        published(profile.splits.published, listing)
     build(Speech, profile.speech, "speech", settings=profile.spans)
     build(Detector, profile.looks.detector, "looks.detector")
     if profile.crop.white:

@@ -14,7 +14,7 @@ from evaluation.progress import Progress
 from gan.build import build
 from gan.launchers.base import Job, Launcher
 from gan.lease import Lease, holder
-from gan.raw.work import LEASE, Work, counts, forget_failed, lease_of
+from gan.raw.work import LEASE, Tally, Work, forget_failed, lease_of
 from gan.signals import stop_signals
 
 POLL_SECONDS = 0.5
@@ -56,17 +56,16 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
     logs = work.path / "logs"
     logs.mkdir(exist_ok=True)
     listed = work.listing().items
-    items = len(listed)
     folder = work.shard(0).parent
     if retry:
         forget_failed(folder)
     names = [f"job{number}" for number in range(launcher.parallel)]
     waiting, running = [name for name in names if name not in launcher.found()], launcher.found() & set(names)
     starts, reached = dict.fromkeys(names, 0), -1
-    rounds = 0
+    rounds, tally = 0, Tally(folder)
     with (
         stop_signals("Stopping: jobs keep what they have done.") as stop,
-        Progress(total=items, desc="Reading", unit="item") as progress,
+        Progress(total=work.num_items, desc="Reading", unit="item") as progress,
     ):
         while True:
             if waiting:
@@ -78,7 +77,7 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
                 raise Interrupted(stop[0], work.path)
             time.sleep(POLL_SECONDS)
             ended = launcher.poll()
-            done, failed, _ = counts(folder)
+            done, failed, _ = tally.look()
             progress.set_postfix_str(f"{failed.total()} failed" if failed else "", refresh=False)
             progress.update(done + failed.total() - progress.n)
             for name, code in ended.items():

@@ -203,6 +203,7 @@ def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, 
             float(track.part.array("faces")["seconds"][track.rows].min()),
             float(track.part.array("faces")["seconds"][track.rows].max()),
             np.asarray(track.part.array("faces")["embedding"][track.rows]),
+            track.part.item.key,
         )
         for track in tracks
     ]
@@ -217,7 +218,7 @@ def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, 
             nameless.setdefault(sight.film, []).append(at)
     if not nameless:
         return []
-    near = nearness(sights)
+    near, near_across = nearness([sight for sight in sights if not sight.name])
     means: dict[str, list[np.ndarray]] = {}
     for film, those in nameless.items():
         for at, number in zip(those, in_film([sights[at] for at in those], near), strict=True):
@@ -226,7 +227,7 @@ def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, 
     people = list(means)
     vectors = np.stack([np.mean(means[person], axis=0) for person in people])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return [tuple(people[at] for at in group) for group in alike(vectors.astype(np.float32), near)]
+    return [tuple(people[at] for at in group) for group in alike(vectors.astype(np.float32), near_across)]
 
 
 def _pictures(track: _Track, number: int) -> Iterator[Picture]:
@@ -236,6 +237,12 @@ def _pictures(track: _Track, number: int) -> Iterator[Picture]:
         yield Picture(
             f"{track.part.key}/{track.number}/{row}", track.person, _film(track.part.item), track.part, row, number, good
         )
+
+
+def _place(part: Part, face: np.void) -> str:
+    """What a picture is known by, in answers too: when and where in its film, whatever the settings that found it."""
+    x, y = (round(float(face["box"][side] + face["box"][side + 2]) / 2) for side in (0, 1))
+    return f"{part.item.key}@{face['seconds']:.3f} {x},{y}"
 
 
 def _judge(pictures: list[Picture], speaking: set[tuple[int, int]], profile: Profile, answers: Mapping[str, str]) -> None:

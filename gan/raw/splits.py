@@ -21,7 +21,8 @@ class Splitting:
     """Shares that are held out, and the seed that draws them.
 
     val_speech, unseen_speech: of a training person's clips, in whole films. val_speaker, unseen_speaker: of the people.
-    published: draw nothing; keep the division that the source was published with (gan/raw/published.py), "" for none.
+    published: "" draws the people; else they are divided as published: voice2face, sf2f or voxceleb (gan/raw/published.py). The
+    films of training people are drawn in any case; with val_speech and unseen_speech of 0 all of them train.
     """
 
     val_speech: float = 0.1

@@ -14,6 +14,7 @@ CUTS, WHOSE = ("stretches", "whole"), ("mouth", "lone")
 EDGE_SECONDS = 0.25  # by which a face may come late or go early and still be in sight throughout
 SLIVER_SECONDS = 0.1  # between a shot's end and the next one's, or of a face at its edge: too short to be anybody's
 NOTHING = Signals(np.zeros(0), np.zeros(0, np.float32))
+COMES_SECONDS = 1.0  # after which a face was not there as the item began
 CENTRE_REACH = 1.0  # how far from a face's middle the place that a list names may lie, in box sides
 
 
@@ -69,7 +70,7 @@ def voices(part: Part, settings: VoiceSettings, speaking: SpeakingSettings) -> t
     if not part.row.get("frames"):
         return _cut([Voice(-1, start, end) for start, end in spans], settings, left), left
     tracks = part.array("tracks")
-    if part.item.centre is not None:
+    if part.item.centre is not None and not part.row["part"]:  # a list says where the speaker is as the item begins
         track = _at(part, tracks)
         if track is None:
             left["no face at the speaker's place"] = _length(spans)
@@ -77,6 +78,8 @@ def voices(part: Part, settings: VoiceSettings, speaking: SpeakingSettings) -> t
         row = tracks[track]
         inside = [(max(start, row["start"] - 0.5), min(end, row["end"] + 0.5)) for start, end in spans]
         found = [Voice(track, *(span if whole else kept)) for span, kept in zip(spans, inside, strict=True) if kept[1] > kept[0]]
+        if (lost := _length(spans) - sum(voice.end - voice.start for voice in found)) > 1e-6:
+            left["the speaker is out of sight"] = lost
         return _cut(found, settings, left), left
     if whole:
         return _cut(_of_all(part, tracks, spans, settings, speaking, left), settings, left), left
@@ -232,13 +235,15 @@ def _cut(found: Sequence[Voice], settings: VoiceSettings, left: dict[str, float]
 
 
 def _at(part: Part, tracks: np.ndarray) -> int | None:
-    """The track in whose first box, or nearest to it, the place lies that the list names."""
+    """Of the tracks that are there from the beginning, the one whose first box is nearest to the place that the list names."""
     assert part.item.centre is not None
     width, height = part.row["picture"]
+    begins = max(part.row["start"], part.row["heard"])
     place = np.array(part.item.centre) * (width, height)
     near = [
         (float(np.abs((row["box"][:2] + row["box"][2:]) / 2 - place).max() / (row["box"][2] - row["box"][0])), int(row["track"]))
         for row in tracks
+        if row["start"] <= begins + COMES_SECONDS
     ]
     distance, track = min(near, default=(np.inf, -1))
     return track if distance <= CENTRE_REACH else None

@@ -20,7 +20,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -174,11 +174,46 @@ def forget_failed(folder: Path) -> None:
                     writer.append({"item": item, "again": True})
 
 
-def counts(folder: Path) -> tuple[int, Counter[str], float]:
-    """Items done, items failed by kind, and seconds of media read, from the journals of a folder of shards, unchecked."""
-    over = [row for path in sorted(folder.glob("*.jsonl")) for row in ended(_ends(path)).values()]
-    done = [row for row in over if "failed" not in row]
-    return len(done), Counter(row["kind"] for row in over if "failed" in row), sum(row["seconds"] for row in done)
+class Tally:
+    """How far a folder of shards is, looked at again and again: of every journal only what is new is read, unchecked."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+        self._over: dict[Path, dict[str, tuple[str, float]]] = {}  # item -> kind of failure, or "" and its seconds
+
+    def look(self) -> tuple[int, Counter[str], float]:
+        """Items done, items failed by kind, and seconds of media read."""
+        for path in self._folder.glob("*.jsonl"):
+            before, size = self._read.get(path, 0), path.stat().st_size
+            if size < before:  # what a kill had torn was cut away
+                before = 0
+            if before == 0:
+                self._over[path] = {}
+            if size > before:
+                self._read[path] = before + self._take(path, before)
+        over = [end for ends in self._over.values() for end in ends.values()]
+        return (
+            sum(not kind for kind, _ in over),
+            Counter(kind for kind, _ in over if kind),
+            sum(seconds for _, seconds in over),
+        )
+
+    def _take(self, path: Path, start: int) -> int:
+        """Bytes of the whole lines from start on, which are counted."""
+        over, taken = self._over[path], 0
+        with open(path, "rb") as file:
+            file.seek(start)
+            for line in file:
+                if not line.endswith(b"\n"):  # being written now
+                    break
+                taken += len(line)
+                if b'"part"' not in line:
+                    row = json.loads(line)
+                    over.pop(row["item"], None)
+                    if "again" not in row:
+                        over[row["item"]] = (row.get("kind", ""), row.get("seconds", 0.0))
+        return taken
 
 
 def _ends(path: Path) -> Iterator[Row]:
@@ -195,7 +230,7 @@ def _ends(path: Path) -> Iterator[Row]:
 
 
 def _to_row(item: Item) -> dict[str, Any]:
-    row = {name: value for name, value in asdict(item).items() if value not in (None, "")}
+    row = {name: value for name, value in vars(item).items() if value not in (None, "")}
     return row | {name: str(row[name]) for name in ("media", "sound") if name in row}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -401,3 +402,21 @@ def test_pixels_that_are_not_square(tmp_path):
         frame = next(film.frames())
     assert frame.rgb().shape == (64, 128, 3)
     assert frame.rgb(32).shape == (32, 64, 3)
+
+
+def test_reading_goes_on_where_a_further_track_begins(tmp_path):
+    """PyAV raises IndexError there, once."""
+    import av
+
+    write_film(tmp_path / "a.mkv", flash(0.5), keys=1)
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        packets = enumerate(container.demux(container.streams.video[0]))
+
+        def demux(stream):
+            for number, packet in packets:
+                if number == 5:
+                    raise IndexError("list index out of range")
+                yield packet
+
+        found = list(films._frames(SimpleNamespace(demux=demux), container.streams.video[0]))
+    assert len(found) == 13  # of 14; the packet that came then is lost
