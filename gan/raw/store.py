@@ -88,7 +88,7 @@ class Writer(Shard):
                 file.close()
 
     def append(self, row: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
-        """Write a row and its arrays. Raises OSError that names the file where the disk is full; what was written before stays."""
+        """Write a row and its arrays. Raises OSError, naming the file, where the disk is full; what was written before stays."""
         try:
             self._append(row, arrays or {})
         except OSError as error:

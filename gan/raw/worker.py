@@ -63,8 +63,8 @@ def _do(items: list[Item], writer: Writer, reader: _Reader, stop: list[int]) -> 
         row = over.get(item.key)
         if row is not None and row["size"] == _size(item):
             continue
-        done = 0 if row is not None else _parts_done(rows, item)
-        for found, arrays in reader.read(item, done):
+        last = None if row is not None else _last_part(rows, item)
+        for found, arrays in reader.read(item, last):
             writer.append(found, arrays)
             if stop:
                 raise Stopped(stop[0])
@@ -77,10 +77,10 @@ def _size(item: Item) -> list[int] | None:
         return None
 
 
-def _parts_done(rows: list[Row], item: Item) -> int:
-    """How many parts of an item that has not ended are there already, of the files as they are now."""
+def _last_part(rows: list[Row], item: Item) -> Row | None:
+    """The row of the last part that is there already of an item that has not ended, of the files as they are now."""
     parts = [row for row in rows if row["item"] == item.key and "part" in row]
-    return len(parts) if parts and all(row["size"] == _size(item) for row in parts) else 0
+    return parts[-1] if parts and all(row["size"] == _size(item) for row in parts) else None
 
 
 class _Reader:
@@ -97,19 +97,19 @@ class _Reader:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def read(self, item: Item, done: int) -> Iterator[tuple[Row, dict[str, Any]]]:
-        """Rows and arrays of the parts after the first `done`, then the row with which the item ends."""
+    def read(self, item: Item, last: Row | None) -> Iterator[tuple[Row, dict[str, Any]]]:
+        """Rows and arrays of the parts after the last that is done, then the row with which the item ends."""
         size, deaths = _size(item), 0
         while True:
             process, pipe = self._started()
             try:
-                pipe.send((item, done))
+                pipe.send((item, last))
                 while pipe.poll(self._profile.limits.part_minutes * 60):
                     row, arrays = pipe.recv()
                     yield row | {"item": item.key, "size": size}, arrays
                     if "part" not in row:
                         return
-                    done += 1
+                    last = row
                 how = f"gave nothing for {self._profile.limits.part_minutes:g} minutes"
             except (EOFError, ConnectionError):
                 process.join()
@@ -169,9 +169,9 @@ def _serve(pipe: Connection, profile: Profile, parent: int) -> None:
     try:
         pipe.send(None)  # ready
         while True:
-            item, done = pipe.recv()
+            item, last = pipe.recv()
             try:
-                for row, arrays in reader.read(item, done):
+                for row, arrays in reader.read(item, last):
                     pipe.send((row, arrays))
             except Failed as error:
                 pipe.send((dict(failed=str(error), kind=error.kind, stage=error.stage), {}))
