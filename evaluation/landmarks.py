@@ -74,7 +74,7 @@ def find68(faces: np.ndarray, face_box: FaceBox) -> tuple[np.ndarray, np.ndarray
 
 
 def points68_in(image: np.ndarray, boxes: np.ndarray, median: bool = False) -> np.ndarray:
-    """The 68 landmarks of each face in a whole frame. 2 ms a face on one core.
+    """The 68 landmarks of each face in a whole frame. 1 ms a face on one core; 8 ms for a box below 128 px, as it is enlarged.
 
     image: uint8 (H, W, 3) of any size. boxes: (n, 4 or more), left, top, right, bottom in px, as Detector.locate gives them.
     median: over 7 rectangles round each box, as find68 does: steadier, most of all about the mouth, 7 times as long.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.progress import Progress
-from gan.data.audio import SOUND
-from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, below, unread
+from gan.data.audio import SOUND, readable, unreadable
+from gan.data.media import UNREAD_PICTURES, below, unread
 from gan.data.pictures import PICTURES, write_face
 from gan.model import NO_DECODER
 from gan.run import Run
@@ -22,16 +22,16 @@ def generate_files(run: Run, sources: Sequence[Path], out: Path, seed: int = 0) 
     """
     if run.generator.decoder is None:
         raise ValueError(f"{run.path.name}: {NO_DECODER}")
-    kind, suffixes, others = (
-        ("pictures", PICTURES, UNREAD_PICTURES) if run.generator.reads == "face" else ("sound files", SOUND, UNREAD_SOUND)
-    )
+    kind, suffixes, others, plain = "sound files", readable(), unreadable(), SOUND
+    if run.generator.reads == "face":
+        kind, suffixes, others, plain = "pictures", PICTURES, UNREAD_PICTURES, PICTURES
     files, failed = [], []
     for source in sources:
         if source.is_dir():
             found = below(source, suffixes)
             files += [(path, path.relative_to(source)) for path in found]
             if left := below(source, others):
-                failed.append(f"{source}: {unread(left, suffixes)}")
+                failed.append(f"{source}: {unread(left, plain)}")
             if not found:
                 failed.append(f"{source}: no {kind} in this folder. Looked for: {', '.join(suffixes)}.")
         else:

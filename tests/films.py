@@ -36,6 +36,7 @@ def write_film(
     keys: int = 12,
     bit_rate: int = 128_000,
     pixels: str = "yuv420p",
+    pixel_shape: Fraction | None = None,
     container: dict[str, str] | None = None,
 ) -> None:
     """Write pictures and sound, each packet in order of time.
@@ -43,7 +44,8 @@ def write_film(
     pictures: uint8 (H, W, 3) each, RGB, of one size (even numbers); they may come from a generator.
     rate: pictures a second. times: of each picture in seconds, instead of rate.
     waveform: float (S,) or (S, channels) in [-1, 1] at sound_hz, whose first sample is at sound_start.
-    keys: pictures from one key frame to the next. container: its options, such as {"movflags": "faststart"}.
+    keys: pictures from one key frame to the next.
+    pixel_shape: width of a pixel by its height. container: its options, such as {"movflags": "faststart"}.
     """
     import av
 
@@ -57,6 +59,8 @@ def write_film(
             seen = film.add_stream(codec, rate=Fraction(rate).limit_denominator(1001), options=OPTIONS.get(codec, {}))
             seen.height, seen.width = first.shape[:2]
             seen.pix_fmt, seen.gop_size = pixels, keys
+            if pixel_shape is not None:
+                seen.codec_context.sample_aspect_ratio = pixel_shape
             # AVI and MPEG-4 part 2 count frames, and have no finer clock.
             ticks = 1 / Fraction(rate) if times is None else Fraction(1, TICKS_HZ)
             seen.codec_context.time_base = ticks

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("gan", "encoders", "decoders", "discriminators", "evaluation", "configs")
+SUFFIXES = (".py", ".yaml", ".html", ".css", ".js", ".svg")
 # setuptools itself, which pip calls: no network, no wheel package, and nothing of this interpreter's is touched.
 BUILD = "import setuptools; setuptools.setup()"
 COMMAND = (
@@ -86,7 +87,7 @@ def voxface(here: Path, *words: str, path: tuple[Path, ...], how: tuple[str, ...
 def test_the_package_holds_what_runs_and_nothing_else(installed: Path) -> None:
     assert {path.name for path in installed.iterdir() if not path.name.endswith(".egg-info")} == set(PACKAGES)
     for package in PACKAGES:
-        ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".yaml")}
+        ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*") if path.suffix in SUFFIXES}
         assert {path.relative_to(installed).as_posix() for path in (installed / package).rglob("*") if path.is_file()} == ours
 
 

@@ -18,15 +18,16 @@ from evaluation.cache import file_checksum
 from evaluation.detectors.base import Detector, boxes_of
 
 MOST = 16  # faces looked for in a frame
-# dlib's square where the landmarks are: its side, and how far down its middle is, in heights of them. Measured on the toy world.
-SIDE, MIDDLE = 0.8, 0.56
+# dlib's square where the landmarks are: its side, and how far down its middle is, in heights of them. Measured on the toy world,
+# where they vary by 0.11 and 0.03.
+SIDE, MIDDLE = 0.87, 0.52
 
 
 class Mediapipe(Detector):
     """MediaPipe's face mesh, on the picture as it is; 3 ms a picture.
 
     weights: path of a FaceLandmarker bundle (.task); None takes the face mesh inside mediapipe 0.10.
-    Its first net is for faces near the camera: of a frame's width or height, one should be a fifth or more. A score is 1 always.
+    Located faces all have the score 1.
     threshold: confidence that the first net, the face detector, must reach. The second net, which says whether the
         landmarks are a face's, keeps mediapipe's 0.5.
     Raises ValueError, saying what to do, where mediapipe is missing, has no models of its own, or cannot read the bundle.

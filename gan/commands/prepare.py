@@ -10,8 +10,8 @@ ABOUT = "raw media -> a corpus folder that training memory-maps"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from gan.data.prepare import folder, toy, youtubers
-    from gan.raw import mels, prepare, remove
+    from gan.data.prepare import toy
+    from gan.raw import folder, mels, prepare, remove, youtubers
 
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("mels", mels, "mel spectrograms that SF2F or voice2face published without their sound"),
     ):
         module.add_arguments(action(name, about, module.main))
-    for name in prepare.SOURCES:
+    for name in prepare.source_names():
         source = prepare.source_of(name)
         added = action(name, source.about, prepare.main)
         source.add_arguments(added)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,26 @@ import soundfile
 
 from gan.data.channels import OPPOSITE, loudest_of_opposite, sums_of
 from gan.data.corpus import INT16_SCALE, SAMPLE_RATE_HZ
-from gan.data.films import FILMS, PACKED_SOUND, Film
+from gan.data.films import Film
+from gan.data.media import PACKED, UNREAD_SOUND
 from gan.data.resampling import resample
 
-SOUND = (".wav", ".flac", ".mp3", ".ogg", ".opus")
-PACKED = (*PACKED_SOUND, *FILMS)
+SOUND: tuple[str, ...] = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 # Outside of these a header is damaged; inside, resampling to 16 kHz makes a file at most sixteen times longer.
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 # Lossy decoders overshoot 1 by a little and are clipped; a file that goes beyond this holds another unit.
 LARGEST_AMPLITUDE = 16.0
 BLOCK_FRAMES = 1 << 20
+
+
+def readable() -> tuple[str, ...]:
+    """Endings of the sound files that are read here: SOUND, and what PyAV reads where it is installed."""
+    return (*SOUND, *PACKED) if find_spec("av") else SOUND
+
+
+def unreadable() -> tuple[str, ...]:
+    """Endings of those that are not."""
+    return tuple(ending for ending in UNREAD_SOUND if ending not in readable())
 
 
 def read_waveform(path: str | Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:

@@ -49,26 +49,27 @@ KINDS = (
 
 
 class Frame:
-    """One picture. seconds: its time on the film's clock."""
+    """One picture. seconds: its time on the film's clock. pixel: how wide a pixel is in the file, of its height."""
 
-    def __init__(self, frame: Any, seconds: float) -> None:
+    def __init__(self, frame: Any, seconds: float, pixel: float = 1.0) -> None:
         self._frame, self.seconds = frame, seconds
+        self._shown = max(1, round(frame.width * pixel)), frame.height  # with square pixels, not yet turned
         self._turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4  # quarter turns against the clock
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels, upright."""
-        width, height = self._frame.width, self._frame.height
-        return (height, width) if self._turns % 2 else (width, height)
+        """Width and height in square pixels, upright."""
+        return self._shown[::-1] if self._turns % 2 else self._shown
 
     def rgb(self, most_height: int | None = None) -> np.ndarray:
         """uint8 (H, W, 3), upright; a taller picture than most_height is made that small, and as much narrower."""
         width, height = self.size
-        wanted: dict[str, Any] = {}
         if most_height is not None and height > most_height:
             width, height = max(1, round(width * most_height / height)), most_height
-            if self._turns % 2:
-                width, height = height, width
+        if self._turns % 2:
+            width, height = height, width
+        wanted: dict[str, Any] = {}
+        if (width, height) != (self._frame.width, self._frame.height):
             wanted = dict(width=width, height=height, interpolation="AREA")
         return np.ascontiguousarray(np.rot90(self._frame.to_ndarray(format="rgb24", **wanted), self._turns))
 
@@ -124,11 +125,16 @@ class Film:
         container = self._spare
         self._pictures = self._track(container, "video", "pictures")
         self._sound = self._track(container, "audio", "sound")
-        self.has_pictures, self.has_sound = self._pictures is not None, self._sound is not None
-        if container.streams.video and not self.has_pictures and self.has_sound:
+        if self._pictures is not None and not container.streams[self._pictures].codec_context.width:
+            self._pictures = None
+            self.notes.append("pictures of unknown size, or larger than 7680x4320 px: left out")
+        elif container.streams.video and self._pictures is None and self._sound is not None:
             self.notes.append("its picture is a cover, and no moving pictures are there; its sound was taken")
-        self.seconds = container.duration / 1e6 if container.duration and container.duration > 0 else None
+        self.has_pictures, self.has_sound = self._pictures is not None, self._sound is not None
         self.start = self.reached = (container.start_time or 0) / 1e6
+        self.seconds = container.duration / 1e6 if container.duration and container.duration > 0 else None
+        if "matroska" in container.format.name and self.start > 1:
+            self.seconds = None  # some programs write the length there, others the time of the end
         self._wraps = container.format.name in WRAPPING
         try:
             self._check(container)
@@ -138,6 +144,8 @@ class Film:
         if container.format.name == "avi" and self.has_sound and "mp3" in container.streams[self._sound].codec_context.name:
             self.notes.append("AVI with MP3: its sound may lie some 25 ms late")
         self._size: tuple[int, int] | None = None
+        shape = container.streams[self._pictures].sample_aspect_ratio if self._pictures is not None else None
+        self._pixel = float(shape) if shape and 0.1 < shape < 10 else 1.0
 
     def __enter__(self) -> Film:
         return self
@@ -172,7 +180,7 @@ class Film:
             length = float((getattr(frame, "duration", 0) or 0) * frame.time_base)
             self.reached = max(self.reached, seconds + length)
             if start is None or seconds >= start:
-                yield Frame(frame, seconds)
+                yield Frame(frame, seconds, self._pixel)
 
     def sound(self, start: float | None = None, end: float | None = None) -> Sound:
         """What is heard from start to end, channels averaged; of those that silence each other the loudest. May be empty.
@@ -190,7 +198,7 @@ class Film:
         waveform = mixer.finish()
         for note in mixer.notes:
             self._note(note)
-        return Sound(np.clip(waveform, -1, 1), first or 0.0, holes, list(self.notes))
+        return Sound(np.clip(waveform, -1, 1, out=waveform), first or 0.0, holes, list(self.notes))
 
     def blocks(self, start: float | None = None, end: float | None = None) -> Iterator[Block]:
         """Sound as it is in the file, from start to end, without a gap: each block begins where the one before it ends.
@@ -274,14 +282,17 @@ class Film:
         ]
         if not tracks:
             return None
-        chosen = next((stream for stream in tracks if stream.disposition & Disposition.default), tracks[0])
+        defaults = [stream for stream in tracks if stream.disposition & Disposition.default]
+        chosen = (defaults or tracks)[0]
         if len(tracks) > 1:
-            self.notes.append(f"{len(tracks)} tracks of {word}: number {tracks.index(chosen) + 1} was taken, the default")
+            why = "the default" if defaults else "the first, as none is the default"
+            self.notes.append(f"{len(tracks)} tracks of {word}: number {tracks.index(chosen) + 1} was taken, {why}")
         return int(chosen.index)
 
     def _check(self, container: Any) -> None:
         if not self.has_pictures and not self.has_sound:
-            raise ValueError(f"{self.path}: holds neither moving pictures nor sound that can be decoded.")
+            why = f" ({'; '.join(self.notes)})" if self.notes else ""
+            raise ValueError(f"{self.path}: holds neither moving pictures nor sound that can be decoded{why}.")
         if self._pictures is not None:
             coded = container.streams[self._pictures].codec_context
             if coded.width * coded.height > MOST_PIXELS:
@@ -384,7 +395,7 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
             return
         except av.error.EOFError:
             return
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, IndexError):  # IndexError: PyAV, where a further track begins in the middle
             failures += 1
 
 

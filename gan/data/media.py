@@ -6,35 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-UNREAD_SOUND = (
-    ".3gp",
-    ".aac",
-    ".aif",
-    ".aiff",
-    ".amr",
-    ".au",
-    ".avi",
-    ".caf",
-    ".flv",
-    ".m4a",
-    ".m4b",
-    ".m4v",
-    ".mka",
-    ".mkv",
-    ".mov",
-    ".mp2",
-    ".mp4",
-    ".mpeg",
-    ".mpg",
-    ".mts",
-    ".oga",
-    ".ra",
-    ".w64",
-    ".webm",
-    ".wma",
-    ".wmv",
-    ".wv",
-)
+from gan.data.films import FILMS, PACKED_SOUND
+
+# What PyAV reads; libsndfile and Pillow do not.
+PACKED = (*PACKED_SOUND, *FILMS)
+UNREAD_SOUND = (*PACKED, ".ra")  # without PyAV
 UNREAD_PICTURES = (
     ".arw",
     ".avif",
@@ -74,5 +50,13 @@ def counted(paths: Iterable[Path]) -> str:
 
 
 def unread(paths: Iterable[Path], read: Sequence[str]) -> str:
-    """Why files of other kinds are left out; read: the endings of those that are not."""
-    return f"{counted(paths)}: not read here. Convert them to one of {' '.join(read)}."
+    """Why files of other kinds are left out, and what to do. read: the endings of what is always read."""
+    packed, others = list[Path](), list[Path]()
+    for path in paths:
+        (packed if ends(path, PACKED) else others).append(path)
+    said = []
+    if packed:
+        said.append(f'{counted(packed)}: not read here without PyAV. Run: pip install "voxface[media]"')
+    if others:
+        said.append(f"{counted(others)}: not read here. Convert them to one of {' '.join(read)}.")
+    return "; ".join(said)

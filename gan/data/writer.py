@@ -280,6 +280,10 @@ class CorpusWriter:
             self._settle(*_face_files(sizes, len(self._pixels) - 1))
         return number
 
+    def add_file(self, name: str, content: bytes) -> None:
+        """A file for people to look at, which the checksum leaves out."""
+        write_atomically(self._folder / name, content)
+
     # -- files of arrays, and which of them are finished ----------------------------------------------------------------
 
     def _new_array(self, name: str, dtype: np.dtype, row_shape: tuple[int, ...] = ()) -> _GrowingArray:

@@ -12,10 +12,10 @@ import numpy as np
 from evaluation.detectors.base import Detector
 from evaluation.extractors.base import Embedder
 from gan.build import build
-from gan.data.audio import SOUND, read_sound
+from gan.data.audio import SOUND, read_sound, readable, unreadable
 from gan.data.corpus import NO_SOUND, SAMPLE_RATE_HZ, Corpus
 from gan.data.dataset import BySpeaker, rng
-from gan.data.media import UNREAD_SOUND, below, unread
+from gan.data.media import below, unread
 from gan.data.pictures import resize
 from gan.experiments._judge import Judge
 from gan.experiments._voice import Voice
@@ -104,11 +104,11 @@ class Study:
         for number, path in enumerate(self.audio[: self.limit]):
             files = [path]
             if path.is_dir():
-                files = below(path, SOUND)
-                if left := below(path, UNREAD_SOUND):
+                files = below(path, readable())
+                if left := below(path, unreadable()):
                     print(f"{path}: {unread(left, SOUND)}", file=sys.stderr)
                 if not files:
-                    raise ValueError(f"{path}: no sound files in this folder. Looked for: {', '.join(SOUND)}.")
+                    raise ValueError(f"{path}: no sound files in this folder. Looked for: {', '.join(readable())}.")
             waveforms = []
             for file in files:
                 waveform, note = read_sound(file)

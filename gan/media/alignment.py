@@ -8,27 +8,31 @@ import numpy as np
 from PIL import Image
 
 EYES = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))  # of the 68 points: left and right eye in the picture
-# Of a detector's box (evaluation/detectors/base.py) in pupil distances: how wide it is, and how far its middle lies below the eyes.
-BOX_WIDTH, BOX_DOWN = 2.4, 0.55
+# The face box that metrics look into (docs/data.md), in pupil distances: its width, and how far its middle lies below the eyes.
+# A detector's box (evaluation/detectors/base.py) takes 0.68 of it, as in the toy world (evaluation/landmarks.py).
+FACE_WIDTH, FACE_DOWN = 3.5, 0.66
+OF_DETECTED, DETECTED_DOWN = 1.47, 0.044  # the same in sides of a detector's box, from its middle
 MODES = ("eyes", "box", "whole")
 
 
 @dataclass(frozen=True)
 class CropSettings:
-    """by: "eyes" turns the face level and puts the pupils at fixed points; "box" cuts the detector's box, made larger; "whole" takes
-    the picture's central square as it is.
+    """by: "eyes" turns the face level and puts the pupils at fixed points; "box" cuts the detector's box, made larger; "whole"
+    takes the picture's central square as it is.
 
     eye_distance: of the pupils, as a share of the picture's side. eye_height: of the line of the eyes from the top, as a share.
     margin: what is added to the box on each side, in box sides. down: by which the box is moved down, in box sides.
+    white: put white behind the person (gan/media/background.py, which needs mediapipe 0.10.21).
     Defaults put the whole head with hair and chin into the picture.
     Raises ValueError for an impossible value.
     """
 
     by: str = "eyes"
-    eye_distance: float = 0.25
-    eye_height: float = 0.45
+    eye_distance: float = 0.23
+    eye_height: float = 0.42
     margin: float = 0.4
     down: float = 0.0
+    white: bool = False
 
     def __post_init__(self) -> None:
         if self.by not in MODES:
@@ -51,11 +55,12 @@ def face_box(settings: CropSettings) -> tuple[float, float, float, float]:
     if settings.by == "whole":
         return (0.0, 0.0, 1.0, 1.0)
     if settings.by == "box":
-        side = 1 / (1 + 2 * settings.margin)
-        middle_x, middle_y = 0.5, 0.5 - settings.down * side
+        unit = 1 / (1 + 2 * settings.margin)
+        side = OF_DETECTED * unit
+        middle_x, middle_y = 0.5, 0.5 + (DETECTED_DOWN - settings.down) * unit
     else:
-        side = BOX_WIDTH * settings.eye_distance
-        middle_x, middle_y = 0.5, settings.eye_height + BOX_DOWN * settings.eye_distance
+        side = FACE_WIDTH * settings.eye_distance
+        middle_x, middle_y = 0.5, settings.eye_height + FACE_DOWN * settings.eye_distance
     edges = (middle_x - side / 2, middle_y - side / 2, middle_x + side / 2, middle_y + side / 2)
     left, top, right, bottom = (round(min(1.0, max(0.0, edge)), 6) for edge in edges)
     return left, top, right, bottom
@@ -67,7 +72,7 @@ def crop(image: np.ndarray, points: np.ndarray, box: np.ndarray, settings: CropS
     image: uint8 (H, W, 3). points: its 68 points, (68, 2) px. box: left, top, right, bottom, px.
     """
     if settings.by == "eyes":
-        left, right = pupils(points) + 0.5  # a point names a pixel's middle, the cut its edges
+        left, right = pupils(points)
         across = (right - left) / settings.eye_distance  # the picture's upper edge, in px of the image
         origin = (left + right) / 2 - across / 2 - settings.eye_height * _down(across)
     else:
@@ -77,7 +82,7 @@ def crop(image: np.ndarray, points: np.ndarray, box: np.ndarray, settings: CropS
         else:
             edge = float(box[2] - box[0])
             side = edge * (1 + 2 * settings.margin)
-            middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2 + settings.down * edge]) + 0.5
+            middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2 + settings.down * edge])
         across, origin = np.array([side, 0.0]), middle - side / 2
     return _square(image, origin, across, size)
 

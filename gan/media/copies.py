@@ -18,7 +18,7 @@ def thumbnail(face: np.ndarray) -> np.ndarray:
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean difference of two thumbnails, of 255. Rendered: 5 to 13 in one track, 13 to 24 in another shot, 30 on between people."""
+    """Mean difference of two thumbnails, of 255. Rendered 5 to 13 in one track, 13 to 24 in two shots, 30 of two people."""
     return float(np.abs(a - b).mean())
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TrackSettings:
-    """overlap: the least intersection over union of a face's boxes in two looks. gap_seconds: the longest time in which it may not be
-    found. least_looks: tracks of fewer are dropped.
+    """overlap: the least intersection over union of a face's boxes in two looks. gap_seconds: the longest time in which it may
+    not be found. least_looks: tracks of fewer are dropped.
 
     Raises ValueError for an impossible value.
     """
@@ -54,7 +54,7 @@ class Track:
 
 
 class Tracker:
-    """Is given the boxes of each look in order. A face goes to the track whose last box it overlaps most, the best pairs first."""
+    """Is given the boxes of each look in order. A face goes to the track whose last box it overlaps most, best pairs first."""
 
     def __init__(self, settings: TrackSettings):
         self._settings = settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from gan.files import write_atomically
 from gan.media.alignment import face_box
 from gan.media.loudness import level_db
 from gan.raw.parts import MEASURES
-from gan.raw.published import published
+from gan.raw.published import divide
 from gan.raw.recording import Clip, Face, Recording
 from gan.raw.settle import Picture, Settled, Speech, around, digest, settle
 from gan.raw.splits import split_films, split_people, without_crossing
@@ -39,27 +40,25 @@ def assemble(work: Work, target: Path) -> Report:
     settled = settle(work)
     left_out = list(settled.left_out)
     recordings = _of_whole_people(_recordings(settled), left_out)
-    names = sorted({each.person for each in recordings})
-    if len(names) < FEWEST_PEOPLE:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(kind for _, kind, _ in left_out).most_common(4))
-        raise ValueError(
-            f"{work.path}: {len(names)} people with both a voice and a face are left; at least {FEWEST_PEOPLE} are needed. "
-            f"Left out: {kinds or 'nothing'}. See {_write_left_out(work, left_out)}."
-        )
-    people = split_people(names, settled.same, profile.splits)
+    names = _at_least_two(work, recordings, left_out)
     notes = list(settled.notes)
     if profile.splits.published:
-        people |= {person: split for person, split in published(profile.splits.published, listing).items() if person in people}
+        division = divide(profile.splits.published, listing, names, settled.same)
+        people = dict(division.splits)
+        left_out += division.left_out
+        notes.append(str(division.shared))
+        recordings = [each for each in recordings if each.person in people]
+    else:
+        people = split_people(names, settled.same, profile.splits)
     stay, gone = without_crossing(recordings, people)
     left_out += [
         (f"{each.person} in {each.film}", "film of two splits", "its film belongs to people of another split") for each in gone
     ]
     recordings = _of_whole_people(stay, left_out)
-    people = {person: split for person, split in people.items() if person in {each.person for each in recordings}}
+    people = {person: people[person] for person in _at_least_two(work, recordings, left_out)}
     split_films(recordings, people, profile.splits)
     about = dict(work.about["corpus"])
     dropped = dict(Counter(kind for _, kind, _ in left_out))
-    key = digest(np.frombuffer(f"{work.path}{profile.to_yaml()}{len(recordings)}".encode(), np.uint8))
     with CorpusWriter(
         target,
         name=about["name"],
@@ -69,14 +68,22 @@ def assemble(work: Work, target: Path) -> Report:
         face_sizes=tuple(about["face_sizes"]),
         face_box=face_box(profile.crop),
         extra={"prepared_by": work.about["source"], "profile": profile.to_dict(), "dropped": dropped},
-        resume=key[:16],
+        resume=_key(recordings, people),
     ) as writer:
         write(writer, recordings, people, _attributes(listing.people))
-    _write_left_out(work, left_out)
-    sheet = _sheet(settled)
-    if sheet is not None:
-        write_atomically(target / "dropped_faces.png", sheet)
+        if (sheet := _sheet(settled)) is not None:
+            writer.add_file("dropped_faces.png", sheet)
+        _write_left_out(work, left_out)  # before the corpus is there: a kill after that is not gone on from
     return report(recordings, people, notes, left_out)
+
+
+def _key(recordings: Sequence[Recording], people: Mapping[str, str]) -> str:
+    """Stands for all that the arrays of a corpus hold: with the same, a writer that was killed is gone on with."""
+    content = [
+        (each.person, each.name, each.split, [face.digest for face in each.faces], [clip.digest for clip in each.clips])
+        for each in recordings
+    ]
+    return hashlib.sha256(repr([list(people.items()), content]).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _attributes(people: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
@@ -143,6 +150,18 @@ def _of_whole_people(recordings: Sequence[Recording], left_out: list[tuple[str, 
             lacking = "voice" if "face" in kinds else "face"
             left_out.append((person, f"person without a {lacking}", f"nothing that was kept has their {lacking}"))
     return [each for each in recordings if len(has[each.person]) == 2]
+
+
+def _at_least_two(work: Work, recordings: Sequence[Recording], left_out: Sequence[tuple[str, str, str]]) -> list[str]:
+    """The people of these recordings, in order. Raises ValueError, saying what became of the others, if they are too few."""
+    names = sorted({each.person for each in recordings})
+    if len(names) < FEWEST_PEOPLE:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(kind for _, kind, _ in left_out).most_common(4))
+        raise ValueError(
+            f"{work.path}: {len(names)} people with both a voice and a face are left; at least {FEWEST_PEOPLE} are needed. "
+            f"Left out: {kinds or 'nothing'}. See {_write_left_out(work, left_out)}."
+        )
+    return names
 
 
 def _write_left_out(work: Work, left_out: Sequence[tuple[str, str, str]]) -> Path:

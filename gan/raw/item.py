@@ -1,4 +1,4 @@
-"""What a source lists, and all that the stages after it know of where a thing comes from: items of media, people, what was not listed."""
+"""What a source lists, and what later stages know of where a thing comes from: items of media, people, what was not listed."""
 
 from __future__ import annotations
 

@@ -18,12 +18,11 @@ import hashlib
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
-from unicodedata import normalize
 
 import numpy as np
 
@@ -33,7 +32,9 @@ from gan.data.pictures import PICTURES, read_picture
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.unpickle import ARRAYS, PICKLES, Loader, loader
 from gan.data.writer import CorpusWriter
+from gan.raw.names import fold
 from gan.raw.recording import Clip, Face, Recording
+from gan.raw.sources.voxceleb import read_people
 from gan.raw.splits import Splitting, split_films, split_people, without_crossing
 from gan.raw.write import Report, report, write
 
@@ -105,9 +106,18 @@ def film_of(relative: Path) -> str:
     return f"{relative.parts[0]}/{relative.stem}"
 
 
-def person_key(name: str) -> str:
-    """What names of folders are compared by."""
-    return normalize("NFC", name).casefold()
+def person_of(meta: Sequence[str], bad: list[tuple[str, str, str]]) -> Callable[[str], str]:
+    """What stands for the person of a folder's name: a VoxCeleb id where a table knows it, else the name, folded.
+
+    meta: VoxCeleb's tables. bad: gets their rows that are wrong.
+    """
+    if not meta:
+        return fold
+    rows: list[tuple[str, str]] = []
+    people = read_people(meta, rows)
+    bad += [(what, "row of a table", reason) for what, reason in rows]
+    ids = {fold(person.name): number for number, person in sorted(people.items(), reverse=True) if person.name}
+    return lambda name: name if name in people else ids.get(fold(name), fold(name))
 
 
 def read_mels(folder: Path, spool: IO[bytes], bad: list[tuple[str, str, str]]) -> list[Utterance]:
@@ -164,6 +174,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("folder", metavar="FOLDER", help="the folder with one subfolder of mels a person")
     parser.add_argument("--faces", metavar="FOLDER", required=True, help="the folder with one subfolder of pictures a person")
+    parser.add_argument(
+        "--meta", nargs="+", default=[], metavar="TABLE", help="VoxCeleb's tables, where one folder says ids and the other names"
+    )
     add_output_arguments(parser)
     for name, default, what in (
         ("val-speech", 0.1, "a training person's utterances for val_speech"),
@@ -182,7 +195,7 @@ def main(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else Path("corpora") / Path(args.folder).resolve().name
     settings = Splitting(args.val_speech, args.unseen_speech, args.val_speaker, args.unseen_speaker, args.seed)
     about = dict(licence=args.licence, consent=args.consent, face_sizes=args.face_sizes)
-    told = prepare_mels(Path(args.folder), Path(args.faces), out, settings, overwrite=args.overwrite, **about)
+    told = prepare_mels(Path(args.folder), Path(args.faces), out, settings, meta=args.meta, overwrite=args.overwrite, **about)
     print(told)
     print(f"Wrote {out}")
     return 1 if told.left_out else 0
@@ -197,9 +210,12 @@ def prepare_mels(
     licence: str,
     consent: str,
     face_sizes: Sequence[int] = (64, 128),
+    meta: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Report:
-    """Write a corpus of mels to out. folder, faces: of mels and of pictures, one subfolder a person, called alike.
+    """Write a corpus of mels to out. folder, faces: of mels and of pictures, one subfolder a person.
+
+    The two folders call a person alike, or by the id and the name of one row of the tables `meta`.
 
     Raises ValueError if fewer than two people have both, if no file can be used, or if out exists.
     """
@@ -213,6 +229,12 @@ def prepare_mels(
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=".frames") as spool:
             kind, utterances = of_one_kind(read_mels(folder, spool, left_out), left_out)
             pictures = read_faces(faces, left_out)
+            key = person_of(meta, left_out)
+            names: dict[str, str] = {}  # what a person is called: as the first folder of their mels, or by id
+            for each in utterances:
+                names.setdefault(key(each.person), key(each.person) if meta else each.person)
+            utterances = [replace(each, person=names[key(each.person)]) for each in utterances]
+            pictures = _called(pictures, lambda name: names.get(key(name), name))
             known = sorted({each.person for each in utterances} & pictures.keys())
             left_out += [
                 (name, "no picture", "its mels are left out")
@@ -222,7 +244,7 @@ def prepare_mels(
             if len(known) < 2:
                 raise ValueError(
                     f"{folder}: {len(known)} people have mels here and pictures in {faces}; two or more are needed. "
-                    "Their folders must be called alike."
+                    "Their folders must be called alike; where one says ids and the other names, give --meta."
                 )
             stored = np.memmap(spool.name, np.float32, "r")
             recordings = heard_of(utterances, stored, kind) + [face for name in known for face in pictures[name]]
@@ -260,6 +282,15 @@ def heard_of(utterances: Sequence[Utterance], stored: np.ndarray, kind: str) -> 
         load = partial(_frames, stored, first, each.frames, bands)
         recording.clips.append(Clip(each.key, load, each.frames * samples, each.digest))
     return [found[key] for key in sorted(found)]
+
+
+def _called(pictures: Mapping[str, list[Recording]], name_of: Callable[[str], str]) -> dict[str, list[Recording]]:
+    """The same under other names; those of two folders of one person together."""
+    called: dict[str, list[Recording]] = {}
+    for folder, recordings in pictures.items():
+        name = name_of(folder)
+        called.setdefault(name, []).extend(replace(each, person=name) for each in recordings)
+    return called
 
 
 def _frames(stored: np.ndarray, first: int, frames: int, bands: int) -> np.ndarray:

@@ -47,7 +47,7 @@ class Part:
     shard: Shard
 
     def array(self, name: str) -> np.ndarray:
-        """waveform: int16 (S,). tracks, faces, mouths: rows of TRACK, FACE, MOUTH. Views of the mapped file; empty if not there."""
+        """waveform: int16 (S,). tracks, faces, mouths: rows of TRACK, FACE, MOUTH. Views of the mapped file, or empty."""
         if name not in self.row["arrays"]:
             return np.zeros(0, KINDS[name])
         return self.shard.array(self.row, name)

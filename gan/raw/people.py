@@ -1,7 +1,7 @@
 """Whose face is it? Tracks and pictures -> people, by the corpus's own distances: no absolute threshold serves two corpora.
 
 A sight is a track, or a picture of no film: all its faces are one person's. Where the source names who is in a film, the sights
-that are unlike that person's others are strangers. Where it names nobody, sights of a film that are alike are one person, and people
+that are unlike that person's others are strangers. Where it names nobody, sights of a film that are alike are one person; people
 of several films that are alike may be one, and are never parted by a split.
 """
 
@@ -50,8 +50,8 @@ class PeopleSettings:
 
 @dataclass(frozen=True)
 class Sight:
-    """faces: embeddings (n, E). name: whom the source says it shows, "" if nobody. start, end: seconds on the clock of an item of its
-    film; two segments that were cut from one film may each begin at 0."""
+    """faces: embeddings (n, E). name: whom the source says it shows, "" if nobody. start, end: seconds on the clock of an item of
+    its film; two segments that were cut from one film may each begin at 0."""
 
     film: str
     name: str
@@ -102,7 +102,7 @@ def strangers(sights: Sequence[Sight]) -> np.ndarray:
 
 
 def _main(sights: Sequence[Sight], named: np.ndarray) -> np.ndarray:
-    """bool (N,): sights of whoever is seen in most films that have this name, or most often; all of them where two are alike in that."""
+    """bool (N,): sights of whoever is seen in most films of this name, or most often; all of them where two are alike in that."""
     main = np.ones(len(sights), bool)
     near, _ = nearness([sights[at] for at in np.flatnonzero(named).tolist()])
     theirs: dict[str, list[int]] = {}
@@ -122,8 +122,8 @@ def _main(sights: Sequence[Sight], named: np.ndarray) -> np.ndarray:
 def nearness(sights: Sequence[Sight]) -> tuple[float, float]:
     """Distances of two means of unit length below which they are of one person: within a film, and between films.
 
-    What is near and what is far, the sights tell themselves: a tree of them is cut where its joins fall into two kinds, short ones
-    within people and long ones between them. The first distance lies in the middle between what 95 in 100 pairs of one person
+    What is near and what is far, the sights tell themselves: a tree of them is cut where its joins fall into two kinds, short
+    within people and long between them. The first distance lies in the middle between what 95 in 100 pairs of one person
     leave and what one in a hundred pairs of two people is below. The second is no greater, and less the more people there are:
     by chance a tenth of them is that near to anybody.
     """
@@ -177,7 +177,9 @@ def _cut(heights: np.ndarray, sights: Sequence[Sight]) -> float:
         at = int(np.argmax(number * (len(logs) - number) * np.square(upper - lower))) + 1  # Otsu (1979)
         if np.median(heights[at:]) > TWO_KINDS * np.median(heights[:at]):
             return float(np.sqrt(heights[at - 1] * heights[at]))
-    steps = [np.linalg.norm(np.diff(unit(each.faces.astype(np.float64)), axis=0), axis=1) for each in sights if len(each.faces) > 1]
+    steps = [
+        np.linalg.norm(np.diff(unit(each.faces.astype(np.float64)), axis=0), axis=1) for each in sights if len(each.faces) > 1
+    ]
     own = float(np.median(np.concatenate(steps))) if steps else 0.0
     return 0.0 if np.median(heights) > TWO_KINDS * own else 2.0
 

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gan.build import find
+from evaluation.detectors.base import Detector
+from gan.build import build, find, names
+from gan.data.audio import SOUND
+from gan.data.media import ends
+from gan.data.pictures import PICTURES
 from gan.data.prepare import new_corpus_path
+from gan.media.background import Person
+from gan.media.speech.base import Speech
 from gan.raw.assemble import assemble
 from gan.raw.item import Listing
-from gan.raw.profile import load_profile, profile_names
+from gan.raw.profile import Profile, load_profile, profile_names
+from gan.raw.published import published
+from gan.raw.purge import purge
 from gan.raw.removed import removed_from
 from gan.raw.run import held, read_all
 from gan.raw.sources.base import Source
 from gan.raw.work import Work
 from gan.recipes import read_yaml
 
-SOURCES = ("voxceleb", "avspeech", "youtubers-raw", "videos")
+
+def source_names() -> list[str]:
+    """As the command has them: the files of gan/raw/sources."""
+    return [name.replace("_", "-") for name in names(Source)]
 
 
 def source_of(name: str) -> Source:
@@ -65,25 +78,47 @@ def main(args: argparse.Namespace) -> int:
     folder = Path(args.work) if args.work else out.with_name(f"{out.name}.work")
     launcher = _launcher(args)
     listing = source.list(args)
+    everything, removal = listing, list[str]()
     if args.removed:
         listing = removed_from(listing, args.removed)
+        # Said, and kept nowhere: a removal list is itself about people.
+        removal = [note for note in listing.notes if note not in everything.notes]
+        listing = replace(listing, notes=[note for note in listing.notes if note not in removal])
     if not listing.items:
         first = f" First: {listing.bad[0][0]}: {listing.bad[0][1]}" if listing.bad else ""
         raise ValueError(f"{args.source}: nothing to read was found.{first}")
     if args.dry_run:
-        print(overview(listing))
+        print("\n".join([overview(listing), *removal]))
         return 1 if listing.bad else 0
+    _check(profile, listing)
     about = dict(
         name=out.name, source=source.about_corpus(args), licence=args.licence, consent=args.consent, face_sizes=args.face_sizes
     )
     with new_corpus_path(out, args.overwrite, resume=True) as target, held(folder):
+        if args.removed:
+            purge(folder, args.removed, everything)
         work = Work.make(folder, args.source, listing, profile, about)
         read_all(work, launcher, args.retry)
         report = assemble(work, target)
-    print(report)
+    print("\n".join([str(report), *removal]))
     print(f"All that was left out: {folder / 'left_out.csv'}")
     print(f"Wrote {out}")
     return 1 if report.failed else 0
+
+
+def _check(profile: Profile, listing: Listing) -> None:
+    """Raises ValueError, before anything is read, if what reads it is not installed, or the source has no such division."""
+    if profile.splits.published:
+        published(profile.splits.published, listing)
+    build(Speech, profile.speech, "speech", settings=profile.spans)
+    build(Detector, profile.looks.detector, "looks.detector")
+    if profile.crop.white:
+        Person()
+    packed = [item.media for item in listing.items if not ends(item.media, (*SOUND, *PICTURES))]
+    if packed and importlib.util.find_spec("av") is None:
+        raise ValueError(
+            f'{packed[0]} and {len(packed) - 1} more: need PyAV, which is not installed. Run: pip install "voxface[media]"'
+        )
 
 
 def overview(listing: Listing) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -76,7 +76,7 @@ def profile_names() -> list[str]:
 
 
 def load_profile(name: str | Path, overrides: Sequence[str] = ()) -> Profile:
-    """A shipped profile's name, or the path of a YAML file; then dotted overrides such as looking.per_second=2.
+    """A shipped profile's name, or the path of a YAML file; then dotted overrides such as looks.per_second=2.
 
     Raises ValueError, one line, naming the key.
     """
@@ -93,4 +93,9 @@ def load_profile(name: str | Path, overrides: Sequence[str] = ()) -> Profile:
     values = read_yaml(text, str(name))
     if not isinstance(values, dict):
         raise ValueError(f"{name}: a profile is a mapping of sections, a {type(values).__name__} came.")
-    return typed(Profile, overridden(values, overrides))
+    values = overridden(values, overrides)
+    profile = typed(Profile, values)
+    detector = (values.get("looks") or {}).get("detector") or {}
+    if "name" in detector:  # it comes with its own options, not with those of the default one
+        profile = replace(profile, looks=replace(profile.looks, detector=dict(detector)))
+    return profile

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gan.raw.item import Item, Listing
 from gan.raw.names import fold
+from gan.raw.splits import OWNERS
 from gan.raw.tables import read_lines
 
 SplitOf = Callable[[Item], str]  # "" for what a division says nothing of
@@ -26,7 +27,7 @@ def published(name: str, listing: Listing) -> dict[str, str]:
     voxceleb: dev trains, test is held out. People of whom a division says nothing are not in it.
     """
     if name not in PUBLISHED:
-        raise ValueError(f"splitting.published: {name} came. Allowed: {', '.join(PUBLISHED)}.")
+        raise ValueError(f"splits.published: {name} came. Allowed: {', '.join(PUBLISHED)}.")
     parts: dict[str, str] = {}
     for item in listing.items:
         # Whoever has two ids, one of each part, is held out.
@@ -39,8 +40,41 @@ def published(name: str, listing: Listing) -> dict[str, str]:
     found = {speaker: split for speaker, facts in listing.people.items() if (split := split_of(speaker, facts))}
     if not found:
         needs = {"voice2face": "names", "sf2f": "rows of a table", "voxceleb": "dev or test"}[name]
-        raise ValueError(f"splitting.published: {name} goes by {needs}, which this source does not give. Leave it out.")
+        raise ValueError(f"splits.published: {name} goes by {needs}, which this source does not give. Leave it out.")
     return found
+
+
+@dataclass(frozen=True)
+class Division:
+    """splits: person -> split. left_out: (who, kind, reason) of those who are not in it. shared: what its parts share."""
+
+    splits: Mapping[str, str]
+    left_out: Sequence[tuple[str, str, str]]
+    shared: Crossing
+
+
+def divide(name: str, listing: Listing, people: Collection[str], same: Iterable[tuple[str, ...]]) -> Division:
+    """Those of `people` whom a division names, without those who may be one person with somebody of a part that is held out.
+
+    same: groups of people who are, or may be, one. Raises ValueError as `published` does.
+    """
+    every = published(name, listing)
+    shared = crossing(listing.items, by_part if name == "voxceleb" else by_person(every), same)
+    splits = {person: split for person, split in every.items() if person in people}
+    left_out = [
+        (person, "person of no part", f"{name}'s division does not say where they belong")
+        for person in sorted(set(people) - splits.keys())
+    ]
+    for group in shared.people:
+        there = [person for person in group if person in splits]
+        owner = next((split for split in OWNERS if split in {splits[person] for person in there}), "")
+        for person in there:
+            if splits[person] != owner:
+                left_out.append(
+                    (person, "person of two splits", f"may be one with somebody who is held out ({', '.join(group)})")
+                )
+                del splits[person]
+    return Division(splits, left_out, shared)
 
 
 def by_letter(name: str) -> str:

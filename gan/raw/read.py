@@ -1,4 +1,4 @@
-"""An item of media -> what is heard and seen in it, part after part, each by itself: a long film needs no more memory than a short one.
+"""An item of media -> what is heard and seen in it, part after part: a long film needs no more memory than a short one.
 
 Every part is a minute or less. A track ends with its part; people.py finds a person again in the next one.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,10 +54,9 @@ def match(
     by_id: dict[str, set[str]] = defaultdict(set)
     by_name: dict[str, set[str]] = defaultdict(set)
     for speaker, facts in people.items():
-        for name in (speaker, facts.get("full_name", ""), *facts.get("also", "").split("; ")):
-            if name:
-                by_id[keep(name).casefold()].add(speaker)
-                by_name[fold(name)].add(speaker)
+        for name in _names(speaker, facts):
+            by_id[keep(name).casefold()].add(speaker)
+            by_name[fold(name)].add(speaker)
     known_films, known_keys = set(films), set(keys)
     gone: tuple[set[str], set[str], set[str]] = set(), set(), set()
     matched: dict[str, tuple[str, ...]] = {}
@@ -84,8 +83,10 @@ def removed_from(listing: Listing, path: str | Path) -> Listing:
     """The listing without them, which says in its notes what matched, what did not, and who may be the same person and stays."""
     films = {item.film for item in listing.items} - {""}
     nameless: dict[str, Mapping[str, str]] = {item.speaker: {} for item in listing.items if item.speaker}
-    removal = match(read_removed(path), {**nameless, **listing.people}, films, (item.key for item in listing.items))
-    notes = [
+    entries, unnamed = _films_of(read_removed(path), {item.film for item in listing.items if not item.speaker} - {""})
+    removal = match(entries, {**nameless, **listing.people}, films, (item.key for item in listing.items))
+    notes = [f"{path}: {printable(name)} is known by a face in one film: that film goes whole." for name in unnamed]
+    notes += [
         f"{path}: {len(removal.matched)} entries removed {len(removal.people)} people, "
         f"{len(removal.films)} films, {len(removal.keys)} recordings."
     ]
@@ -103,7 +104,31 @@ def removed_from(listing: Listing, path: str | Path) -> Listing:
         if item.speaker not in removal.people and item.film not in removal.films and item.key not in removal.keys
     ]
     people = {name: facts for name, facts in listing.people.items() if name not in removal.people}
-    return replace(listing, items=items, people=people, same=same, notes=[*listing.notes, *notes])
+    names = {name for person in removal.people for name in _names(person, listing.people.get(person, {}))}
+    kept = {item.key for item in items}
+    files = {str(path) for item in listing.items if item.key not in kept for path in (item.media, item.sound) if path}
+    bad = [entry for entry in listing.bad if not any(_mentions(text, names, files) for text in entry)]
+    notes = [*(note for note in listing.notes if not _mentions(note, names, files)), *notes]
+    return replace(listing, items=items, people=people, same=same, bad=bad, notes=notes)
+
+
+def _names(person: str, facts: Mapping[str, str]) -> list[str]:
+    """All names and ids of one person that a source knows."""
+    return [name for name in (person, facts.get("full_name", ""), *facts.get("also", "").split("; ")) if name]
+
+
+def _mentions(text: str, names: Collection[str], files: Collection[str]) -> bool:
+    """Does a line of what could not be listed name somebody who is removed, or a file of theirs?"""
+    return any(file in text for file in files) or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)
+
+
+def _films_of(entries: Sequence[str], films: Collection[str]) -> tuple[list[str], list[str]]:
+    """Entries, with the film in the place of FILM/NUMBER, where the source names nobody in it; and those that it stands for.
+
+    Such a number is given by what faces are found, and may be another's in the next corpus.
+    """
+    found = {entry: film for entry in entries if (film := entry.rpartition("/")[0]) in films and entry[len(film) + 1 :].isdigit()}
+    return [found.get(entry, entry) for entry in entries], list(found)
 
 
 def _cells(entry: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,13 @@ from evaluation.progress import Progress
 from gan.build import build
 from gan.launchers.base import Job, Launcher
 from gan.lease import Lease, holder
-from gan.raw.work import LEASE, Work, counts, forget_failed
+from gan.raw.work import LEASE, Tally, Work, forget_failed, lease_of
 from gan.signals import stop_signals
 
 POLL_SECONDS = 0.5
 STARTS = 3  # of a job that ends badly each time without getting anything done, until the whole is given up
+
+LEAST_FREE_BYTES = 1 << 16
 
 
 class Interrupted(Exception):
@@ -52,18 +55,19 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
     launcher = build(Launcher, {"name": "local"} | dict(launcher_section), "launcher", folder=work.path / "slurm")
     logs = work.path / "logs"
     logs.mkdir(exist_ok=True)
-    items = len(work.listing().items)
+    listed = work.listing().items
     folder = work.shard(0).parent
     if retry:
         forget_failed(folder)
     names = [f"job{number}" for number in range(launcher.parallel)]
     waiting, running = [name for name in names if name not in launcher.found()], launcher.found() & set(names)
     starts, reached = dict.fromkeys(names, 0), -1
+    rounds, tally = 0, Tally(folder)
     with (
         stop_signals("Stopping: jobs keep what they have done.") as stop,
-        Progress(total=items, desc="Reading", unit="item") as progress,
+        Progress(total=work.num_items, desc="Reading", unit="item") as progress,
     ):
-        while waiting or running:
+        while True:
             if waiting:
                 launcher.start([_job(work, name, len(names)) for name in waiting])
                 running |= set(waiting)
@@ -73,7 +77,7 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
                 raise Interrupted(stop[0], work.path)
             time.sleep(POLL_SECONDS)
             ended = launcher.poll()
-            done, failed, _ = counts(folder)
+            done, failed, _ = tally.look()
             progress.set_postfix_str(f"{failed.total()} failed" if failed else "", refresh=False)
             progress.update(done + failed.total() - progress.n)
             for name, code in ended.items():
@@ -86,6 +90,17 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
                     launcher.stop()
                     raise ValueError(f"{work.path}: {_last_line(logs / f'{name}.txt')} Whole log: {logs / f'{name}.txt'}")
                 waiting.append(name)
+            if waiting or running:
+                continue
+            if not (unread := work.unread(listed)):
+                break
+            # Jobs pass by a shard that another process holds: a job of a command that was killed, say, or of a lost machine.
+            if not any(holder(lease_of(path)) for path in unread):
+                rounds = 0 if progress.n > reached else rounds + 1
+                reached = progress.n
+                if rounds >= STARTS:
+                    raise ValueError(f"{work.path}: jobs end, and leave {unread[0].with_suffix('.jsonl')} unread.")
+                waiting = names[: len(unread)]
 
 
 def _job(work: Work, name: str, jobs: int) -> Job:
@@ -97,4 +112,6 @@ def _last_line(log: Path) -> str:
     lines = (
         [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()] if log.exists() else []
     )
+    if not lines and shutil.disk_usage(log.parent).free < LEAST_FREE_BYTES:  # not even that found room
+        return "the disk is full. Make room; the same command then goes on."
     return lines[-1] if lines else "its jobs end at once, and say nothing."

@@ -1,4 +1,4 @@
-"""What was read -> people, their clips and their pictures: who is who, who speaks, which pictures are good, what is left out and why."""
+"""What was read -> people, clips and pictures: who is who, who speaks, which pictures are good, what is left out and why."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class _Track:
 
 
 def settle(work: Work) -> Settled:
-    """Decide. Reads nothing but the work folder; the same work and answers give the same. Raises ValueError as read_parts does."""
+    """Decide. Only the work folder is read; the same work and answers give the same. Raises ValueError as read_parts does."""
     profile, listing = work.profile, work.listing()
     left_out = [(what, "not listed", reason) for what, reason in listing.bad]
     notes = list(listing.notes)
@@ -237,6 +237,12 @@ def _pictures(track: _Track, number: int) -> Iterator[Picture]:
         yield Picture(
             f"{track.part.key}/{track.number}/{row}", track.person, _film(track.part.item), track.part, row, number, good
         )
+
+
+def _place(part: Part, face: np.void) -> str:
+    """What a picture is known by, in answers too: when and where in its film, whatever the settings that found it."""
+    x, y = (round(float(face["box"][side] + face["box"][side + 2]) / 2) for side in (0, 1))
+    return f"{part.item.key}@{face['seconds']:.3f} {x},{y}"
 
 
 def _judge(pictures: list[Picture], speaking: set[tuple[int, int]], profile: Profile, answers: Mapping[str, str]) -> None:

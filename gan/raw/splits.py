@@ -1,4 +1,4 @@
-"""Recordings -> splits. By person, and inside training people by film: a film with two people is one unit, and never in two splits.
+"""Recordings -> splits. By person, and inside training people by film: a film with two people is never in two splits.
 
 A film that a training and a held-out person share goes to the held-out side; what the training person says in it is left out. A
 film of people of two held-out splits stays with the split that is reported, unseen_speaker. Joining such people instead would
@@ -21,7 +21,8 @@ class Splitting:
     """Shares that are held out, and the seed that draws them.
 
     val_speech, unseen_speech: of a training person's clips, in whole films. val_speaker, unseen_speaker: of the people.
-    published: draw nothing; keep the division that the source was published with (gan/raw/published.py), "" for none.
+    published: "" draws the people; else they are divided as published: voice2face, sf2f or voxceleb (gan/raw/published.py). The
+    films of training people are drawn in any case; with val_speech and unseen_speech of 0 all of them train.
     """
 
     val_speech: float = 0.1

@@ -7,18 +7,19 @@ import time
 from pathlib import Path
 
 from gan.lease import holder
-from gan.raw.work import Work, counts
+from gan.raw.work import Tally, Work
 
 RENEW_SECONDS = 2.0
 HOME_AND_CLEAR = "\x1b[H\x1b[J"
 
 
 def show(folder: Path) -> None:
-    """Print it; on a terminal, again and again while somebody is at it, until Ctrl-C. Raises ValueError if it is no folder of work."""
-    live, first = sys.stdout.isatty(), None
+    """Print it; on a terminal, again and again while somebody is at it, until Ctrl-C. Raises ValueError for another folder."""
+    live, first, tally = sys.stdout.isatty(), None, None
     while True:
         work = Work.open(folder)
-        now = time.monotonic(), counts(work.shard(0).parent)
+        tally = tally or Tally(work.shard(0).parent)
+        now = time.monotonic(), tally.look()
         first = first or now
         busy = holder(work.lease)
         print((HOME_AND_CLEAR if live else "") + table(work, first, now, busy is not None), end="", flush=True)
@@ -31,7 +32,7 @@ Look = tuple[float, tuple[int, dict[str, int], float]]
 
 
 def table(work: Work, first: Look, now: Look, busy: bool) -> str:
-    """first, now: (clock, what counts gave) when somebody began to look, and now: what lies between gives the speed."""
+    """first, now: (clock, what Tally gave) when somebody began to look, and now: what lies between gives the speed."""
     total = work.num_items
     done, failed, seconds = now[1]
     ended = done + sum(failed.values())
@@ -44,9 +45,8 @@ def table(work: Work, first: Look, now: Look, busy: bool) -> str:
     gained = ended - first[1][0] - sum(first[1][1].values())
     if passed > 0 and gained > 0:
         left = (total - ended) * passed / gained
-        lines.append(
-            f"{gained / passed:.2g} items a second, {(seconds - first[1][2]) / passed:.1f} times real time, about {_told(left)} left."
-        )
+        speed = (seconds - first[1][2]) / passed
+        lines.append(f"{gained / passed:.2g} items a second, {speed:.1f} times real time, about {_told(left)} left.")
     return "\n".join(lines) + "\n"
 
 

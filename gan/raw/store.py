@@ -12,13 +12,15 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
+
+from gan.files import write_atomically
 
 Row = dict[str, Any]
 
@@ -93,9 +95,39 @@ class Writer(Shard):
             checksum = zlib.crc32(content, checksum)
             offset += len(content)
         self._arrays.flush()  # before the line that says it is there
-        line = json.dumps(dict(row) | {"arrays": placed, "bytes": [first, offset - first, checksum]}, ensure_ascii=False)
-        self._journal.write(line.encode() + b"\n")
+        self._journal.write(_line(dict(row) | {"arrays": placed, "bytes": [first, offset - first, checksum]}))
         self._journal.flush()
+
+
+def forget(shard: Shard, items: Collection[str]) -> int:
+    """Take the rows of some items out of a shard, and zero what no row that stays has of the arrays. Returns how many rows went.
+
+    Who calls holds the shard's lease. A kill between the two is made good by the next call, which zeroes again.
+    """
+    rows = list(shard.rows())
+    stay = [row for row in rows if row["item"] not in items]
+    # In place: offsets hold, and journal and arrays need not change places at one moment.
+    write_atomically(shard.journal, b"".join(_line(row) for row in stay))
+    end = 0
+    with open(shard.arrays, "r+b") as arrays:
+        for row in stay:
+            first, length, _ = row["bytes"]
+            _zero(arrays, end, first)
+            end = first + length
+        arrays.truncate(end)
+        arrays.flush()
+        os.fsync(arrays.fileno())
+    return len(rows) - len(stay)
+
+
+def _line(row: Row) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def _zero(file: BinaryIO, first: int, last: int) -> None:
+    file.seek(first)
+    while first < last:
+        first += file.write(bytes(min(last - first, 1 << 22)))
 
 
 def _is_whole(file: Any, first: int, length: int, checksum: int) -> bool:

@@ -21,7 +21,7 @@ CENTRE_REACH = 1.0  # how far from a face's middle the place that a list names m
 @dataclass(frozen=True)
 class VoiceSettings:
     """cut: "stretches" of speech without a long pause, each a clip; or the "whole" part, pauses too.
-    whose: in a film, of whom no list says where the speaker is, the face whose "mouth" goes with the sound; or a "lone" face, unseen.
+    whose: where no list says who of a film speaks, the face whose "mouth" goes with the sound; or a "lone" face, unseen.
     pause_seconds: a longer pause ends a stretch. shortest_seconds: of a clip; less is left out. longest_seconds: more is cut.
 
     Raises ValueError for an impossible value.
@@ -235,7 +235,7 @@ def _cut(found: Sequence[Voice], settings: VoiceSettings, left: dict[str, float]
 
 
 def _at(part: Part, tracks: np.ndarray) -> int | None:
-    """Of the tracks that are there from the beginning, that in whose first box, or nearest to it, the place lies that the list names."""
+    """Of the tracks that are there from the beginning, the one whose first box is nearest to the place that the list names."""
     assert part.item.centre is not None
     width, height = part.row["picture"]
     begins = max(part.row["start"], part.row["heard"])

@@ -10,7 +10,7 @@
         answers/             what people said of the faces (gan/raw/review.py)
         left_out.csv  faces/ what became of what, for people to look at
 
-An item belongs to the shard that the name of its film draws, so that a listing may grow and everything found before is found again.
+An item belongs to the shard that the name of its film draws, so that a listing may grow and all that was read is found again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gan.files import write_atomically
+from gan.lease import Lease
 from gan.raw.item import Item, Listing
 from gan.raw.profile import Profile, load_profile
 from gan.raw.store import Row, Writer
@@ -49,6 +51,8 @@ class Work:
         Raises ValueError if the folder is of another source or of another version, or holds anything else.
         """
         number = min(MOST_SHARDS, max(1, len(listing.items) // ITEMS_A_SHARD))
+        for left in path.glob(".*.tmp"):  # by a command that was killed
+            left.unlink()
         if path.exists() and any(LEASE not in entry.name for entry in path.iterdir()):
             before = cls.open(path).about
             if before["source"] != source:
@@ -58,10 +62,11 @@ class Work:
         about = dict(version=VERSION, source=source, num_shards=number, num_items=len(listing.items), corpus=dict(corpus))
         lines = "".join(json.dumps(_to_row(item), ensure_ascii=False) + "\n" for item in listing.items)
         people = dict(people=listing.people, same=listing.same, bad=listing.bad, notes=listing.notes)
+        # The first file, so that a folder is known as ours however soon a kill comes; the others are written anew each time.
+        write_atomically(path / "work.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
         write_atomically(path / "items.jsonl", lines.encode("utf-8", "surrogateescape"))
         write_atomically(path / "people.json", json.dumps(people, ensure_ascii=False).encode("utf-8", "surrogateescape"))
         write_atomically(path / "profile.yaml", profile.to_yaml().encode())
-        write_atomically(path / "work.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
         return cls(path, about)
 
     @classmethod
@@ -120,13 +125,32 @@ class Work:
             shards.setdefault(self.shard_of(item), []).append(item)
         return shards
 
+    def unread(self, items: list[Item]) -> list[Path]:
+        """The shards, by path without ending, that hold an item which has not ended yet."""
+        shards = {self.shard(number): those for number, those in self.by_shard(items).items()}
+        return [path for path, those in shards.items() if {item.key for item in those} - ended(_ends(path)).keys()]
+
     def shard(self, number: int) -> Path:
         """Its path without ending, below the folder of the present settings."""
         return self.path / "shards" / self.profile.stages_key / f"{number:05d}"
 
 
+def lease_of(shard: Path) -> Path:
+    """The file of whoever writes to a shard. shard: its path without ending."""
+    return shard.with_suffix(".lease.json")
+
+
+@contextmanager
+def alone_at(shard: Path) -> Iterator[None]:
+    """Within, no job writes to a shard. Raises ValueError if one does: a job of a command that was killed ends its part first."""
+    if (lease := Lease.take(lease_of(shard))) is None:
+        raise ValueError(f"{shard}: a job of a preparation that was stopped is at it still. Wait a minute, then try again.")
+    with lease:
+        yield
+
+
 def size_of(item: Item) -> list[int]:
-    """Sizes in bytes of the files of an item, by which a file that was exchanged is known. Raises OSError where one is missing."""
+    """Sizes in bytes of the files of an item, by which an exchanged one is known. Raises OSError where one is missing."""
     return [path.stat().st_size for path in (item.media, item.sound) if path is not None]
 
 
@@ -142,24 +166,61 @@ def ended(rows: Iterable[Row]) -> dict[str, Row]:
 
 
 def forget_failed(folder: Path) -> None:
-    """Have the items tried again that failed. Nobody else may write into this folder of shards."""
+    """Have the items tried again that failed. Raises ValueError where a job is still at work."""
     for path in sorted(folder.glob("*.jsonl")):
         if failed := [item for item, row in ended(_ends(path)).items() if "failed" in row]:
-            with Writer(path.with_suffix("")) as writer:
+            with alone_at(path.with_suffix("")), Writer(path.with_suffix("")) as writer:
                 for item in failed:
                     writer.append({"item": item, "again": True})
 
 
-def counts(folder: Path) -> tuple[int, Counter[str], float]:
-    """Items done, items failed by kind, and seconds of media read, from the journals of a folder of shards, unchecked."""
-    over = [row for path in sorted(folder.glob("*.jsonl")) for row in ended(_ends(path)).values()]
-    done = [row for row in over if "failed" not in row]
-    return len(done), Counter(row["kind"] for row in over if "failed" in row), sum(row["seconds"] for row in done)
+class Tally:
+    """How far a folder of shards is, looked at again and again: of every journal only what is new is read, unchecked."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+        self._over: dict[Path, dict[str, tuple[str, float]]] = {}  # item -> kind of failure, or "" and its seconds
+
+    def look(self) -> tuple[int, Counter[str], float]:
+        """Items done, items failed by kind, and seconds of media read."""
+        for path in self._folder.glob("*.jsonl"):
+            before, size = self._read.get(path, 0), path.stat().st_size
+            if size < before:  # what a kill had torn was cut away
+                before = 0
+            if before == 0:
+                self._over[path] = {}
+            if size > before:
+                self._read[path] = before + self._take(path, before)
+        over = [end for ends in self._over.values() for end in ends.values()]
+        return (
+            sum(not kind for kind, _ in over),
+            Counter(kind for kind, _ in over if kind),
+            sum(seconds for _, seconds in over),
+        )
+
+    def _take(self, path: Path, start: int) -> int:
+        """Bytes of the whole lines from start on, which are counted."""
+        over, taken = self._over[path], 0
+        with open(path, "rb") as file:
+            file.seek(start)
+            for line in file:
+                if not line.endswith(b"\n"):  # being written now
+                    break
+                taken += len(line)
+                if b'"part"' not in line:
+                    row = json.loads(line)
+                    over.pop(row["item"], None)
+                    if "again" not in row:
+                        over[row["item"]] = (row.get("kind", ""), row.get("seconds", 0.0))
+        return taken
 
 
 def _ends(path: Path) -> Iterator[Row]:
-    """The rows with which items end, without a look at their arrays."""
-    with open(path, "rb") as file:
+    """The rows of a shard with which items end, without a look at their arrays."""
+    if not path.with_suffix(".jsonl").exists():
+        return
+    with open(path.with_suffix(".jsonl"), "rb") as file:
         for line in file:
             if b'"part"' not in line:
                 try:
@@ -169,7 +230,7 @@ def _ends(path: Path) -> Iterator[Row]:
 
 
 def _to_row(item: Item) -> dict[str, Any]:
-    row = {name: value for name, value in asdict(item).items() if value not in (None, "")}
+    row = {name: value for name, value in vars(item).items() if value not in (None, "")}
     return row | {name: str(row[name]) for name in ("media", "sound") if name in row}
 
 

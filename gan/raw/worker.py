@@ -1,6 +1,6 @@
 """One job's share of the work: shard after shard that nobody is at, item after item, until none is left.
 
-Media are read in a process of their own. A file that kills it, takes all memory or never ends is a failed item; the shard goes on.
+Media are read in a process of their own. A file that kills it, takes all memory or never ends is a failed item, and others go on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gan.raw.item import Item
 from gan.raw.limits import Limits
 from gan.raw.profile import Profile
 from gan.raw.store import Row, Writer
-from gan.raw.work import Work, ended, size_of
+from gan.raw.work import Work, ended, lease_of, size_of
 from gan.signals import stop_signals
 
 ATTEMPTS = 3  # of a file that kills its process, until it counts as failed
@@ -48,7 +48,7 @@ def perform(folder: Path, number: int, jobs: int) -> None:
         for shard, items in shards[first:] + shards[:first]:
             path = work.shard(shard)
             path.parent.mkdir(parents=True, exist_ok=True)
-            lease = Lease.take(path.with_suffix(".lease.json"))
+            lease = Lease.take(lease_of(path))
             if lease is None:
                 continue
             with lease, Writer(path) as writer:

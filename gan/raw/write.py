@@ -57,7 +57,7 @@ class Report:
     @property
     def failed(self) -> bool:
         """Is anything missing for a fault of its own: a file that cannot be read, a row of a table, a person without a face?"""
-        return any(not kind.startswith(("face ", "film of")) for _, kind, _ in self.left_out)
+        return any(not kind.startswith(("face ", "film of", "person of")) for _, kind, _ in self.left_out)
 
     def __str__(self) -> str:
         lines = [

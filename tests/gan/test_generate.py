@@ -14,7 +14,9 @@ import gan
 from decoders.deconv import Deconv
 from gan import checkpoint
 from gan.checkpoint import part
-from gan.data.corpus import Corpus
+from gan.data import audio
+from gan.data.audio import to_int16
+from gan.data.corpus import INT16_SCALE, Corpus
 from gan.data.faces import to_uint8
 from gan.data.pictures import MARK, read_face
 from gan.data.resampling import resample
@@ -23,6 +25,7 @@ from gan.model import Generator, Source
 from gan.recipes import load as load_config
 from gan.run import Run
 from gan.training.start import train
+from tests.films import write_film
 from tests.recipes import QUICK, TRAINED
 from tests.sound import write_wav
 
@@ -365,7 +368,8 @@ def test_a_transparent_picture_is_said(painter: Run, tmp_path: Path, capsys: pyt
     assert f"{tmp_path / 'a.PNG'}: transparent parts, white put behind them.\n" in capsys.readouterr().err
 
 
-def test_media_that_nothing_reads_is_listed(painter: Run, tmp_path: Path) -> None:
+def test_media_that_nothing_reads_is_listed(painter: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "find_spec", lambda name: None)  # as without PyAV
     for name in ("deep/b.HEIC", "deep/._a.png", "c.tiff", "talk.m4a", "talk.MP4", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -375,7 +379,16 @@ def test_media_that_nothing_reads_is_listed(painter: Run, tmp_path: Path) -> Non
     assert [line.partition(": not")[0] for line in failed] == [f"{tmp_path}: 1 .heic, 1 .tiff"]
     painter.generator.reads = "waveform"
     written, failed = generate_files(painter, [tmp_path], tmp_path / "out")
-    assert failed[0].startswith(f"{tmp_path}: 1 .m4a, 1 .mp4: not read here")
+    assert failed[0] == f'{tmp_path}: 1 .m4a, 1 .mp4: not read here without PyAV. Run: pip install "voxface[media]"'
+
+
+def test_a_face_for_the_sound_of_a_film(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    run = gan.load(runs["sf2f-64"])
+    write_film(tmp_path / "a.mkv", waveform=voices[0], sound_hz=16_000, sound_codec="flac")
+    (written,), failed = generate_files(run, [tmp_path], tmp_path / "out")
+    assert not failed
+    assert np.array_equal(read_face(written), run.generate(to_int16(voices[0]).astype(np.float32) * INT16_SCALE))
 
 
 def test_sources_of_one_name_do_not_overwrite_each_other(runs: dict[str, Path], voices: np.ndarray, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gan.data.films import FILMS
 from gan.raw.item import Item, Listing
-from gan.raw.sources.base import FILMS, HEARD, Source, add_outside_argument, ending, folders, printable, some, stem
+from gan.raw.sources.base import HEARD, Source, add_outside_argument, ending, folders, printable, some, stem
 from gan.raw.tables import Row, read_lines
 
 FILM = re.compile(r"[A-Za-z0-9_-]{11}")

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from gan.data.audio import SOUND
+from gan.data.films import PACKED_SOUND
 from gan.raw.item import Listing
 
-# What PyAV reads and libsndfile and Pillow do not.
-PACKED_SOUND = (".m4a", ".aac", ".mka", ".wma")
-FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".ts", ".m4v", ".mpg", ".mpeg", ".flv", ".3gp")
 # Of several files of one utterance the first of these is heard: what was decoded already loses nothing more.
 HEARD = (*SOUND, *PACKED_SOUND)
 

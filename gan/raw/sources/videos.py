@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gan.data.films import FILMS
 from gan.data.pictures import PICTURES
 from gan.raw.item import Item, Listing
 from gan.raw.names import keep
-from gan.raw.sources.base import FILMS, HEARD, Source, add_outside_argument, ending, folders, printable, some, stem
+from gan.raw.sources.base import HEARD, Source, add_outside_argument, ending, folders, printable, some, stem
 
 SPEAKER = ("folder", "film")
 # Looks like an id that YouTube gives, and not like a word: such a film is the same film in whosever folder it lies.

@@ -17,10 +17,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gan.data.films import FILMS
 from gan.data.pictures import PICTURES
 from gan.raw.item import Item, Listing
 from gan.raw.names import fold, keep
-from gan.raw.sources.base import FILMS, HEARD, Source, add_outside_argument, ending, folders, printable, some, stem
+from gan.raw.sources.base import HEARD, Source, add_outside_argument, ending, folders, printable, some, stem
 from gan.raw.tables import Row, Table, read_table
 from gan.raw.twins import doubles, joined
 

@@ -13,9 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from gan.data.films import FILMS
 from gan.raw.item import Item, Listing
 from gan.raw.names import fold, keep, stripped
-from gan.raw.sources.base import FILMS, HEARD, Source, add_outside_argument, ending, folders, printable, some, stem
+from gan.raw.sources.base import HEARD, Source, add_outside_argument, ending, folders, printable, some, stem
 from gan.raw.tables import read_table
 
 LAYOUT = "<root>/<Name>/video and <root>/<Name>/audio"

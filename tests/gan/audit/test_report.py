@@ -9,7 +9,7 @@ from PIL import Image
 from gan.audit.report import audit, draw_sheet, examine, markdown
 from gan.audit.verdict import verdict, verdict_of
 from gan.data.corpus import Corpus
-from gan.data.prepare.youtubers import prepare_youtubers
+from gan.raw.youtubers import prepare_youtubers
 from tests.gan.audit.planted import Planted
 
 SAMPLE = os.environ.get("VOXFACE_REAL_SAMPLE")

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from gan.data.audio import SOUND
-from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, below, counted
+import pytest
+
+from gan.data import audio
+from gan.data.audio import SOUND, readable, unreadable
+from gan.data.media import PACKED, UNREAD_PICTURES, UNREAD_SOUND, below, counted, unread
 from gan.data.pictures import PICTURES
 
 
@@ -27,3 +30,18 @@ def test_no_ending_is_in_two_lists() -> None:
     endings = (*SOUND, *PICTURES, *UNREAD_SOUND, *UNREAD_PICTURES)
     assert len(set(endings)) == len(endings)
     assert all(ending == ending.lower() for ending in endings)
+
+
+def test_what_is_read_depends_on_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "find_spec", lambda name: None)
+    assert (readable(), unreadable()) == (SOUND, UNREAD_SOUND)
+    monkeypatch.setattr(audio, "find_spec", lambda name: object())
+    assert (readable(), unreadable()) == ((*SOUND, *PACKED), (".ra",))
+
+
+def test_why_files_are_not_read_and_what_to_do() -> None:
+    paths = [Path("a.mp4"), Path("b.ra"), Path("c.M4A")]
+    assert unread(paths, SOUND) == (
+        '1 .m4a, 1 .mp4: not read here without PyAV. Run: pip install "voxface[media]"; '
+        "1 .ra: not read here. Convert them to one of .wav .flac .mp3 .ogg .opus."
+    )

@@ -1,4 +1,4 @@
-"""What tests of the whole preparation share: invented people in sound files and toy pictures, laid out as VoxCeleb; the command."""
+"""What tests of the whole preparation share: invented people in sound files and pictures, laid out as VoxCeleb; the command."""
 
 from pathlib import Path
 

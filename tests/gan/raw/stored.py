@@ -44,9 +44,7 @@ def part(
     for at, (come, go) in enumerate(tracks):
         table[at] = (at, 0, come, go, 4, (0, 0, 100, 100) if boxes is None else boxes[at])
     rows = [np.rec.fromarrays([np.full(len(t), at), t, dark], dtype=MOUTH) for at, (t, dark) in (mouths or {}).items()]
-    arrays: dict[str, Any] = dict(
-        waveform=waveform, tracks=table, mouths=np.concatenate(rows) if rows else np.zeros(0, MOUTH)
-    )
+    arrays: dict[str, Any] = dict(waveform=waveform, tracks=table, mouths=np.concatenate(rows) if rows else np.zeros(0, MOUTH))
     arrays |= {name: array for name, array in (("faces", faces), ("png", png)) if array is not None}
     row: Row = dict(
         part=number, start=start, end=start + len(waveform) / RATE_HZ, heard=start, speech=[list(span) for span in speech]

@@ -56,7 +56,7 @@ class Done:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """Films as several people downloaded them: whole; cut, by name in three ways, with sound apart in one; and 40 that are gone."""
+    """Films as several people downloaded them: whole; cut, named in three ways, in one with sound apart; and 40 that are gone."""
     folder = tmp_path_factory.mktemp("avspeech")
     media = folder / "media"
     films = {name: film(name, ("turns",) if name == TWO else ("speaker",)) for name in PEOPLE}

@@ -1,6 +1,6 @@
 """The inputs that a disk of downloaded films holds, through the whole preparation: each costs itself alone, and is listed.
 
-Wrong names are tried in sources/, wrong tables in test_tables.py and sources/, wrong pickles in test_mels.py, kills in benchmarks/.
+Wrong names are tried in sources/, wrong tables in test_tables.py and sources/, wrong pickles in test_mels.py, kills in test_kills.py.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ def planned(host: str, kinds: tuple[str, ...], seed: int, rate: str = "29.97") -
 def write_good(root: Path) -> dict[str, Truth]:
     """Three people in films that are hard but right. What is true of each film, by <speaker>/<film>."""
     true = {}
-    ana, bo = planned("ana", ("speaker", "turns", "music", "still"), 1010), planned("bo", ("speaker", "speaker"), 1021, "variable")
+    ana, bo = (
+        planned("ana", ("speaker", "turns", "music", "still"), 1010),
+        planned("bo", ("speaker", "speaker"), 1021, "variable"),
+    )
     laid_over = dubbed(planned("bo", ("speaker",), 1022), planned("ana", ("speaker",), 1011))
     for name, film in (("ana/all.mp4", ana), (f"bo/{DECOMPOSED}.mp4", bo), ("bo/dubbed.mp4", laid_over)):
         write_rendered(film, root / name)
@@ -192,7 +195,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prepared, P
     true = write_good(folder / "films")
     good = prepared(folder / "films", folder / "good", folder / "work")
     write_bad(folder / "films")
-    yield good, prepared(folder / "films", folder / "all", folder / "work"), true
+    return good, prepared(folder / "films", folder / "all", folder / "work"), true
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +216,7 @@ def content(corpus: Corpus, media: set[str]) -> set[tuple[str, str, bytes]]:
 
 
 def test_the_good_are_as_without_the_bad(both: tuple[Prepared, Prepared, dict[str, Truth]]) -> None:
-    good, everything, true = both
+    good, everything, _true = both
     assert good.code == 0, good.said
     assert everything.code == 1
     assert {row["speaker"] for row in everything.corpus.speakers} == set(HOSTS)

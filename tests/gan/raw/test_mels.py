@@ -133,6 +133,7 @@ def test_a_run_on_mels_draws_from_mels_and_from_sound(recipe: str, mels: Corpus,
     assert (tmp_path / "results.jsonl").is_file()
 
 
+@pytest.mark.slow
 def test_what_needs_sound_is_refused_by_name(mels: Corpus, runs: dict[str, Path], tmp_path: Path) -> None:
     alone = ["train.init_from=null", "train.init_modules=[]", "train.frozen=[]"]
     for recipe, told in (
@@ -191,7 +192,40 @@ def test_every_wrong_file_is_told_by_name(thing: Any, told: str) -> None:
         frames_of(thing)
 
 
-def test_bad_files_cost_only_themselves(stored: Path, tmp_path: Path) -> None:
+def few(folder: Path, people: dict[str, str]) -> None:
+    """Mels in folders of one name, pictures in folders of another: three of each."""
+    for number, (heard, seen) in enumerate(people.items()):
+        (folder / "mels" / heard).mkdir(parents=True)
+        (folder / "faces" / seen).mkdir(parents=True)
+        for at in range(3):
+            rng = np.random.default_rng([number, at])
+            frames = pickle.dumps(_of(rng.normal(10, 3, (40, 130))))
+            (folder / "mels" / heard / f"id1_film{number}{at}_00001.pickle").write_bytes(frames)
+            write_face(folder / "faces" / seen / f"{at}.png", rng.integers(0, 255, (64, 64, 3), np.uint8))
+
+
+@pytest.mark.slow
+def test_ids_and_names_meet_through_a_table(tmp_path: Path) -> None:
+    few(tmp_path, {"id10001": "Zoe\u0301_Aba", "id10002": "Bo_Bibi,_Jr"})
+    table = tmp_path / "vox1_meta.csv"
+    table.write_text("VoxCeleb1 ID\tVGGFace1 ID\tSet\nid10001\tZo\u00e9_Aba\tdev\nid10002\tBo_Bibi_Jr.\tdev\n", encoding="utf-8")
+    given = dict(face_sizes=(64,), **TERMS)
+    with pytest.raises(ValueError, match="give --meta"):
+        prepare_mels(tmp_path / "mels", tmp_path / "faces", tmp_path / "c", Splitting(), **given)
+    told = prepare_mels(tmp_path / "mels", tmp_path / "faces", tmp_path / "c", Splitting(), meta=[str(table)], **given)
+    assert set(told.people) == {"id10001", "id10002"}
+    assert told.left_out == []
+
+
+@pytest.mark.slow
+def test_names_spelt_otherwise_meet(tmp_path: Path) -> None:
+    few(tmp_path, {"Zo\u00e9_Aba": "Zoe\u0301 Aba", "Bo_Bibi,_Jr.": "Bo_Bibi_Jr"})
+    told = prepare_mels(tmp_path / "mels", tmp_path / "faces", tmp_path / "c", Splitting(), face_sizes=(64,), **TERMS)
+    assert set(told.people) == {"Zo\u00e9_Aba", "Bo_Bibi,_Jr."}
+
+
+@pytest.mark.slow
+def test_bad_files_cost_only_themselves(tmp_path: Path) -> None:
     """A pickle that calls os.system, one cut short, three frames, an array of objects: each is listed, and nothing is run."""
     for person in ("ana", "ben", "cleo"):
         (tmp_path / "mels" / person).mkdir(parents=True)

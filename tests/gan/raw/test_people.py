@@ -41,7 +41,7 @@ class World:
     def films(
         self, people: int, films: int, tracks: int, guests: float, beside: bool = True, named: bool = False
     ) -> tuple[list[Sight], list[str]]:
-        """Sights of hosts, each in films of his own with another guest each, and who is seen in each. guests: a track of the host."""
+        """Sights of hosts, each in own films with another guest each, and who is seen in each. guests: a track of the host."""
         sights, who = [], []
         for number in range(people):
             host = self.person()
@@ -56,7 +56,17 @@ class World:
         return sights, who
 
 
-SHAPES = [(2, 1, 3, 0), (2, 1, 1, 0), (1, 1, 1, 1), (2, 3, 4, 0), (3, 2, 1, 1), (1, 6, 3, 0), (1, 4, 3, 1), (20, 4, 3, 0.3), (60, 1, 1, 0)]
+SHAPES = [
+    (2, 1, 3, 0),
+    (2, 1, 1, 0),
+    (1, 1, 1, 1),
+    (2, 3, 4, 0),
+    (3, 2, 1, 1),
+    (1, 6, 3, 0),
+    (1, 4, 3, 1),
+    (20, 4, 3, 0.3),
+    (60, 1, 1, 0),
+]
 
 
 @pytest.mark.parametrize("kind", WORLDS)

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from gan.data.corpus import Corpus
+from gan.pages.answers import Answers
+from gan.raw.review import WorkPeople
+from gan.raw.settle import settle
 from gan.raw.work import Work
 from tests.gan.raw.cases import PEOPLE, TERMS, prepare, write_voxceleb
 
@@ -22,19 +25,34 @@ def test_voxceleb_with_faces_by_name_becomes_a_corpus(tmp_path: Path, capsys: py
     out = tmp_path / "corpus"
     assert prepare(*words, "--out", out, *LOOSE) == 1
     said = capsys.readouterr().out
-    assert str(bad) in said and "open: cannot be read" in said
+    assert str(bad) in said
+    assert "open: cannot be read" in said
     corpus = Corpus(out)
     corpus.verify()
     assert {row["speaker"] for row in corpus.speakers} == set(PEOPLE)
     assert "full_name" not in corpus.speakers[0]
     assert corpus.speakers[0]["sex"] == "f"
     assert {row["media"] for row in corpus.recordings} >= {"film00-abcde", "film32-abcde"}
-    assert corpus.clip_facts is not None and corpus.face_facts is not None
+    assert corpus.clip_facts is not None
+    assert corpus.face_facts is not None
     assert (corpus.clip_facts["speech_share"] > 0.5).all()
     splits = {}
     for clip in corpus.clips:
         splits.setdefault(corpus.recordings[clip["recording"]]["media"], set()).add(int(clip["split"]))
     assert all(len(each) == 1 for each in splits.values())
+
+    # A reviewer looks through them, and drops one.
+    work = Work.open(out.with_name("corpus.work"))
+    people = WorkPeople(settle(work))
+    assert people.names() == sorted(PEOPLE)
+    first, *_ = people.pictures("id10001")
+    assert first.chosen
+    assert people.png(first.key).startswith(b"\x89PNG")
+    assert people.wav(people.sounds("id10001")[0][0]).startswith(b"RIFF")
+    Answers(work.answers, "ana").add("id10001", {first.key: "drop"}, done=True)
+    (dropped,) = [picture for picture in settle(work).pictures if picture.key == first.key]
+    assert dropped.reason == "dropped by a reviewer"
+    Answers(work.answers, "ana").undo()
 
     # The same command goes on where it stopped: nothing is read again, and the corpus is the same.
     journals = sorted(out.with_name("corpus.work").rglob("*.jsonl"))

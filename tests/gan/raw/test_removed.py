@@ -61,3 +61,24 @@ def test_a_list_that_cannot_be_followed_is_refused(tmp_path: Path, text: str, sa
         read_removed(write(tmp_path / "removed.txt", text))
     with pytest.raises(ValueError, match="no such file"):
         read_removed(tmp_path / "none")
+
+
+def test_who_is_known_by_a_face_in_one_film_goes_with_the_film(tmp_path: Path) -> None:
+    items = [
+        Item("talk/a", Path("a.mp4"), "talk"),
+        Item("chat/a", Path("b.mp4"), "chat"),
+        Item("id1/1", Path("c.mp4"), "x", "id1"),
+    ]
+    found = removed_from(Listing(items, {"id1": {}}), write(tmp_path / "removed.txt", "talk/2\nx/1\n"))
+    assert [item.key for item in found.items] == ["chat/a", "id1/1"]
+    assert "talk/2 is known by a face in one film: that film goes whole." in found.notes[0]
+    assert "match nothing here: x/1" in found.notes[-1]
+
+
+def test_what_could_not_be_listed_does_not_name_them(tmp_path: Path) -> None:
+    before = listing()
+    before.bad = [("faces/Zoë_Ambrún/1.png", "empty"), ("b.wav", "lies beside id1's"), ("id11", "no file"), ("c.wav", "empty")]
+    before.notes = ["id9 and id3 are one", "id3 is named twice"]
+    found = removed_from(before, write(tmp_path / "removed.txt", "id1\n"))
+    assert found.bad == [("id11", "no file"), ("c.wav", "empty")]
+    assert found.notes[0] == "id3 is named twice"

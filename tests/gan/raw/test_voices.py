@@ -53,7 +53,9 @@ def test_the_speaker_s_mouth_is_believed_and_the_listener_s_not() -> None:
 def test_a_lone_face_that_is_looked_at_now_and_then_is_believed_until_it_is_seen_otherwise() -> None:
     times, dark = mouth(SPEAKER)
     early = times < 3.5
-    found, left = voices(part(sound(SPEAKER), SPEECH, [ALL], {0: (times[early], dark[early])}), VoiceSettings(), SpeakingSettings())
+    found, left = voices(
+        part(sound(SPEAKER), SPEECH, [ALL], {0: (times[early], dark[early])}), VoiceSettings(), SpeakingSettings()
+    )
     assert kept(found) == [(0, 0.2, 3.0), (0, 4.0, 7.8)]
     found, left = voices(part(sound(SPEAKER), SPEECH, [ALL]), VoiceSettings(), SpeakingSettings())
     assert not found
@@ -62,7 +64,9 @@ def test_a_lone_face_that_is_looked_at_now_and_then_is_believed_until_it_is_seen
     dark = np.where(times < 3.2, dark, 180).astype(np.float32)
     speech = [*SPEECH[:1], (4.0, 5.0), (7.0, 7.8)]
     looked = times < 6.3
-    found, left = voices(part(sound(SPEAKER), speech, [ALL], {0: (times[looked], dark[looked])}), VoiceSettings(), SpeakingSettings())
+    found, left = voices(
+        part(sound(SPEAKER), speech, [ALL], {0: (times[looked], dark[looked])}), VoiceSettings(), SpeakingSettings()
+    )
     assert kept(found) == [(0, 0.2, 3.0)]
     assert set(left) == {"still", "not looked at"}
 
@@ -73,7 +77,9 @@ def test_faces_that_come_and_go_cut_a_stretch() -> None:
     mouths = {0: (times[times < 4], dark[times < 4]), 1: (times[times >= 4], dark[times >= 4])}
     found, _ = voices(part(sound(SPEAKER), [(1.0, 7.0)], shots, mouths), VoiceSettings(), SpeakingSettings())
     assert kept(found) == [(0, 1.0, 4.0), (1, 4.0, 7.0)]
-    found, left = voices(part(sound(SPEAKER), [(1.0, 7.0)], [(0.0, 4.0)], {0: mouth(SPEAKER)}), VoiceSettings(), SpeakingSettings())
+    found, left = voices(
+        part(sound(SPEAKER), [(1.0, 7.0)], [(0.0, 4.0)], {0: mouth(SPEAKER)}), VoiceSettings(), SpeakingSettings()
+    )
     assert kept(found) == [(0, 1.0, 4.0)]
     assert left == {"nobody is in sight": pytest.approx(3.0)}
 
@@ -176,7 +182,9 @@ def test_a_short_piece_takes_silence_but_not_what_is_out_of_sight(
         assert last - first > 2.0
 
 
-@pytest.mark.parametrize(("key", "value"), [("cut", "half"), ("whose", "all"), ("pause_seconds", -1.0), ("shortest_seconds", 20.0)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("cut", "half"), ("whose", "all"), ("pause_seconds", -1.0), ("shortest_seconds", 20.0)]
+)
 def test_settings_are_checked(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"voices.{key}"):
         replace(VoiceSettings(), **{key: value})

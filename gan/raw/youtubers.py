@@ -23,6 +23,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups, SharedAudio
 from gan.data.prepare.splits import check_fractions, split_recordings
 from gan.data.writer import CorpusWriter
+from gan.raw.recording import Clip, Face, Recording
+from gan.raw.write import write
 
 AUDIO_NAME = re.compile(r"preprocessed_frame_(\d+)\.wav")
 FACE_NAME = "cropped_face_frame_{}.png"
@@ -166,7 +169,8 @@ def prepare_youtubers(
             face_sizes=face_sizes,
             extra=extra,
         ) as writer:
-            _write(writer, pairs, waveforms, face_keys, split_of, blocks, swap_red_blue)
+            recordings = _recordings_of(pairs, waveforms, face_keys, split_of, blocks, swap_red_blue)
+            write(writer, recordings, dict.fromkeys(sorted({pair.speaker for pair in pairs}), "train"), {})
     return report
 
 
@@ -283,29 +287,27 @@ def _report(
     )
 
 
-def _write(
-    writer: CorpusWriter,
+def _recordings_of(
     pairs: list[Pair],
     waveforms: list[np.ndarray],
     face_keys: list[str],
     split_of: list[str],
     blocks: list[list[int]],
     swap_red_blue: bool,
-) -> None:
-    """Store recording by recording. One found recording is several stored ones where speakers or kept splits differ."""
-    speakers = {name: writer.add_speaker(name, "train") for name in sorted({pair.speaker for pair in pairs})}
-    faces: dict[tuple[int, str], int] = {}
-    recordings: dict[tuple[int, str, str], int] = {}
-    order = [(block, p) for block, members in enumerate(blocks) for p in members]
-    for block, p in Progress(order, "Writing", unit="pair"):
-        pair, split = pairs[p], split_of[p]
-        if (block, pair.speaker, split) not in recordings:
+) -> list[Recording]:
+    """One found recording is several stored ones where speakers or kept splits differ. Every clip has its own face."""
+    made: dict[tuple[int, str, str], Recording] = {}
+    for block, members in enumerate(blocks):
+        for p in members:
+            pair, split = pairs[p], split_of[p]
             name = f"{pair.folder}/{pair.speaker}/{pair.number}"
-            recordings[block, pair.speaker, split] = writer.add_recording(speakers[pair.speaker], name, split)
-        recording = recordings[block, pair.speaker, split]
-        if (recording, face_keys[p]) not in faces:
-            faces[recording, face_keys[p]] = writer.add_face(recording, read_face(pair.face, swap_red_blue))
-        writer.add_clip(recording, waveforms[p], faces[recording, face_keys[p]])
+            recording = made.setdefault((block, pair.speaker, split), Recording(pair.speaker, name, "", split=split))
+            recording.faces.append(Face(str(pair.face), partial(read_face, pair.face, swap_red_blue), face_keys[p]))
+            samples = waveforms[p]
+            recording.clips.append(
+                Clip(str(pair.audio), partial(np.asarray, samples), len(samples), "", face=len(recording.faces) - 1)
+            )
+    return list(made.values())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

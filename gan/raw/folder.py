@@ -28,6 +28,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from unicodedata import normalize
 
@@ -36,34 +37,40 @@ import numpy as np
 from evaluation.progress import Progress
 from gan.data import audio
 from gan.data.corpus import SPLITS
-from gan.data.media import UNREAD_PICTURES, UNREAD_SOUND, counted, ends, unread
+from gan.data.media import PACKED, UNREAD_PICTURES, UNREAD_SOUND, counted, ends, unread
 from gan.data.pictures import PICTURES, read_face, read_picture
 from gan.data.prepare import add_output_arguments, new_corpus_path
 from gan.data.prepare.shared_audio import Groups
-from gan.data.prepare.splits import check_fractions, split_recordings, split_speakers
+from gan.data.prepare.splits import check_fractions
 from gan.data.writer import CorpusWriter
+from gan.raw.recording import Clip, Face, Recording
+from gan.raw.splits import Splitting, split_films, split_people
+from gan.raw.write import report as count
+from gan.raw.write import write
 
 COLUMNS = ("speaker", "recording", "file")
 # Columns that the corpus writes itself.
 TAKEN_COLUMNS = ("split",)
 SEPARATORS = {"semicolons": ";", "tabs": "\t", "bars": "|"}
-READ, UNREAD = (*audio.SOUND, *PICTURES), (*UNREAD_SOUND, *UNREAD_PICTURES)
+# Files that are named where they are passed over.
+MEDIA = (*audio.SOUND, *PICTURES, *UNREAD_SOUND, *UNREAD_PICTURES)
 # Nobody is called so, unlike Dev or Val.
 SPLIT_NAME = re.compile(r"(train|test|valid|eval)(ing|ation|uation)?([^a-z].*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Item:
-    """One file of one speaker. recording: "" for a picture that belongs to none. digest: of its bytes, once they are read."""
+    """One file of one speaker. recording: "" for a picture that belongs to none. digest, samples: of what it holds, once read."""
 
     speaker: str
     recording: str
     path: Path
     digest: str = ""
+    samples: int = 0
 
     @property
     def is_audio(self) -> bool:
-        return ends(self.path, audio.SOUND)
+        return ends(self.path, (*audio.SOUND, *PACKED))
 
     @property
     def name(self) -> str:
@@ -74,32 +81,6 @@ class Item:
     def own(self) -> tuple[str, str]:
         """What a sound file and its own picture have in common: speaker, folder and name, but for the ending."""
         return self.speaker, normalize("NFC", str(self.path.with_suffix("")))
-
-
-@dataclass
-class Recording:
-    """Files that are never parted, and the split they are in: a recording, or pictures of none."""
-
-    items: list[Item]
-    split: str
-
-    @property
-    def speaker(self) -> str:
-        return self.items[0].speaker
-
-    @property
-    def sounds(self) -> list[Item]:
-        return [item for item in self.items if item.is_audio]
-
-    @property
-    def pictures(self) -> list[Item]:
-        return [item for item in self.items if not item.is_audio]
-
-    def own_pictures(self) -> dict[Item, Item]:
-        """A sound file -> the picture of its name: beside it, else in another folder (clips/a.wav, frames/a.jpg)."""
-        beside, elsewhere = {item.own: item for item in self.pictures}, {item.name: item for item in self.pictures}
-        named = {sound: beside.get(sound.own, elsewhere.get(sound.name)) for sound in self.sounds}
-        return {sound: picture for sound, picture in named.items() if picture is not None}
 
 
 @dataclass(frozen=True)
@@ -174,24 +155,34 @@ def prepare_folder(
             items, attributes = _list_csv(source, allow_outside, bad)
         else:
             raise ValueError(f"{source}: no such folder or CSV file.")
-        wanted = _with_recordings([item for item in items if ends(item.path, READ)])
+        read = (*audio.readable(), *PICTURES)
+        wanted = _with_recordings([item for item in items if ends(item.path, read)])
         others, media = list[Path](), dict[str, list[Path]]()
-        for item in (item for item in items if not ends(item.path, READ)):
-            if source.is_dir() and not ends(item.path, UNREAD):  # a CSV names nothing but what it wants read
+        for item in (item for item in items if not ends(item.path, read)):
+            if source.is_dir() and not ends(item.path, MEDIA):  # a CSV names nothing but what it wants read
                 others.append(item.path)
             else:
                 media.setdefault(item.speaker, []).append(item.path)
-        bad += [(f"speaker {speaker}", unread(paths, READ)) for speaker, paths in media.items()]
+        bad += [(f"speaker {speaker}", unread(paths, (*audio.SOUND, *PICTURES))) for speaker, paths in media.items()]
         notes, said = _levels(source, wanted) if source.is_dir() else [], Counter[str]()
+        if twice := _heard_twice(wanted) if source.is_dir() else set():
+            wanted = [item for item in wanted if item not in twice]
+            notes.append(
+                f"{counted(item.path for item in twice)} passed over: beside each lies a sound file of its name, which was taken."
+            )
         items = _of_whole_speakers(_checked(wanted, bad, said), bad)
         if not items:
             first = f" {len(bad)} were left out, first {bad[0][0]}: {bad[0][1]}" if bad else ""
             raise ValueError(
-                f"{source}: no speaker with both a sound file ({' '.join(audio.SOUND)}) and a "
+                f"{source}: no speaker with both a sound file ({' '.join(audio.readable())}) and a "
                 f"picture ({' '.join(PICTURES)}) that can be read.{first}"
             )
-        speakers = split_speakers(sorted({item.speaker for item in items}), val_speaker, unseen_speaker, seed)
-        recordings = _recordings(items, speakers, val_speech, unseen_speech, seed)
+        settings = Splitting(val_speech, unseen_speech, val_speaker, unseen_speaker, seed)
+        speakers = split_people(sorted({item.speaker for item in items}), [], settings)
+        groups = _groups(items)
+        pictured = sum(len(_own_pictures(*_by_kind(group))) for group in groups)
+        recordings = [_recording(group) for group in groups]
+        split_films(recordings, speakers, settings)
         with CorpusWriter(
             target,
             name=Path(out).name,
@@ -212,23 +203,15 @@ def prepare_folder(
                 ),
             },
         ) as writer:
-            seconds = _write(writer, recordings, speakers, attributes)
-    # Training speakers with held-out speech, and with held-out pictures.
-    heard, seen = (
-        {each.speaker for each in recordings if each.split == "unseen_speech" and getattr(each, kind)}
-        for kind in ("sounds", "pictures")
-    )
-    clips, faces = Counter[str](), Counter[str]()
-    for each in recordings:
-        clips[each.split] += len(each.sounds)
-        faces[each.split] += len({picture.digest for picture in each.pictures})
+            write(writer, recordings, speakers, attributes)
+    stored = count(recordings, speakers)
     return Report(
         speakers,
-        dict(clips),
-        dict(faces),
-        pictured=sum(len(each.own_pictures()) for each in recordings),
-        seconds=seconds,
-        faceless=sorted(heard - seen),
+        dict(stored.clips),
+        dict(stored.faces),
+        pictured=pictured,
+        seconds=stored.seconds,
+        faceless=list(stored.faceless),
         ignored=len(others),
         kinds=counted(others),
         notes=[*notes, *(f"{count} files: {note}." for note, count in said.items())],
@@ -246,7 +229,7 @@ def _check_face_box(box: Sequence[float]) -> None:
 def _list_folder(source: Path, bad: list[tuple[str, str]]) -> list[Item]:
     """Every file below a speaker's folder, in order of name. Hidden ones are passed over; media beside the folders are bad."""
     items = []
-    if loose := [path for path in source.iterdir() if ends(path, (*READ, *UNREAD)) and path.is_file()]:
+    if loose := [path for path in source.iterdir() if ends(path, MEDIA) and path.is_file()]:
         bad.append((str(source), f"{counted(loose)} beside the speakers' folders, so of no speaker."))
     for speaker in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for path in sorted(path for path in speaker.rglob("*") if path.is_file()):
@@ -303,6 +286,12 @@ def _with_recordings(items: list[Item]) -> list[Item]:
     return [replace(item, recording=item.recording or sounds.get(item.own, "")) for item in items]
 
 
+def _heard_twice(items: list[Item]) -> set[Item]:
+    """Films, and the like, whose sound lies beside them as a plain sound file."""
+    plain = {item.own for item in items if ends(item.path, audio.SOUND)}
+    return {item for item in items if item.own in plain and ends(item.path, PACKED)}
+
+
 def _list_csv(source: Path, allow_outside: bool, bad: list[tuple[str, str]]) -> tuple[list[Item], dict[str, dict[str, str]]]:
     """Items in the order of the rows, and each speaker's further columns (its first value that is not empty)."""
     items, attributes = [], dict[str, dict[str, str]]()
@@ -351,8 +340,9 @@ def _checked(items: Iterable[Item], bad: list[tuple[str, str]], said: Counter[st
     good = []
     for item in Progress(list(dict.fromkeys(items)), "Checking", unit="file"):  # a CSV may have a row twice
         try:
-            note = (audio.read_sound if item.is_audio else read_picture)(item.path)[1]
-            good.append(replace(item, digest=hashlib.sha256(item.path.read_bytes()).hexdigest()))
+            content, note = (audio.read_sound if item.is_audio else read_picture)(item.path)
+            digest = hashlib.sha256(item.path.read_bytes()).hexdigest()
+            good.append(replace(item, digest=digest, samples=len(content) if item.is_audio else 0))
         except (ValueError, OSError) as error:
             bad.append((str(item.path), str(error).removeprefix(f"{item.path}: ")))
             continue
@@ -379,58 +369,45 @@ def _of_whole_speakers(items: list[Item], bad: list[tuple[str, str]]) -> list[It
     return [item for item in items if len(kinds[item.speaker]) == 2]
 
 
-def _recordings(
-    items: list[Item], speakers: dict[str, str], val_fraction: float, unseen_fraction: float, seed: int
-) -> list[Recording]:
-    """Items joined to recordings, and the split of each. speakers: the split of each."""
+def _groups(items: list[Item]) -> list[list[Item]]:
+    """Items joined to recordings: those of one name, and those of a speaker with equal bytes."""
     joined = Groups(len(items))
     joined.join_equal((item.speaker, item.recording) if item.recording else None for item in items)
     joined.join_equal((item.speaker, item.digest) for item in items)
-    groups = [[items[i] for i in group] for group in joined.members()]
-    recordings = [Recording(group, speakers[group[0].speaker]) for group in groups]
-    # Sound and loose pictures are shared out apart, so that a speaker's pictures do not count as its speech.
-    training = [each for each in recordings if each.split == "train"]
-    for chosen in ([each for each in training if each.sounds], [each for each in training if not each.sounds]):
-        sizes = [Counter({each.speaker: len(each.sounds or each.pictures)}) for each in chosen]
-        for each, split in zip(chosen, split_recordings(sizes, val_fraction, unseen_fraction, seed), strict=True):
-            each.split = split
-    _give_training_a_face([each for each in recordings if each.pictures])
-    return recordings
+    return [[items[i] for i in group] for group in joined.members()]
 
 
-def _give_training_a_face(pictured: list[Recording]) -> None:
-    """Where all pictures of a training speaker lie in held-out recordings, the smallest of those trains after all."""
-    have = {each.speaker for each in pictured if each.split == "train"}
-    for speaker in sorted({each.speaker for each in pictured} - have):
-        theirs = [each for each in pictured if each.speaker == speaker]
-        if all(each.split.endswith("_speech") for each in theirs):
-            min(theirs, key=lambda each: len(each.items)).split = "train"
+def _by_kind(items: list[Item]) -> tuple[list[Item], list[Item]]:
+    """Sound files, and pictures."""
+    return [item for item in items if item.is_audio], [item for item in items if not item.is_audio]
 
 
-def _write(
-    writer: CorpusWriter, recordings: list[Recording], speakers: dict[str, str], attributes: dict[str, dict[str, str]]
-) -> float:
-    """Store everything, equal pictures of a recording once; returns the seconds of sound."""
-    numbers = {name: writer.add_speaker(name, split, **attributes.get(name, {})) for name, split in speakers.items()}
-    samples = 0
-    with Progress(total=sum(len(each.items) for each in recordings), desc="Writing", unit="file") as progress:
-        for each in recordings:
-            first = each.items[0]
-            recording = writer.add_recording(numbers[each.speaker], first.recording or first.path.name, each.split)
-            stored: dict[str, int] = {}
-            for picture in each.pictures:
-                if picture.digest not in stored:
-                    stored[picture.digest] = writer.add_face(recording, read_square_face(picture.path))
-                progress.update()
-            own = each.own_pictures()
-            for sound in each.sounds:
-                waveform = audio.to_int16(audio.read_waveform(sound.path))
-                writer.add_clip(
-                    recording, waveform, stored[own[sound].digest] if sound in own else next(iter(stored.values()), None)
-                )
-                samples += len(waveform)
-                progress.update()
-    return samples / audio.SAMPLE_RATE_HZ
+def _recording(items: list[Item]) -> Recording:
+    """A clip's face is the picture of its name, else the first of the recording."""
+    sounds, pictures = _by_kind(items)
+    own = _own_pictures(sounds, pictures)
+    return Recording(
+        items[0].speaker,
+        items[0].recording or items[0].path.name,
+        "",
+        [
+            Clip(str(each.path), partial(_samples, each.path), each.samples, each.digest, own.get(each, 0) if pictures else None)
+            for each in sounds
+        ],
+        [Face(str(each.path), partial(read_square_face, each.path), each.digest) for each in pictures],
+    )
+
+
+def _own_pictures(sounds: list[Item], pictures: list[Item]) -> dict[Item, int]:
+    """A sound file -> position of the picture of its name: beside it, else in another folder (clips/a.wav, frames/a.jpg)."""
+    beside = {item.own: at for at, item in enumerate(pictures)}
+    elsewhere = {item.name: at for at, item in enumerate(pictures)}
+    named = {sound: beside.get(sound.own, elsewhere.get(sound.name)) for sound in sounds}
+    return {sound: at for sound, at in named.items() if at is not None}
+
+
+def _samples(path: Path) -> np.ndarray:
+    return audio.to_int16(audio.read_waveform(path))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,9 +10,11 @@ import pytest
 import soundfile
 from PIL import Image
 
+from gan.data import audio
 from gan.data.corpus import SPLITS, Corpus
-from gan.data.prepare import folder
-from gan.data.prepare.folder import prepare_folder, read_square_face
+from gan.raw import folder
+from gan.raw.folder import prepare_folder, read_square_face
+from tests.films import write_film
 from tests.sound import write_wav
 
 
@@ -259,7 +261,8 @@ def test_bad_files_lose_nothing_else(tmp_path, capsys):
     assert (len(corpus.clips), len(corpus.faces), len(corpus.speakers)) == (20, 20, 2)
 
 
-def test_media_that_nothing_reads_is_counted_by_speaker(tmp_path, capsys):
+def test_media_that_nothing_reads_is_counted_by_speaker(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(audio, "find_spec", lambda name: None)  # as without PyAV
     for s, name in enumerate(("ana", "bruno")):
         add_speaker(tmp_path / "mine", name, 3, 3, s)
     for name in ("ana/a.m4a", "phone/a.HEIC", "phone/b.heic", "phone/deep/b.mp4", "ana/notes.txt", "loose.wav", "readme.md"):
@@ -271,11 +274,28 @@ def test_media_that_nothing_reads_is_counted_by_speaker(tmp_path, capsys):
     left = [line for line in printed if line.startswith("left out: ")]
     assert [line.partition(": not")[0] for line in left[1:]] == [
         "left out: speaker ana: 1 .m4a",
-        "left out: speaker phone: 2 .heic, 1 .mp4",
+        "left out: speaker phone: 1 .mp4",
     ]
     assert left[0] == f"left out: {tmp_path / 'mine'}: 1 .wav beside the speakers' folders, so of no speaker."
-    assert all(ending in left[1] for ending in (".opus", ".webp"))
+    assert "; 2 .heic: not read here. Convert" in left[2]
+    assert left[1].endswith('without PyAV. Run: pip install "voxface[media]"')
+    assert all(ending in left[2] for ending in (".opus", ".webp", 'Run: pip install "voxface[media]"'))
     assert len(Corpus(tmp_path / "out").clips) == 6
+
+
+def test_the_sound_of_films_is_read_once(tmp_path, capsys):
+    pytest.importorskip("av")
+    for s, name in enumerate(("ana", "bruno")):
+        add_speaker(tmp_path / "mine", name, 3, 3, s)
+    tone = 0.3 * np.sin(np.arange(16_000))
+    write_film(tmp_path / "mine" / "ana" / "more.m4a", waveform=tone, sound_hz=16_000)
+    write_film(tmp_path / "mine" / "ana" / "film.mkv", [np.zeros((32, 32, 3), np.uint8)] * 10, waveform=tone, sound_hz=16_000)
+    write_film(tmp_path / "mine" / "ana" / "talk0.mp4", waveform=tone, sound_hz=16_000)  # where talk0.wav is too
+    write_film(tmp_path / "mine" / "bruno" / "mute.mp4", [np.zeros((32, 32, 3), np.uint8)] * 10)
+    report = prepare_folder(tmp_path / "mine", tmp_path / "out")
+    assert report.bad == [(str(tmp_path / "mine" / "bruno" / "mute.mp4"), "a film without a sound track.")]
+    assert report.notes[0].startswith("1 .mp4 passed over")
+    assert sum(report.clips.values()) == len(Corpus(tmp_path / "out").clips) == 8
 
 
 def test_a_csv_s_files_of_no_kind_are_left_out(tmp_path):

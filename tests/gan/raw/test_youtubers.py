@@ -12,8 +12,8 @@ import soundfile
 from PIL import Image
 
 from gan.data.corpus import SPLITS, Corpus
-from gan.data.prepare import youtubers
-from gan.data.prepare.youtubers import prepare_youtubers
+from gan.raw import youtubers
+from gan.raw.youtubers import prepare_youtubers
 from tests.sound import write_wav
 
 CLIP = 2_000  # samples; the real clips have 16,000
