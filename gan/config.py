@@ -14,7 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 T = TypeVar("T")
@@ -222,11 +222,20 @@ def typed(section: type[T], values: Any) -> T:
     """A plain mapping -> the dataclass of a section, every key and type checked. Raises ValueError, one line, naming the key."""
     _check_keys(section, values, "")
     try:
-        made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(section), OmegaConf.create(values)))
+        made = OmegaConf.to_object(OmegaConf.merge(_writable(OmegaConf.structured(section)), OmegaConf.create(values)))
     except OmegaConfBaseException as error:
         raise ValueError(_one_line(error)) from None
     assert isinstance(made, section)
     return made
+
+
+def _writable(section: DictConfig) -> DictConfig:
+    """The same; omegaconf 2.3 does not merge into sections whose dataclass is frozen."""
+    OmegaConf.set_readonly(section, False)
+    for value in section.values():
+        if isinstance(value, DictConfig):
+            _writable(value)
+    return section
 
 
 def to_dict(config: Config) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from gan.raw.store import Row, Writer
 VERSION = 1
 LEASE = "lease.json"
 ITEMS_A_SHARD, MOST_SHARDS = 64, 4096
+FEWEST_SHARDS = 64  # where there are as many items: a shard is one worker's at a time, and an item may be an hour's film
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Work:
         corpus: name, source, licence, consent, ...: what the corpus will say of itself.
         Raises ValueError if the folder is of another source or of another version, or holds anything else.
         """
-        number = min(MOST_SHARDS, max(1, len(listing.items) // ITEMS_A_SHARD))
+        number = min(MOST_SHARDS, max(1, len(listing.items) // ITEMS_A_SHARD, min(len(listing.items), FEWEST_SHARDS)))
         for left in path.glob(".*.tmp"):  # by a command that was killed
             left.unlink()
         if path.exists() and any(LEASE not in entry.name for entry in path.iterdir()):
