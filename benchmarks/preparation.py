@@ -113,6 +113,8 @@ class Figure:
             return ""
         if np.isnan(self.value):
             return "no data"
+        if np.isnan(self.low):
+            return "yes" if (self.value >= self.least if self.least is not None else self.value <= (self.most or 0)) else "**no**"
         near, itself = (
             (self.low >= self.least, self.value >= self.least)
             if self.least is not None
