@@ -28,7 +28,7 @@ class TrackSettings:
             raise ValueError(f"least_looks: {self.least_looks} came. Allowed: 1 or more.")
 
 
-@dataclass
+@dataclass(eq=False)  # one is itself only: arrays cannot be compared as a whole
 class Track:
     """shot: number of the shot it is in. seconds: of each look that found it. boxes: (4,) px, left, top, right, bottom, of each.
     looks, rows: number of each look, and which of its boxes this one was."""

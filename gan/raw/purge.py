@@ -55,7 +55,8 @@ class Gone:
 def purge(folder: Path, removed: str | Path, listing: Listing) -> bool:
     """Take what a removal list names out of a folder of work, if there is one, before it is gone on with.
 
-    listing: what the source lists now, people of the removal list included. Returns whether anything is to go. Raises ValueError while a job is still at a shard.
+    listing: what the source lists now, people of the removal list included. Returns whether the list names any of it.
+    Raises ValueError while a job is still at a shard.
     """
     try:
         work = Work.open(folder)

@@ -138,6 +138,12 @@ def settle(work: Work) -> Settled:
     same = [*listing.same, *_name(tracks, profile, left_out)]
     whose = {(id(track.part), track.number): track.person for track in tracks}
     counted = {key: at for at, key in enumerate(whose)}
+    answers = read_answers(work.answers)
+    wrong = {
+        (id(track.part), track.number)
+        for track in tracks
+        if any(answers.get(_key(track, row)) == "wrong" for row in track.rows.tolist())
+    }
     speech, speaking, silent = list[Speech](), set[tuple[int, int]](), dict[str, float]()
     for part in parts:
         if "speech" not in part.row:
@@ -151,6 +157,9 @@ def settle(work: Work) -> Settled:
             if not person:
                 silent["of nobody who is known"] = silent.get("of nobody who is known", 0) + voice.end - voice.start
                 continue
+            if place in wrong:  # a track is one person's
+                silent[REFUSED["wrong"]] = silent.get(REFUSED["wrong"], 0) + voice.end - voice.start
+                continue
             speaking.add(place)
             key = f"{part.item.key}@{voice.start:.3f}"
             speech.append(Speech(key, person, _film(part.item), part, voice, counted.get(place, -1)))
@@ -158,7 +167,7 @@ def settle(work: Work) -> Settled:
     pictures = [
         picture for track in tracks if track.person for picture in _pictures(track, counted[id(track.part), track.number])
     ]
-    _judge(pictures, speaking, profile, read_answers(work.answers))
+    _judge(pictures, speaking, wrong, profile, answers)
     left_out += [(picture.key, f"face {picture.reason}", "") for picture in pictures if picture.reason]
     return Settled(pictures, speech, same, left_out, notes)
 
@@ -230,13 +239,15 @@ def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, 
     return [tuple(people[at] for at in group) for group in alike(vectors.astype(np.float32), near_across)]
 
 
+def _key(track: _Track, row: int) -> str:
+    return f"{track.part.key}/{track.number}/{row}"
+
+
 def _pictures(track: _Track, number: int) -> Iterator[Picture]:
     faces = track.part.array("faces")
     for row in track.rows.tolist():
         good = quality(Measures(*(float(faces[name][row]) for name in MEASURES)))
-        yield Picture(
-            f"{track.part.key}/{track.number}/{row}", track.person, _film(track.part.item), track.part, row, number, good
-        )
+        yield Picture(_key(track, row), track.person, _film(track.part.item), track.part, row, number, good)
 
 
 def _place(part: Part, face: np.void) -> str:
@@ -245,8 +256,14 @@ def _place(part: Part, face: np.void) -> str:
     return f"{part.item.key}@{face['seconds']:.3f} {x},{y}"
 
 
-def _judge(pictures: list[Picture], speaking: set[tuple[int, int]], profile: Profile, answers: Mapping[str, str]) -> None:
-    """Say of each picture why it is left out, if it is."""
+def _judge(
+    pictures: list[Picture],
+    speaking: set[tuple[int, int]],
+    wrong: set[tuple[int, int]],
+    profile: Profile,
+    answers: Mapping[str, str],
+) -> None:
+    """Say of each picture why it is left out, if it is. speaking, wrong: tracks that speak, and of another person."""
     settings, sieve = profile.people, FaceFilter(profile.faces)
     for picture in pictures:
         place = (id(picture.part), int(picture.face["track"]))
@@ -254,6 +271,8 @@ def _judge(pictures: list[Picture], speaking: set[tuple[int, int]], profile: Pro
             picture.reason = REFUSED[answers[picture.key]]
         elif answers.get(picture.key) == "keep":
             picture.reason = ""
+        elif place in wrong:
+            picture.reason = REFUSED["wrong"]
         elif settings.only_speaking and picture.film and place not in speaking:
             picture.reason = "not seen to speak"
         else:
