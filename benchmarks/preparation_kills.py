@@ -12,6 +12,7 @@ from there.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -215,9 +216,8 @@ def main() -> None:
     print(f"alone: {seconds:.1f} s, {alone['checksum']}, {len(alone['left_out']) - 1} left out", flush=True)
     different: list[str] = []
     moments = random.Random(args.seed)
-    plan = [
-        (sort, MOMENTS[at // len(SORTS) % len(MOMENTS)]) for at in range(args.kills) for sort in [list(SORTS)[at % len(SORTS)]]
-    ]
+    plan = [(sort, moment) for moment in MOMENTS for sort in SORTS if moment != "writing" or SORTS[sort][0] in ("command", "all")]
+    plan = list(itertools.islice(itertools.cycle(plan), args.kills))  # while a corpus is written, no job is left
     moments.shuffle(plan)
     told = args.folder / "kills.jsonl"
     done = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()] if told.exists() else []
