@@ -123,6 +123,19 @@ TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] 
             "that differ": lambda row: str(row["different_rows"]),
         },
     ),
+    "preparation_kills": (
+        "A preparation killed again and again, against one left alone",
+        ("kills",),
+        {
+            "items": lambda row: str(row["items"]),
+            "seconds, left alone": lambda row: f"{row['seconds']:.0f}",
+            "kills": lambda row: str(row["kills"]),
+            "of": lambda row: "; ".join(f"{sort} {count}" for sort, count in row["sorts"].items()),
+            "found at": lambda row: "; ".join(f"{stage} {count}" for stage, count in row["stages"].items()),
+            "preparations": lambda row: str(row["preparations"]),
+            "differences": lambda row: str(row["different"]),
+        },
+    ),
     "preparation": (
         "From films to a corpus, against the truth (intervals and notes: preparation.md)",
         ("what",),

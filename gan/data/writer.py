@@ -115,6 +115,11 @@ def _differs(path: Path) -> ValueError:
     )
 
 
+def begun_at(path: Path) -> Path:
+    """Where a writer with `resume` keeps what it has written of the corpus `path`."""
+    return path.with_name(f".{path.name}.partial")
+
+
 class CorpusWriter:
     """Write a corpus, or nothing: everything goes to a hidden folder beside path, renamed when the with-block ends well.
 
@@ -161,7 +166,7 @@ class CorpusWriter:
         if mels:
             self._info["mels"] = dict(mels)
         self._resume = resume
-        self._work = self.path.with_name(f".{self.path.name}.{'' if resume else f'{os.getpid()}.'}partial")
+        self._work = begun_at(self.path) if resume else self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._folder = self._work / "corpus"
         self._speakers: list[dict[str, Any]] = []
         self._recordings: list[tuple[int, int, str, str]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from gan.data.audio import SOUND
 from gan.data.media import ends
 from gan.data.pictures import PICTURES
 from gan.data.prepare import new_corpus_path
+from gan.data.writer import begun_at
 from gan.media.background import Person
 from gan.media.speech.base import Speech
 from gan.raw.assemble import assemble
@@ -96,8 +98,8 @@ def main(args: argparse.Namespace) -> int:
         name=out.name, source=source.about_corpus(args), licence=args.licence, consent=args.consent, face_sizes=args.face_sizes
     )
     with new_corpus_path(out, args.overwrite, resume=True) as target, held(folder):
-        if args.removed:
-            purge(folder, args.removed, everything)
+        if args.removed and purge(folder, args.removed, everything):
+            shutil.rmtree(begun_at(target), ignore_errors=True)
         work = Work.make(folder, args.source, listing, profile, about)
         read_all(work, launcher, args.retry)
         report = assemble(work, target)

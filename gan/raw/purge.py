@@ -52,16 +52,17 @@ class Gone:
         return name in self.people or name.rpartition("/")[0] in self.films
 
 
-def purge(folder: Path, removed: str | Path, listing: Listing) -> None:
+def purge(folder: Path, removed: str | Path, listing: Listing) -> bool:
     """Take what a removal list names out of a folder of work, if there is one, before it is gone on with.
 
-    listing: what the source lists now, people of the removal list included. Raises ValueError while a job is still at a shard.
+    listing: what the source lists now, people of the removal list included. Returns whether the list names any of it.
+    Raises ValueError while a job is still at a shard.
     """
     try:
         work = Work.open(folder)
         before = work.listing()
     except (ValueError, FileNotFoundError):  # Work.make says what is wrong; or nothing was read yet
-        return
+        return False
     known = {item.key: item for item in [*before.items, *listing.items]}
     whole = Listing(list(known.values()), {**before.people, **listing.people}, [*before.same, *listing.same])
     gone = Gone.between(whole, removed_from(whole, removed))
@@ -73,6 +74,7 @@ def purge(folder: Path, removed: str | Path, listing: Listing) -> None:
         shutil.rmtree(folder / "logs", ignore_errors=True)
         for left in folder.rglob(".*.tmp"):
             left.unlink()
+    return bool(gone.items)
 
 
 def _purge_shards(work: Work, gone: Gone, items: Iterable[Item]) -> None:

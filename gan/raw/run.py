@@ -14,7 +14,7 @@ from evaluation.progress import Progress
 from gan.build import build
 from gan.launchers.base import Job, Launcher
 from gan.lease import Lease, holder
-from gan.raw.work import LEASE, Tally, Work, forget_failed, lease_of
+from gan.raw.work import LEASE, Tally, Work, forget_failed, lease_of, written
 from gan.signals import stop_signals
 
 POLL_SECONDS = 0.5
@@ -84,8 +84,8 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
                 running.discard(name)
                 if code == 0:
                     continue
-                starts[name] = 1 if progress.n > reached else starts[name] + 1
-                reached = progress.n
+                starts[name] = 1 if written(folder) > reached else starts[name] + 1
+                reached = written(folder)
                 if starts[name] >= STARTS:
                     launcher.stop()
                     raise ValueError(f"{work.path}: {_last_line(logs / f'{name}.txt')} Whole log: {logs / f'{name}.txt'}")
@@ -96,8 +96,8 @@ def read_all(work: Work, launcher_section: Mapping[str, Any], retry: bool = Fals
                 break
             # Jobs pass by a shard that another process holds: a job of a command that was killed, say, or of a lost machine.
             if not any(holder(lease_of(path)) for path in unread):
-                rounds = 0 if progress.n > reached else rounds + 1
-                reached = progress.n
+                rounds = 0 if written(folder) > reached else rounds + 1
+                reached = written(folder)
                 if rounds >= STARTS:
                     raise ValueError(f"{work.path}: jobs end, and leave {unread[0].with_suffix('.jsonl')} unread.")
                 waiting = names[: len(unread)]
@@ -114,4 +114,4 @@ def _last_line(log: Path) -> str:
     )
     if not lines and shutil.disk_usage(log.parent).free < LEAST_FREE_BYTES:  # not even that found room
         return "the disk is full. Make room; the same command then goes on."
-    return lines[-1] if lines else "its jobs end at once, and say nothing."
+    return lines[-1].removeprefix("voxface: ") if lines else "its jobs end at once, and say nothing."

@@ -217,6 +217,11 @@ class Tally:
         return taken
 
 
+def written(folder: Path) -> int:
+    """Bytes of all journals of a folder of shards, which grow with every part: of a long film long before it ends."""
+    return sum(path.stat().st_size for path in folder.glob("*.jsonl"))
+
+
 def _ends(path: Path) -> Iterator[Row]:
     """The rows of a shard with which items end, without a look at their arrays."""
     if not path.with_suffix(".jsonl").exists():

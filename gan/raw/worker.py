@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -27,6 +28,8 @@ from gan.signals import stop_signals
 
 ATTEMPTS = 3  # of a file that kills its process, until it counts as failed
 KILLED = "killed its process"
+POLL_SECONDS = 0.5
+GRACE_SECONDS = 30.0  # for the part at work, once the job is asked to stop: less than the time that a cluster gives
 
 
 class Stopped(Exception):
@@ -64,7 +67,7 @@ def _do(items: list[Item], writer: Writer, reader: _Reader, stop: list[int]) -> 
         if row is not None and row["size"] == _size(item):
             continue
         last = None if row is not None else _last_part(rows, item)
-        for found, arrays in reader.read(item, last):
+        for found, arrays in reader.read(item, last, stop):
             writer.append(found, arrays)
             if stop:
                 raise Stopped(stop[0])
@@ -97,14 +100,17 @@ class _Reader:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def read(self, item: Item, last: Row | None) -> Iterator[tuple[Row, dict[str, Any]]]:
-        """Rows and arrays of the parts after the last that is done, then the row with which the item ends."""
+    def read(self, item: Item, last: Row | None, stop: list[int]) -> Iterator[tuple[Row, dict[str, Any]]]:
+        """Rows and arrays of the parts after the last that is done, then the row with which the item ends.
+
+        stop: signals that came. Raises Stopped where one did, and the part at work takes longer than a cluster waits.
+        """
         size, deaths = _size(item), 0
         while True:
             process, pipe = self._started()
             try:
                 pipe.send((item, last))
-                while pipe.poll(self._profile.limits.part_minutes * 60):
+                while self._answers(pipe, stop):
                     row, arrays = pipe.recv()
                     yield row | {"item": item.key, "size": size}, arrays
                     if "part" not in row:
@@ -119,6 +125,19 @@ class _Reader:
             if deaths == ATTEMPTS:
                 yield dict(item=item.key, size=size, failed=f"{how}, {ATTEMPTS} times", kind=KILLED, stage="read"), {}
                 return
+
+    def _answers(self, pipe: Connection, stop: list[int]) -> bool:
+        """Wait for the next part. False if it takes too long."""
+        begun, stopped = time.monotonic(), None
+        while not pipe.poll(POLL_SECONDS):
+            now = time.monotonic()
+            if stop:
+                stopped = stopped or now
+                if now - stopped > GRACE_SECONDS:
+                    raise Stopped(stop[0])
+            if now - begun > self._profile.limits.part_minutes * 60:
+                return False
+        return True
 
     def _started(self) -> tuple[BaseProcess, Connection]:
         """The process, which is ready. Raises ValueError where it dies before, which is no fault of an item."""

@@ -152,3 +152,17 @@ def test_a_corpus_that_is_replaced_is_gone_on_with_too(tmp_path: Path) -> None:
     Calls(tmp_path / "whole").write("key")
     assert Corpus(path).checksum == Corpus(tmp_path / "whole").checksum != old
     assert sorted(each.name for each in tmp_path.iterdir()) == ["c", "whole"]
+
+
+def test_a_file_for_people_to_look_at_leaves_the_checksum_alone(tmp_path: Path) -> None:
+    found = []
+    for name in ("with", "without"):
+        with CorpusWriter(tmp_path / name, **ABOUT, resume="key") as writer:  # type: ignore[arg-type]
+            recording = writer.add_recording(writer.add_speaker("s", "train"), "r", "train")
+            writer.add_clip(recording, np.ones(100, np.int16), writer.add_face(recording, np.ones((8, 8, 3), np.uint8)))
+            if name == "with":
+                writer.add_file("sheet.png", b"seen")
+        found.append(Corpus(tmp_path / name))
+    assert (tmp_path / "with" / "sheet.png").read_bytes() == b"seen"
+    assert found[0].checksum == found[1].checksum
+    found[0].verify()

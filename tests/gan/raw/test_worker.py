@@ -1,6 +1,7 @@
 """A job reads item after item, whatever one of them does to the process that reads it, or the disk to the job."""
 
 import errno
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,3 +104,33 @@ def test_a_full_disk_ends_the_job_and_keeps_what_is_done(tmp_path: Path, monkeyp
     monkeypatch.undo()
     worker.perform(made.path, 0, 1)
     assert tally(made) == (3, {})
+
+
+def test_a_job_that_is_asked_to_stop_does_not_wait_for_a_part_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.0)
+    made = work(tmp_path, profile("Hanger"))
+    with worker._Reader(made.profile) as reader, pytest.raises(worker.Stopped) as stopped:
+        list(reader.read(made.listing().items[1], None, [signal.SIGTERM]))
+    assert stopped.value.exit_code == 143
+
+
+def test_a_job_that_gets_a_signal_ends_after_its_part_and_another_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = work(tmp_path, profile("Killer"))
+    append = Writer.append
+
+    def then_stop(self: Writer, row: dict[str, object], arrays: dict[str, np.ndarray] | None = None) -> None:
+        append(self, row, arrays)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Writer, "append", then_stop)
+    with pytest.raises(worker.Stopped) as stopped:
+        worker.perform(made.path, 0, 1)
+    assert stopped.value.exit_code == 143
+    assert rows(made) == {}  # a part of a.wav, and not its end
+    monkeypatch.undo()
+    worker.perform(made.path, 0, 1)
+    assert tally(made) == (2, {"killed its process": 1})
