@@ -76,6 +76,11 @@ def under_music(seed: int, people: int, films: int, size: tuple[int, int]) -> It
     return _films(seed, people, films, size, ("music_alone", "music", "pause", "music", "speaker"), seconds=(5.0, 7.0))
 
 
+def poor(seed: int, people: int, films: int, size: tuple[int, int]) -> Iterator[Film]:
+    """Films of what a corpus should not have: photographs with a voice, turned, blurred and dark faces; 10 scenes a film."""
+    return _films(seed, people, films, size, ("speaker", "still", "turned", "blurred", "dark") * 2)
+
+
 def overlaid(seed: int, people: int, films: int, size: tuple[int, int]) -> Iterator[Film]:
     """The films of a channel, each with the sound of the next person's: no mouth belongs to a voice."""
     made = list(channel(seed, people, films, size))
@@ -89,6 +94,7 @@ SETS: dict[str, Callable[[int, int, int, tuple[int, int]], Iterator[Film]]] = {
     "lone_faces": lone_faces,
     "tracks": tracks,
     "under_music": under_music,
+    "poor": poor,
     "overlaid": overlaid,
 }
 

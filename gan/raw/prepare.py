@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         dest="overrides",
+        action="extend",
         nargs="+",
         default=[],
         metavar="KEY=VALUE",

@@ -30,7 +30,7 @@ from gan.raw.voices import VoiceSettings
 from gan.recipes import overridden, read_yaml
 
 # Raised whenever the same media and settings give other parts than before: all is then read anew.
-STAGES_VERSION = 1
+STAGES_VERSION = 2
 # What the stages hang on that read media; whatever else changes, nothing is read again.
 READING = ("parts", "speech", "spans", "looks", "shots", "tracks", "crop")
 

@@ -42,8 +42,10 @@ class ItemReader:
         self._speech: Speech | None = None
         self._looker: Looker | None = None
 
-    def read(self, item: Item, done: int) -> Iterator[Part]:
-        """Rows and arrays of the parts after the first `done`, then the row with which the item ends: parts, seconds, notes.
+    def read(self, item: Item, last: Row | None = None) -> Iterator[Part]:
+        """Rows and arrays of the parts after `last`, then the row with which the item ends: parts, seconds, notes.
+
+        last: the row of the last part that was read before, if one was. What comes is the same as without a break.
 
         Raises Failed where the item cannot be used.
         """
@@ -51,9 +53,9 @@ class ItemReader:
             if ends(item.media, PICTURES):
                 yield from self._picture(item)
             elif item.sound is None and ends(item.media, SOUND):
-                yield from self._sound_file(item, done)
+                yield from self._sound_file(item, last)
             else:
-                yield from self._film(item, done)
+                yield from self._film(item, last)
         except (ValueError, OSError) as error:
             if isinstance(error, Failed):
                 raise
@@ -67,22 +69,22 @@ class ItemReader:
         yield dict(part=0, picture=list(image.shape[1::-1])), self._look().picture(image)
         yield dict(parts=1, seconds=0.0, notes=[note] if note else []), {}
 
-    def _sound_file(self, item: Item, done: int) -> Iterator[Part]:
+    def _sound_file(self, item: Item, last: Row | None) -> Iterator[Part]:
         sound, note = read_sound(item.media)
         first = round((item.start or 0) * SAMPLE_RATE_HZ)
-        last = len(sound) if item.end is None else round(item.end * SAMPLE_RATE_HZ)
-        samples = to_int16(sound[first:last])
+        end = len(sound) if item.end is None else round(item.end * SAMPLE_RATE_HZ)
+        samples = to_int16(sound[first:end])
         if not len(samples):
             raise Failed("sound", "no such stretch", f"lasts {len(sound) / SAMPLE_RATE_HZ:.2f} s, and begins at {item.start} s.")
         length = round(self._profile.parts.seconds * SAMPLE_RATE_HZ)
         number = -(-len(samples) // length)
-        for part in range(done, number):
+        for part in range(_next(last), number):
             heard = samples[part * length : (part + 1) * length]
             start = (first + part * length) / SAMPLE_RATE_HZ
             yield self._heard(part, start, start + len(heard) / SAMPLE_RATE_HZ, start, heard)
         yield dict(parts=number, seconds=len(samples) / SAMPLE_RATE_HZ, notes=[note] if note else []), {}
 
-    def _film(self, item: Item, done: int) -> Iterator[Part]:
+    def _film(self, item: Item, last: Row | None) -> Iterator[Part]:
         with Film(item.media) as film, _voice(item.sound) or nullcontext(film) as voice:
             if not voice.has_sound:
                 raise Failed("sound", "no sound track", "has no sound track.")
@@ -95,25 +97,29 @@ class ItemReader:
             begin = film.start if item.start is None else item.start
             stated = None if film.seconds is None else film.start + film.seconds
             end = stated if item.end is None else item.end
-            part = done
+            part = _next(last)
+            reached, notes = (film.start, []) if last is None else (last["reached"], last["notes"])
             while end is None or begin + part * self._profile.parts.seconds < end:
                 start = begin + part * self._profile.parts.seconds
                 stop = start + self._profile.parts.seconds
                 found = self._film_part(film, voice, part, start, stop if end is None else min(stop, end))
                 if found is None:
                     break
+                reached = max(reached, film.reached, voice.reached)
+                notes = list(dict.fromkeys([*notes, *film.notes, *voice.notes]))
+                found[0].update(reached=reached, notes=notes)  # for who goes on from here
                 yield found
                 part += 1
             if not part:
                 raise Failed("sound", "no such stretch", f"holds nothing from {begin:.2f} s on.")
-            reached = max(film.reached, voice.reached)
+            reached = max(reached, film.reached, voice.reached)
             if stated is not None and item.end is None and reached - begin < self._profile.parts.least_share * (stated - begin):
                 raise Failed(
                     "read",
                     "cut short",
                     f"says that it lasts {stated - begin:.1f} s, but only {max(0, reached - begin):.1f} s of it came.",
                 )
-            notes = list(dict.fromkeys([*film.notes, *voice.notes]))
+            notes = list(dict.fromkeys([*notes, *film.notes, *voice.notes]))
             yield dict(parts=part, seconds=reached - begin, notes=notes), {}
 
     def _film_part(self, film: Film, voice: Film, part: int, start: float, stop: float) -> Part | None:
@@ -143,6 +149,11 @@ class ItemReader:
             profile = self._profile
             self._looker = Looker(profile.looks, profile.shots, profile.tracks, profile.crop)
         return self._looker
+
+
+def _next(last: Row | None) -> int:
+    """The number of the part that comes after."""
+    return 0 if last is None else int(last["part"]) + 1
 
 
 def _voice(path: Path | None) -> Film | None:

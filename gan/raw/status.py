@@ -36,15 +36,16 @@ def table(work: Work, first: Look, now: Look, busy: bool) -> str:
     total = work.num_items
     done, failed, seconds = now[1]
     ended = done + sum(failed.values())
+    rest = max(0, total - ended)  # of items that are listed no more, what was read stays
     lines = [
         f"{work.about['source']}: {done} of {total} items read ({seconds / 3600:.2f} h of media), "
-        f"{sum(failed.values())} failed, {total - ended} left. {'At work.' if busy else 'Nobody is at it.'}"
+        f"{sum(failed.values())} failed, {rest} left. {'At work.' if busy else 'Nobody is at it.'}"
     ]
     lines += [f"failed, {kind}: {count}" for kind, count in sorted(failed.items(), key=lambda entry: -entry[1])]
     passed = now[0] - first[0]
     gained = ended - first[1][0] - sum(first[1][1].values())
     if passed > 0 and gained > 0:
-        left = (total - ended) * passed / gained
+        left = rest * passed / gained
         speed = (seconds - first[1][2]) / passed
         lines.append(f"{gained / passed:.2g} items a second, {speed:.1f} times real time, about {_told(left)} left.")
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ import json
 import os
 import zlib
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -78,17 +79,25 @@ class Writer(Shard):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for file in (self._arrays, self._journal):
-            if kind is None:
+        if kind is None:
+            for file in (self._arrays, self._journal):
                 file.flush()
                 os.fsync(file.fileno())
-            file.close()
+        for file in (self._arrays, self._journal):
+            with suppress(OSError):  # of a full disk: what came before it is told
+                file.close()
 
     def append(self, row: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
-        """Write a row and its arrays. Raises OSError where the disk is full; what was written before stays good."""
+        """Write a row and its arrays. Raises OSError, naming the file, where the disk is full; what was written before stays."""
+        try:
+            self._append(row, arrays or {})
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.journal)) from error
+
+    def _append(self, row: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         first = offset = self._arrays.tell()
         checksum, placed = 0, {}
-        for name, array in (arrays or {}).items():
+        for name, array in arrays.items():
             content = np.ascontiguousarray(array).tobytes()
             placed[name] = [offset, npy.dtype_to_descr(array.dtype), list(array.shape)]
             self._arrays.write(content)

@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -62,8 +63,8 @@ def _do(items: list[Item], writer: Writer, reader: _Reader, stop: list[int]) -> 
         row = over.get(item.key)
         if row is not None and row["size"] == _size(item):
             continue
-        done = 0 if row is not None else _parts_done(rows, item)
-        for found, arrays in reader.read(item, done):
+        last = None if row is not None else _last_part(rows, item)
+        for found, arrays in reader.read(item, last):
             writer.append(found, arrays)
             if stop:
                 raise Stopped(stop[0])
@@ -76,10 +77,10 @@ def _size(item: Item) -> list[int] | None:
         return None
 
 
-def _parts_done(rows: list[Row], item: Item) -> int:
-    """How many parts of an item that has not ended are there already, of the files as they are now."""
+def _last_part(rows: list[Row], item: Item) -> Row | None:
+    """The row of the last part that is there already of an item that has not ended, of the files as they are now."""
     parts = [row for row in rows if row["item"] == item.key and "part" in row]
-    return len(parts) if parts and all(row["size"] == _size(item) for row in parts) else 0
+    return parts[-1] if parts and all(row["size"] == _size(item) for row in parts) else None
 
 
 class _Reader:
@@ -96,19 +97,19 @@ class _Reader:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def read(self, item: Item, done: int) -> Iterator[tuple[Row, dict[str, Any]]]:
-        """Rows and arrays of the parts after the first `done`, then the row with which the item ends."""
+    def read(self, item: Item, last: Row | None) -> Iterator[tuple[Row, dict[str, Any]]]:
+        """Rows and arrays of the parts after the last that is done, then the row with which the item ends."""
         size, deaths = _size(item), 0
         while True:
             process, pipe = self._started()
-            pipe.send((item, done))
             try:
+                pipe.send((item, last))
                 while pipe.poll(self._profile.limits.part_minutes * 60):
                     row, arrays = pipe.recv()
                     yield row | {"item": item.key, "size": size}, arrays
                     if "part" not in row:
                         return
-                    done += 1
+                    last = row
                 how = f"gave nothing for {self._profile.limits.part_minutes:g} minutes"
             except (EOFError, ConnectionError):
                 process.join()
@@ -120,14 +121,27 @@ class _Reader:
                 return
 
     def _started(self) -> tuple[BaseProcess, Connection]:
-        if self._process is None or self._pipe is None:
-            # Spawned: a fork of a process with threads (a lease's) may hang.
-            context = multiprocessing.get_context("spawn")
-            self._pipe, theirs = context.Pipe()
-            self._process = context.Process(target=_serve, args=(theirs, self._profile, os.getpid()), daemon=True)
-            self._process.start()
-            theirs.close()
-        return self._process, self._pipe
+        """The process, which is ready. Raises ValueError where it dies before, which is no fault of an item."""
+        for _ in range(ATTEMPTS):
+            if self._process is None or self._pipe is None:
+                # Spawned: a fork of a process with threads (a lease's) may hang.
+                context = multiprocessing.get_context("spawn")
+                self._pipe, theirs = context.Pipe()
+                self._process = context.Process(target=_serve, args=(theirs, self._profile, os.getpid()), daemon=True)
+                self._process.start()
+                theirs.close()
+                with suppress(EOFError, ConnectionError):
+                    self._pipe.recv()
+                    return self._process, self._pipe
+            elif self._process.is_alive():
+                return self._process, self._pipe
+            self._process.join()
+            how = _ending(self._process.exitcode)
+            self._end()
+        raise ValueError(
+            f"the process that reads ends before it begins, by {how}. limits.memory_gb is {self._profile.limits.memory_gb:g}: "
+            "less than it takes to start?"
+        )
 
     def _end(self) -> None:
         if self._process is not None and self._pipe is not None:
@@ -153,10 +167,11 @@ def _serve(pipe: Connection, profile: Profile, parent: int) -> None:
     torch.set_num_threads(1)  # a job is one core's; and sums then do not depend on how many there are
     reader = ItemReader(profile)
     try:
+        pipe.send(None)  # ready
         while True:
-            item, done = pipe.recv()
+            item, last = pipe.recv()
             try:
-                for row, arrays in reader.read(item, done):
+                for row, arrays in reader.read(item, last):
                     pipe.send((row, arrays))
             except Failed as error:
                 pipe.send((dict(failed=str(error), kind=error.kind, stage=error.stage), {}))

@@ -1,6 +1,6 @@
 """The inputs that a disk of downloaded films holds, through the whole preparation: each costs itself alone, and is listed.
 
-Wrong names and tables are tried in sources/ and test_tables.py, wrong pickles in test_mels.py, kills in benchmarks/.
+Wrong names are tried in sources/, wrong tables in test_tables.py and sources/, wrong pickles in test_mels.py, kills elsewhere.
 """
 
 from __future__ import annotations
