@@ -125,7 +125,7 @@ def nearness(sights: Sequence[Sight]) -> tuple[float, float]:
     What is near and what is far, the sights tell themselves: a tree of them is cut where its joins fall into two kinds, short
     within people and long between them. The first distance lies in the middle between what 95 in 100 pairs of one person
     leave and what one in a hundred pairs of two people is below. The second is no greater, and less the more people there are:
-    by chance a tenth of them is that near to anybody.
+    by chance three in a hundred are that near to anybody else, so that few are chained who are not one.
     """
     some = _whole_films(sights, MOST_SIGHTS)
     if len(some) < 2:
@@ -148,7 +148,7 @@ def nearness(sights: Sequence[Sight]) -> tuple[float, float]:
         far = min(far, 0.7 * middle)
     near = float(np.quantile(inside, 0.95)) if len(inside) else 0.5 * far
     within = (near + max(near, far)) / 2
-    between_films = middle - deviation * float(normal.ppf(1 - 0.1 / max(10, len(sights))))
+    between_films = middle - deviation * float(normal.ppf(1 - 0.03 / max(10, len(sights))))
     return float(within), float(min(within, between_films))
 
 

@@ -71,7 +71,7 @@ class Speech:
 
 @dataclass
 class Settled:
-    """pictures, speech: all that may be kept, in the order of the listing. same: people who may be one.
+    """pictures, speech: all that may be kept, in the order of the listing. same: people whom no split may part.
 
     left_out: (what, kind, reason). notes: lines for the report.
     """
@@ -202,7 +202,10 @@ def _is_noisy(part: Part, voice: Voice, least: float) -> bool:
 
 
 def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, str, str]]) -> list[tuple[str, ...]]:
-    """Give each track its person, "" for a stranger. Returns people who may be one."""
+    """Give each track its person, "" for a stranger. Returns people whom no split may part: who may be one, or share a film.
+
+    A face that is turned away or dark may look like a person of its own; with its film it stays on its person's side.
+    """
     if not tracks:
         return []
     sights = [
@@ -236,7 +239,11 @@ def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, 
     people = list(means)
     vectors = np.stack([np.mean(means[person], axis=0) for person in people])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return [tuple(people[at] for at in group) for group in alike(vectors.astype(np.float32), near_across)]
+    films: dict[str, list[str]] = {}
+    for person in people:
+        films.setdefault(person.rpartition("/")[0], []).append(person)
+    beside = [tuple(those) for those in films.values() if len(those) > 1]
+    return [*beside, *(tuple(people[at] for at in group) for group in alike(vectors.astype(np.float32), near_across))]
 
 
 def _key(track: _Track, row: int) -> str:

@@ -40,6 +40,7 @@ def middle_of(picture: np.ndarray) -> np.ndarray:
     return np.array([(x * values).sum(), (y * values).sum()]) / values.sum() / values.shape[0]
 
 
+@pytest.mark.slow
 @examples(30)
 @given(
     x=st.floats(120, 200),

@@ -31,6 +31,7 @@ def test_the_best_of_several_alike_are_chosen() -> None:
     assert choose([], [], [], 3, 10) == []
 
 
+@pytest.mark.slow
 @examples(50)
 @given(
     seeds=st.lists(st.integers(0, 5), max_size=8),

@@ -107,7 +107,7 @@ def test_every_habit_is_found_and_what_is_missing_is_a_number(done: Done) -> Non
 def test_a_person_is_a_film_s_and_the_place_says_who_speaks(done: Done) -> None:
     people = {row["speaker"] for row in done.corpus.speakers}
     assert {name for name in people if not name.startswith(TWO)} == {f"{name}/1" for name in PEOPLE if name != TWO}
-    assert people <= {speech.person for speech in done.settled.speech}  # of two in one film, one may be of another split
+    assert people == {speech.person for speech in done.settled.speech}
     who: dict[str, set[str]] = {}
     for speech in done.settled.speech:
         if speech.film == TWO:
@@ -117,14 +117,18 @@ def test_a_person_is_a_film_s_and_the_place_says_who_speaks(done: Done) -> None:
 
 
 def test_one_person_in_two_films_is_not_parted(done: Done) -> None:
-    same = {frozenset(group) for group in done.settled.same}
-    assert frozenset({f"{TWICE}/1", f"{AGAIN}/1"}) in same
-    assert len(same) == 1
+    one, film_of_two = {f"{TWICE}/1", f"{AGAIN}/1"}, {f"{TWO}/1", f"{TWO}/2"}
+    assert sorted(map(sorted, done.settled.same)) == sorted(map(sorted, (one, film_of_two)))
     people = [row["speaker"] for row in done.corpus.speakers]
     for seed in range(10):
         drawn = split_people(people, done.settled.same, replace(Splitting(unseen_speaker=0.3), seed=seed))
         assert drawn[f"{TWICE}/1"] == drawn[f"{AGAIN}/1"]
+        assert drawn[f"{TWO}/1"] == drawn[f"{TWO}/2"]
         assert len(set(drawn.values())) > 1
+
+
+# The faces are small and the films short: how surely a mouth is believed is not what is asked here.
+EASY = ("--set", "speaking.score=0.3")
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +142,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_films_of_people_whom_nobody_named(rendered: dict[str, Path], tmp_path: Path) -> None:
     folder = next(iter(rendered.values())).parent
-    assert prepare("videos", folder, "--speaker", "film", "--out", tmp_path / "c", "--work", tmp_path / "w") == 0
+    assert prepare("videos", folder, "--speaker", "film", "--out", tmp_path / "c", "--work", tmp_path / "w", *EASY) == 0
     people = {row["speaker"] for row in Corpus(tmp_path / "c").speakers}
     assert {f"{TWICE}/1", f"{AGAIN}/1", f"{OLDER}/1"} <= people <= {f"{TWICE}/1", f"{AGAIN}/1", f"{AGAIN}/2", f"{OLDER}/1"}
     assert any({f"{TWICE}/1", f"{AGAIN}/1"} <= set(group) for group in settle(Work.open(tmp_path / "w")).same)
@@ -163,7 +167,7 @@ def test_presenters_films_and_their_sound_apart(rendered: dict[str, Path], tmp_p
                                 packet.stream = copied
                                 target.mux(packet)
     words = ("youtubers-raw", tmp_path / "list.csv", "--media", tmp_path / "media")
-    assert prepare(*words, "--out", tmp_path / "c", "--work", tmp_path / "w") == 1  # Cy has no folder
+    assert prepare(*words, "--out", tmp_path / "c", "--work", tmp_path / "w", *EASY) == 1  # Cy has no folder
     corpus = Corpus(tmp_path / "c")
     assert {row["speaker"] for row in corpus.speakers} == {"Ada Ä", "Bo"}
     assert {row["media"] for row in corpus.recordings} == {TWICE, AGAIN, OLDER}

@@ -35,6 +35,7 @@ def test_nearly_touching_spans_may_be_joined() -> None:
     assert _union([]) == []
 
 
+@pytest.mark.slow
 @examples(100)
 @given(speech=spans, settings=st.builds(LookSettings, watch_seconds=st.floats(0.5, 3), watch_every_seconds=st.floats(3, 20)))
 def test_now_and_then(speech: list[tuple[float, float]], settings: LookSettings) -> None:

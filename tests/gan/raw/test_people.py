@@ -99,6 +99,7 @@ def test_one_sight_of_each_joins_nobody(kind: str) -> None:
     assert not alike(np.stack([sight.mean for sight in sights]).astype(np.float32), between)
 
 
+@pytest.mark.slow
 def test_the_more_people_the_nearer_they_must_be() -> None:
     world = World("real")
     few = [world.sight(world.person(), f"f{number}", 0, faces=2) for number in range(30)]
@@ -150,6 +151,7 @@ def numbers() -> st.SearchStrategy[list[Sight]]:
     return st.lists(sight, max_size=12)
 
 
+@pytest.mark.slow
 @examples(60)
 @given(sights=numbers())
 def test_any_numbers_give_an_answer(sights: list[Sight]) -> None:

@@ -17,6 +17,7 @@ from gan.raw.parts import FACE, MOUTH, TRACK
 from gan.raw.people import PeopleSettings
 from gan.raw.profile import Profile
 from gan.raw.settle import Settled, settle
+from gan.raw.splits import Splitting, split_people
 from gan.raw.store import Writer
 from gan.raw.work import Work
 from tests.gan.media.test_speaking import face, openings, sound
@@ -197,3 +198,18 @@ def test_failed_items_are_listed_and_unread_ones_refused(tmp_path: Path) -> None
     cut = two(tmp_path / "cut")
     with pytest.raises(ValueError, match="1 of 2 items are not read yet"):
         settle(cut.work(unread=1))
+
+
+def test_people_of_no_name_are_numbered_by_film_and_never_parted_from_it(tmp_path: Path) -> None:
+    """In the first film the host is seen turned away too, and looks like nobody; the second is the same host's."""
+    films = Films(tmp_path / "w")
+    films.add("", "first", faces(0, 0, [0, 1]), faces(1, 7, [2]), speaks=0)
+    films.add("", "second", faces(0, 0, [3, 4]))
+    films.add("", "third", faces(0, 1, [5, 6]))
+    settled = settle(films.work())
+    assert {each.person for each in settled.speech} == {"/first/1", "/second/1", "/third/1"}
+    assert sorted(map(sorted, settled.same)) == [["/first/1", "/first/2"], ["/first/1", "/second/1"]]
+    people = [f"/{film}/1" for film in ("first", "second", "third")]
+    for seed in range(5):
+        drawn = split_people(people, settled.same, Splitting(val_speaker=0, unseen_speaker=0.5, seed=seed))
+        assert drawn["/first/1"] == drawn["/second/1"]
