@@ -16,6 +16,8 @@ from gan.raw.work import Work, alone_at, lease_of
 from tests.gan.raw.cases import prepare, write_voxceleb
 from tests.gan.raw.media import write
 
+pytestmark = pytest.mark.usefixtures("one_shard")
+
 PEOPLE = {"id1": {"full_name": "Zoe_Ambrun"}, "id2": {"full_name": "Otto_Quill"}}
 
 

@@ -13,6 +13,8 @@ from gan.raw.profile import Profile
 from gan.raw.store import Writer
 from gan.raw.work import Work, alone_at
 
+pytestmark = pytest.mark.usefixtures("one_shard")
+
 
 class Told(Launcher):
     """Does in the place of each job what it is told, which gives the exit code."""

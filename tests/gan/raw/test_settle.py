@@ -22,6 +22,8 @@ from gan.raw.store import Writer
 from gan.raw.work import Work
 from tests.gan.media.test_speaking import face, openings, sound
 
+pytestmark = pytest.mark.usefixtures("one_shard")
+
 SECONDS = 8.0
 SPEECH = [[0.2, 3.0], [4.0, 7.8]]
 SPEAKER = openings(1, SECONDS)

@@ -12,6 +12,8 @@ from gan.raw.profile import Profile
 from gan.raw.store import Writer
 from gan.raw.work import Work
 
+pytestmark = pytest.mark.usefixtures("one_shard")
+
 
 def work(folder: Path, items: int = 10) -> Work:
     listing = Listing([Item(f"id1/{number}", Path(f"{number}.wav"), "film", "id1") for number in range(items)])

@@ -17,7 +17,7 @@ from gan.raw.work import Tally, Work, ended, forget_failed
 from tests.gan.raw.hostile import WIDTH
 from tests.sound import write_wav
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_shard")]
 
 
 def profile(detector: str, *overrides: str) -> Profile:
