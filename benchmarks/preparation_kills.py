@@ -51,7 +51,7 @@ SETTINGS = ["--set", "faces.most_asymmetry=1", "faces.least_sharpness=-9", "peop
 SETTINGS += ["parts.seconds=5", "looks.per_second=2", "speech={name: energy}"]
 VARIED = ((2, SHARD_ITEMS), (3, SHARD_ITEMS), (1, 64), (2, 1))  # workers and items a shard
 # As `voxface`, with another number of items a shard: nobody else needs to choose it.
-COMMAND = "import sys; import gan.raw.work as work; work.ITEMS_A_SHARD = {}; from gan.__main__ import main; sys.exit(main({!r}))"
+COMMAND = "import sys; import gan.raw.work as work; work.FEWEST_SHARDS = {}; from gan.__main__ import main; sys.exit(main({!r}))"
 
 
 @dataclass(frozen=True)
