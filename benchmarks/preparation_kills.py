@@ -46,22 +46,22 @@ MOMENTS = ("any", "reading", "writing")
 AFTER_SECONDS = {"reading": 3.0, "writing": 0.5}  # within which the kill comes, once the first row or file is there
 LEAST_SECONDS = 15.0  # over which a moment is drawn
 POLL_SECONDS = 0.005
-SHARD_ITEMS = 5  # so that a small tree has several shards, for several workers
+SHARDS = 5  # so that a small tree has several shards, for several workers
 SETTINGS = ["--set", "faces.most_asymmetry=1", "faces.least_sharpness=-9", "people.least_difference=0", "people.strangers=false"]
 SETTINGS += ["parts.seconds=5", "looks.per_second=2", "speech={name: energy}"]
-VARIED = ((2, SHARD_ITEMS), (3, SHARD_ITEMS), (1, 64), (2, 1))  # workers and items a shard
-# As `voxface`, with another number of items a shard: nobody else needs to choose it.
+VARIED = ((2, SHARDS), (3, SHARDS), (1, 64), (2, 1))  # workers and shards at most
+# As `voxface`, with another number of shards at most: nobody else needs to choose it.
 COMMAND = "import sys; import gan.raw.work as work; work.FEWEST_SHARDS = {}; from gan.__main__ import main; sys.exit(main({!r}))"
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """A preparation of the tree in root into folder/corpus, by so many workers; items: a shard."""
+    """A preparation of the tree in root into folder/corpus, by so many workers; shards: of so many."""
 
     words: list[str]
     folder: Path
     workers: int = 2
-    items: int = SHARD_ITEMS
+    shards: int = SHARDS
 
     @property
     def corpus(self) -> Path:
@@ -74,7 +74,7 @@ class Preparation:
     def start(self) -> subprocess.Popen[bytes]:
         words = ["prepare", *self.words, "--out", str(self.corpus), "--workers", str(self.workers), *TERMS, *SETTINGS]
         with open(self.folder / "log.txt", "ab") as log:
-            command = [sys.executable, "-c", COMMAND.format(self.items, words)]
+            command = [sys.executable, "-c", COMMAND.format(self.shards, words)]
             return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
     def result(self) -> dict[str, Any]:
@@ -234,10 +234,10 @@ def main() -> None:
         different += found
         kills += new
         print(f"{disturbed.workers} workers: {len(new)} kills, {len(kills)} in all; {found or 'the same'}", flush=True)
-    for workers, items in VARIED:
-        result, took = undisturbed(Preparation(words, args.folder / f"{workers}-{items}", workers, items))
+    for workers, shards in VARIED:
+        result, took = undisturbed(Preparation(words, args.folder / f"{workers}-{shards}", workers, shards))
         different += differences(alone, result)
-        print(f"{workers} workers, {items} items a shard: {took:.1f} s, {differences(alone, result) or 'the same'}", flush=True)
+        print(f"{workers} workers, {shards} shards at most: {took:.1f} s, {differences(alone, result) or 'the same'}", flush=True)
     record(
         "preparation_kills",
         dict(
@@ -248,7 +248,7 @@ def main() -> None:
             stages=dict(Counter(kill["found"] for kill in kills)),
             preparations=len(done),
             workers=[1, 2, 3],
-            items_a_shard=sorted({items for _, items in VARIED}),
+            shards=sorted({shards for _, shards in VARIED}),
             different=len(different),
         ),
     )
