@@ -228,7 +228,7 @@ def _read(item: Item, reader: ItemReader) -> Iterator[tuple[Row, dict[str, np.nd
 
     plain_crop, began = look.crop, time.process_time()
     with mock.patch.object(look, "Tracker", Watched), mock.patch.object(look, "crop", cropped):
-        for row, arrays in reader.read(item, 0):
+        for row, arrays in reader.read(item):
             if "part" in row:
                 arrays = arrays | Watched.last.arrays()
                 arrays["eyes"] = np.zeros(len(eyes), EYES)
@@ -758,7 +758,7 @@ def speed(folder: Path, seed: int, seconds: float, reader: ItemReader) -> tuple[
         list(reader.read(replace(item, end=2.0), 0))  # not counted: nets are made
         began = time.process_time()
         with metered(reader) as taken:
-            list(reader.read(item, 0))
+            list(reader.read(item))
         worked = time.process_time() - began
         taken["rest"] = worked - sum(taken.values())
         figures.append(

@@ -201,11 +201,12 @@ def speech(seed: int, films: int) -> list[tuple[str, str, str]]:
             waveform = to_int16(alone.waveform())
             ratio = speech_to_pause_db(waveform, detectors["Silero"].spans(waveform))
             ratios[name] += [] if ratio is None else [ratio]
-    bars = {"speech": ">= .95", "under": ">= .95", "pauses": "<= .20", "music": "<= .02"}
+    bars = {"speech": ">= .95", "speech_under": ">= .95", "pauses": "<= .20", "pauses_under": "<= .20", "music": "<= .02"}
     says = {
         "speech": "speech found",
-        "under": "speech found under music 5 dB below",
+        "speech_under": "speech found under music 5 dB below",
         "pauses": "pauses kept",
+        "pauses_under": "pauses kept under music 5 dB below",
         "music": "music alone kept",
     }
     for name in detectors:

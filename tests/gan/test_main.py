@@ -100,7 +100,8 @@ def test_the_first_run_of_the_help_is_of_a_recipe_there_is() -> None:
 
 def test_verbs_of_verbs_are_there() -> None:
     assert {name for name in PARSERS if " " in name} == {
-        *(f"prepare {source}" for source in ("toy", "youtubers", "folder", "remove")),
+        *(f"prepare {source}" for source in ("toy", "youtubers", "folder", "mels", "remove", "status", "review", "task")),
+        *(f"prepare {source}" for source in ("voxceleb", "avspeech", "youtubers-raw", "videos")),
         *(f"sweep {action}" for action in ("run", "status", "log", "task")),
         *(f"assets {action}" for action in ("list", "add", "verify")),
     }

@@ -22,7 +22,7 @@ def test_killed_in_every_way_it_is_the_corpus_of_who_was_left_alone(tmp_path: Pa
     words = list(map(str, write_voxceleb(tmp_path / "vox", films=2, utterances=1)))
     bad = tmp_path / "vox" / "wav" / "id10001" / "film00-abcde" / "00007.wav"
     bad.write_bytes(b"RIFF, but no more")
-    alone, seconds = undisturbed(Preparation(words, tmp_path / "alone", workers=1, items=64))
+    alone, seconds = undisturbed(Preparation(words, tmp_path / "alone", workers=1, shards=1))
     assert sum(str(bad) in row for row in alone["left_out"]) == 1
     disturbed = Preparation(words, tmp_path / "killed", workers=2)
     kills = killed(disturbed, KILLS, seconds, random.Random(3))
