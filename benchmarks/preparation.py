@@ -755,7 +755,7 @@ def speed(folder: Path, seed: int, seconds: float, reader: ItemReader) -> tuple[
         if not path.with_suffix(".json").exists():
             write_film(plan("speed/f00", host, guest, [kind], seed, SIZE, "29.97", (110, 140), *spans), path)
         item = Item(kind, path, kind, "p000")
-        list(reader.read(replace(item, end=2.0), 0))  # not counted: nets are made
+        list(reader.read(replace(item, end=2.0)))  # not counted: nets are made
         began = time.process_time()
         with metered(reader) as taken:
             list(reader.read(item))
