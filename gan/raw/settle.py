@@ -14,7 +14,7 @@ from gan.media.copies import choose, thumbnail
 from gan.media.loudness import speech_to_pause_db
 from gan.media.measures import FaceFilter, Measures, quality
 from gan.pages.answers import read_answers
-from gan.raw.item import Item, Listing
+from gan.raw.item import Listing
 from gan.raw.parts import MEASURES, Part
 from gan.raw.people import Sight, alike, in_film, nearness, strangers
 from gan.raw.profile import Profile
@@ -162,7 +162,7 @@ def settle(work: Work) -> Settled:
                 continue
             speaking.add(place)
             key = f"{part.item.key}@{voice.start:.3f}"
-            speech.append(Speech(key, person, _film(part.item), part, voice, counted.get(place, -1)))
+            speech.append(Speech(key, person, part.item.film, part, voice, counted.get(place, -1)))
     notes += [f"speech left out, {reason}: {seconds / 60:.1f} minutes." for reason, seconds in sorted(silent.items())]
     pictures = [
         picture for track in tracks if track.person for picture in _pictures(track, counted[id(track.part), track.number])
@@ -170,10 +170,6 @@ def settle(work: Work) -> Settled:
     _judge(pictures, speaking, wrong, profile, answers)
     left_out += [(picture.key, f"face {picture.reason}", "") for picture in pictures if picture.reason]
     return Settled(pictures, speech, same, left_out, notes)
-
-
-def _film(item: Item) -> str:
-    return item.film
 
 
 def _heard(part: Part, profile: Profile) -> tuple[list[Voice], Mapping[str, float]]:
@@ -210,7 +206,7 @@ def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, 
         return []
     sights = [
         Sight(
-            _film(track.part.item),
+            track.part.item.film,
             track.part.item.speaker,
             float(track.part.array("faces")["seconds"][track.rows].min()),
             float(track.part.array("faces")["seconds"][track.rows].max()),
@@ -247,20 +243,17 @@ def _name(tracks: Sequence[_Track], profile: Profile, left_out: list[tuple[str, 
 
 
 def _key(track: _Track, row: int) -> str:
-    return f"{track.part.key}/{track.number}/{row}"
+    """What a picture is known by, in answers too: when and where in its film, whatever the settings that found it."""
+    face = track.part.array("faces")[row]
+    x, y = (round(float(face["box"][side] + face["box"][side + 2]) / 2) for side in (0, 1))
+    return f"{track.part.item.key}@{face['seconds']:.3f} {x},{y}"
 
 
 def _pictures(track: _Track, number: int) -> Iterator[Picture]:
     faces = track.part.array("faces")
     for row in track.rows.tolist():
         good = quality(Measures(*(float(faces[name][row]) for name in MEASURES)))
-        yield Picture(_key(track, row), track.person, _film(track.part.item), track.part, row, number, good)
-
-
-def _place(part: Part, face: np.void) -> str:
-    """What a picture is known by, in answers too: when and where in its film, whatever the settings that found it."""
-    x, y = (round(float(face["box"][side] + face["box"][side + 2]) / 2) for side in (0, 1))
-    return f"{part.item.key}@{face['seconds']:.3f} {x},{y}"
+        yield Picture(_key(track, row), track.person, track.part.item.film, track.part, row, number, good)
 
 
 def _judge(

@@ -151,9 +151,12 @@ def test_answers_of_people_count_more_than_rules(tmp_path: Path) -> None:
     films.add("ada", "small", faces(0, 0, [3, 4], pupil_distance_px=12))
     films.add("ada", "guest", faces(0, 0, [5, 6]))
     work = films.work()
+    pictures = settle(work).pictures
+    one, small, guest = ([each.key for each in pictures if each.film == f"ada/{film}"] for film in ("one", "small", "guest"))
+    assert len({*one, *small, *guest}) == 7
     answers = Answers(work.answers, "eva")
-    answers.add("ada", {"ada/one.mp4/0/0": "drop", "ada/one.mp4/0/2": "keep", "ada/small.mp4/0/0": "keep"})
-    answers.add("ada", {"ada/guest.mp4/0/0": "wrong"}, done=True)
+    answers.add("ada", {one[0]: "drop", one[2]: "keep", small[0]: "keep"})
+    answers.add("ada", {guest[0]: "wrong"}, done=True)
     settled = settle(work)
     assert reasons(settled, "ada/one")[::2] == ["dropped by a reviewer", ""]
     assert reasons(settled, "ada/small") == ["", "small"]
